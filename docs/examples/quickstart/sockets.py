@@ -1,0 +1,14 @@
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.views import WebSocketView
+
+
+class ChatView(WebSocketView):
+    def say(self, request, *args, **kwargs):
+        """{"action": "say", "text": "Hello"}: everybody in the channel gets it."""
+        channel = self.websocket_session.channel_name
+        name = request.user.get_username() or "somebody"
+        WebSocketSession.objects.filter(channel_name=channel).send_message({"from": name, "text": self.body["text"]})
+
+    def default(self, request, *args, **kwargs):
+        """Any other action: only the one who wrote gets an answer."""
+        self.websocket_session.send_message({"from": "the site", "text": "I only know the action 'say'."})

@@ -1,0 +1,18 @@
+from django.contrib import admin
+from django.shortcuts import render
+from django.urls import path
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+
+from .sockets import ChatView
+
+
+def index(request):
+    return render(request, "index.html", {"gateway": ApiGateway.objects.get(pk=1)})
+
+
+urlpatterns = [
+    path("", index),
+    path("ws/<slug:route>", ChatView.as_view()),
+    path("admin/", admin.site.urls),
+]

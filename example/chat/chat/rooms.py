@@ -1,0 +1,4 @@
+from __future__ import annotations
+
+#: Slug -> name. The slug is the channel of a room's connections.
+ROOMS = {"lobby": "Lobby", "kitchen": "Kitchen", "workshop": "Workshop"}

@@ -1,0 +1,66 @@
+"""The socket of a room: a method for each thing that the page may say."""
+
+from __future__ import annotations
+
+from django.http import HttpResponseBadRequest, HttpResponseForbidden
+
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.views import WebSocketView
+
+from .models import Message
+from .rooms import ROOMS
+
+# So many fit into one message of 128 KB, even where JSON writes each character as \u0001.
+HISTORY = 30
+
+
+class ChatView(WebSocketView):
+    def connect(self, request, *args, **kwargs):
+        """Nothing can be sent from here: the socket opens when this has returned."""
+        if not request.user.is_authenticated:
+            return HttpResponseForbidden("Log in first.")
+        if self.get_channel_name(request) not in ROOMS:
+            return HttpResponseBadRequest("There is no such room.")
+        return super().connect(request, *args, **kwargs)
+
+    def disconnect(self, request, *args, **kwargs):
+        super().disconnect(request, *args, **kwargs)
+        if self.websocket_session:
+            self.send_who()
+
+    def hello(self, request, *args, **kwargs):
+        """The page's first message: it gets what was said so far, and everybody learns who came."""
+        latest = Message.objects.filter(room=self.room).select_related("user").order_by("-sent_on", "-pk")
+        history = [message.as_json() for message in reversed(latest[:HISTORY])]
+        self.websocket_session.send_message({"type": "history", "messages": history})
+        self.send_who()
+
+    def say(self, request, *args, **kwargs):
+        text = self.body.get("text")
+        if not isinstance(text, str) or not 0 < len(text.strip()) <= Message.MAX_LENGTH:
+            self.send_error(f"A message has 1 to {Message.MAX_LENGTH} characters.")
+            return
+        message = Message.objects.create(room=self.room, user=request.user, text=text.strip())
+        self.everyone().send_message({"type": "message", **message.as_json()})
+
+    def typing(self, request, *args, **kwargs):
+        self.everyone().exclude(user=request.user).send_message({"type": "typing", "user": request.user.username})
+
+    def default(self, request, *args, **kwargs):
+        """Whatever no other method takes."""
+        self.send_error(f"There is no action {self.body['action']!r}.")
+
+    @property
+    def room(self):
+        return self.websocket_session.channel_name
+
+    def everyone(self):
+        """The open connections of this room: a user has one for each tab."""
+        return WebSocketSession.objects.filter(channel_name=self.room, connected=True)
+
+    def send_who(self):
+        names = self.everyone().order_by("user__username").values_list("user__username", flat=True)
+        self.everyone().send_message({"type": "who", "users": list(names.distinct())})
+
+    def send_error(self, text):
+        self.websocket_session.send_message({"type": "error", "text": text})

@@ -1,0 +1,124 @@
+"""`manage.py test chat`: the socket's handlers, in process, by the test client that the package ships."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.test import TestCase
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+
+from .models import Message
+from .sockets import HISTORY
+
+
+class ChatTests(TestCase):
+    def enter(self, name, room="lobby"):
+        """The socket of `name` in `room`, after its first message."""
+        user, _ = User.objects.get_or_create(username=name)
+        client = GatewayClient()
+        client.force_login(user)
+        socket = client.connect("/ws/", channel=room)
+        socket.send_json({"action": "hello"})
+        return socket
+
+    def test_what_one_writes_the_others_in_the_room_read(self):
+        alice, bob, carol = self.enter("alice"), self.enter("bob"), self.enter("carol", room="kitchen")
+        for socket in (alice, bob, carol):
+            read_all(socket)
+
+        alice.send_json({"action": "say", "text": " Hello, Bob "})
+
+        for socket in (alice, bob):
+            (message,) = read_all(socket)
+            self.assertEqual((message["type"], message["from"], message["text"]), ("message", "alice", "Hello, Bob"))
+        self.assertEqual(read_all(carol), [])
+
+    def test_everybody_learns_who_comes_and_who_leaves(self):
+        alice = self.enter("alice")
+        bob = self.enter("bob")
+        second_tab = self.enter("bob")
+        self.assertEqual(read_all(alice)[-1], {"type": "who", "users": ["alice", "bob"]})
+
+        second_tab.disconnect()
+        self.assertEqual(read_all(alice)[-1], {"type": "who", "users": ["alice", "bob"]})
+        bob.disconnect()
+        self.assertEqual(read_all(alice)[-1], {"type": "who", "users": ["alice"]})
+
+    def test_who_comes_gets_the_latest_messages_of_the_room(self):
+        alice = self.enter("alice")
+        for number in range(60):
+            alice.send_json({"action": "say", "text": f"message {number}"})
+        history = read_all(self.enter("bob"))[0]
+
+        self.assertEqual(history["type"], "history")
+        self.assertEqual([m["text"] for m in history["messages"]], [f"message {n}" for n in range(30, 60)])
+        self.assertEqual(read_all(self.enter("carol", room="kitchen"))[0]["messages"], [])
+
+    def test_the_longest_messages_do_not_lock_the_room(self):
+        alice = self.enter("alice")
+        for _ in range(60):
+            alice.send_json({"action": "say", "text": "\1" * Message.MAX_LENGTH})
+
+        history = read_all(self.enter("bob"))[0]
+
+        self.assertEqual(len(history["messages"]), HISTORY)
+
+    def test_the_others_see_that_somebody_writes(self):
+        alice, bob = self.enter("alice"), self.enter("bob")
+        for socket in (alice, bob):
+            read_all(socket)
+        alice.send_json({"action": "typing"})
+
+        self.assertEqual(read_all(bob), [{"type": "typing", "user": "alice"}])
+        self.assertEqual(read_all(alice), [])
+
+    def test_nonsense_is_answered_and_not_kept(self):
+        alice = self.enter("alice")
+        read_all(alice)
+        for message in ({"action": "dance"}, {"action": "say"}, {"action": "say", "text": " "}, {"action": "_run"}):
+            alice.send_json(message)
+            self.assertEqual([answer["type"] for answer in read_all(alice)], ["error"], message)
+        alice.send_json({"action": "say", "text": "x" * 501})
+        self.assertEqual(read_all(alice), [{"type": "error", "text": "A message has 1 to 500 characters."}])
+        self.assertEqual(Message.objects.count(), 0)
+
+    def test_only_users_may_connect_and_only_to_rooms(self):
+        with self.assertRaises(HandshakeRefused) as refused:
+            GatewayClient().connect("/ws/", channel="lobby")
+        self.assertEqual(refused.exception.status_code, 403)
+        with self.assertRaises(HandshakeRefused) as refused:
+            self.enter("alice", room="cellar")
+        self.assertEqual(refused.exception.status_code, 400)
+
+
+class PageTests(TestCase):
+    def setUp(self):
+        endpoint = {"api_id": "a1b2c3d4", "api_endpoint": "ws://127.0.0.1:8001/a1b2c3d4", "api_created": True}
+        ApiGateway.objects.create(api_name="Chat", target_base_endpoint="http://127.0.0.1:8000/ws/", **endpoint)
+        self.alice = User.objects.create_user("alice", password="secret")
+
+    def test_the_way_in(self):
+        self.assertRedirects(self.client.get("/", follow=True), "/login/?next=/rooms/lobby/")
+        wrong = self.client.post("/login/", {"username": "alice", "password": "wrong"})
+        self.assertContains(wrong, "do not go together")
+        login = {"username": "alice", "password": "secret", "next": "/rooms/kitchen/"}
+        self.assertRedirects(self.client.post("/login/", login), "/rooms/kitchen/")
+
+    def test_the_page_opens_its_socket_where_its_cookies_are(self):
+        self.client.force_login(self.alice)
+        for host in ("127.0.0.1", "localhost"):
+            page = self.client.get("/rooms/kitchen/", headers={"host": f"{host}:8000"})
+            self.assertContains(page, f'data-socket="ws://{host}:8001/a1b2c3d4/production?channel=kitchen"')
+
+    def test_there_are_no_other_rooms(self):
+        self.client.force_login(self.alice)
+        self.assertEqual(self.client.get("/rooms/cellar/").status_code, 404)
+
+
+def read_all(socket):
+    """What the socket received since it was last read."""
+    messages = []
+    while not socket.receive_nothing():
+        messages.append(socket.receive_json())
+    return messages

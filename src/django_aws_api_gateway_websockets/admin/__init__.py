@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from .channels import ChannelRuleAdmin
+from .gateways import AdditionalRouteAdmin, ApiGatewayAdmin
+from .sessions import WebSocketSessionAdmin
+
+__all__ = ["AdditionalRouteAdmin", "ApiGatewayAdmin", "ChannelRuleAdmin", "WebSocketSessionAdmin"]

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from ..models import ApiGateway, ApiGatewayAdditionalRoute
+from . import operations, plan_page
+
+AWS_FIELDS = (
+    # What the last look found, and when that was: AWS is not asked for a page view.
+    "status",
+    "status_checked_on",
+    "last_error",
+    "sends_secret",
+    "api_created",
+    "api_id",
+    "api_endpoint",
+    "console_link",
+    "custom_domain_created",
+    "api_gateway_domain_name",
+    "api_mapping_id",
+    "created_on",
+    "updated_on",
+)
+
+
+class AdditionalRouteInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = ApiGatewayAdditionalRoute
+    extra = 0
+    fields = ("name", "route_key", "integration_url", "deployed")
+    readonly_fields = ("deployed",)
+
+
+@admin.register(ApiGateway)
+class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("api_name", "status", "status_checked_on", "sends_secret", "target_base_endpoint", "websocket_url")
+    list_filter = ("status", "sends_secret", "api_created", "custom_domain_created")
+    search_fields = ("api_name", "api_id", "domain_name")
+    readonly_fields = AWS_FIELDS
+    inlines = (AdditionalRouteInline,)
+    change_form_template = "admin/django_aws_api_gateway_websockets/gateway_form.html"
+    actions = (
+        "create_api_gateway",
+        "create_custom_domain",
+        "plan_api_gateway",
+        "update_api_gateway",
+        "delete_api_gateway",
+    )
+    fieldsets = (
+        (
+            None,
+            {"fields": ("api_name", "api_description", "target_base_endpoint", "default_channel_name", "tags")},
+        ),
+        (_("Stage"), {"fields": ("stage_name", "stage_description", "throttling_rate", "throttling_burst")}),
+        (
+            _("Custom domain"),
+            {
+                "fields": (
+                    "domain_name",
+                    "certificate_arn",
+                    "api_mapping_key",
+                    "hosted_zone_id",
+                    "manage_dns_record",
+                    "disable_execute_api_endpoint",
+                )
+            },
+        ),
+        (
+            _("Logs and metrics"),
+            {
+                "classes": ("collapse",),
+                "fields": ("access_log_destination", "access_log_format", "logging_level", "detailed_metrics"),
+            },
+        ),
+        (
+            _("Routing"),
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "route_selection_expression",
+                    "two_way_replies",
+                    "integration_timeout",
+                    "stage_variables",
+                    "client_certificate_id",
+                    "ip_address_type",
+                    "route_key",
+                    "api_key_selection_expression",
+                ),
+            },
+        ),
+        (_("In AWS"), {"fields": AWS_FIELDS}),
+    )
+
+    # -- what is in AWS -------------------------------------------------------------------------------
+
+    @admin.display(description=_("AWS console"))
+    def console_link(self, gateway: ApiGateway) -> str | SafeString:
+        if not gateway.console_url:
+            return "-"
+        return format_html('<a href="{}">{}</a>', gateway.console_url, _("open in the AWS console"))
+
+    # -- actions --------------------------------------------------------------------------------------
+
+    @admin.action(description=operations.CREATE.title, permissions=["change"])
+    def create_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
+        return plan_page.run(self, request, queryset, operations.CREATE)
+
+    @admin.action(description=operations.CREATE_DOMAIN.title, permissions=["change"])
+    def create_custom_domain(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
+        return plan_page.run(self, request, queryset, operations.CREATE_DOMAIN)
+
+    @admin.action(description=operations.PLAN.title, permissions=["change"])
+    def plan_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
+        return plan_page.run(self, request, queryset, operations.PLAN)
+
+    @admin.action(description=operations.UPDATE.title, permissions=["change"])
+    def update_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
+        return plan_page.run(self, request, queryset, operations.UPDATE)
+
+    @admin.action(description=operations.DELETE.title, permissions=["delete"])
+    def delete_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
+        return plan_page.run(self, request, queryset, operations.DELETE)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        gateway = kwargs.get("obj")
+        offered = self.get_actions(request) if gateway is not None and gateway.pk else {}
+        context["gateway_operations"] = [
+            one
+            for one in _fitting(gateway)
+            if one.name in offered and plan_page.allowed(self, request, kwargs["obj"], one)
+        ]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # -- deleting rows: an API that nobody knows any more is the worst kind -----------------------------
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
+        living = [
+            _("%(name)s: the API %(id)s in AWS. Delete it there first, with the action “Delete in AWS”.")
+            % {"name": gateway, "id": gateway.api_id}
+            for gateway in objs
+            if gateway.api_id
+        ]
+        return to_delete, counts, missing, [*protected, *living]
+
+    # -- saving ---------------------------------------------------------------------------------------
+
+    def save_model(self, request: HttpRequest, obj: ApiGateway, form: Any, change: bool) -> None:
+        if obj.api_created and set(form.changed_data) - {"default_channel_name"}:
+            # So says the form; the next look at AWS says it for certain.
+            obj.status = ApiGateway.Status.DIFFERS
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if any(formset.has_changed() for formset in formsets):
+            _tell_after_deployment(self, request, form.instance.pk)
+
+
+def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:
+    """What can sensibly be done to ``gateway`` next."""
+    if gateway is None or not gateway.api_created:
+        return operations.PLAN, operations.CREATE
+    domain = (operations.CREATE_DOMAIN,) if gateway.domain_name and not gateway.custom_domain_created else ()
+    return (operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
+
+
+@admin.register(ApiGatewayAdditionalRoute)
+class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("name", "route_key", "integration_url", "api_gateway", "deployed")
+    list_filter = ("deployed", "api_gateway")
+    list_select_related = ("api_gateway",)
+    search_fields = ("name", "route_key", "integration_url")
+    readonly_fields = ("deployed",)
+
+    def save_model(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        _tell_after_deployment(self, request, obj.api_gateway_id)
+
+    def delete_model(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute) -> None:
+        super().delete_model(request, obj)
+        _tell_after_deployment(self, request, obj.api_gateway_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiGatewayAdditionalRoute]) -> None:
+        # One by one: each takes its route out of AWS.
+        for route in queryset:
+            self.delete_model(request, route)
+
+
+def _tell_after_deployment(model_admin: Any, request: HttpRequest, pk: int) -> None:
+    """After the routes were deployed, which is after the commit, say whether that worked."""
+
+    def tell() -> None:
+        gateway = ApiGateway.objects.get(pk=pk)
+        if not gateway.api_created:
+            return
+        if gateway.last_error:
+            text = _("The routes are saved, but not deployed. %s") % gateway.last_error
+            model_admin.message_user(request, text, messages.ERROR)
+        else:
+            model_admin.message_user(request, _("The routes of %s are deployed.") % gateway, messages.SUCCESS)
+
+    transaction.on_commit(tell)

@@ -1,0 +1,58 @@
+"""What an administrator can do to a gateway in AWS: each shows its plan first, and asks."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+from ..models import ApiGateway
+from ..provisioning import Plan, plan_gateway, plan_removal_of, remove_gateway, update_gateway
+
+
+class Operation(NamedTuple):
+    """``act`` None: looking is all there is to do."""
+
+    name: str
+    title: Any
+    button: Any
+    done: Any
+    plan: Callable[[ApiGateway], Plan]
+    act: Callable[[ApiGateway], Plan] | None
+    destroys: bool = False
+
+
+CREATE = Operation(
+    "create_api_gateway",
+    _("Create API Gateway"),
+    _("Yes, create"),
+    _("%s was created."),
+    plan_gateway,
+    update_gateway,
+)
+CREATE_DOMAIN = Operation(
+    "create_custom_domain",
+    _("Create Custom Domain record for the API"),
+    _("Yes, create"),
+    _("The custom domain of %s was created."),
+    lambda gateway: plan_gateway(gateway, with_domain=True),
+    lambda gateway: update_gateway(gateway, with_domain=True),
+)
+PLAN = Operation("plan_api_gateway", _("Compare with AWS"), "", "", plan_gateway, None)
+UPDATE = Operation(
+    "update_api_gateway",
+    _("Update in AWS"),
+    _("Yes, update"),
+    _("AWS is in step with %s."),
+    plan_gateway,
+    update_gateway,
+)
+DELETE = Operation(
+    "delete_api_gateway",
+    _("Delete in AWS (the row stays)"),
+    _("Yes, delete in AWS"),
+    _("%s was deleted in AWS."),
+    plan_removal_of,
+    remove_gateway,
+    destroys=True,
+)

@@ -1,0 +1,80 @@
+"""The page between an action and AWS: the plan of each chosen gateway, and a button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from ..exceptions import WebSocketsError
+from ..models import ApiGateway
+from ..provisioning import Plan
+from .operations import Operation
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+TEMPLATE = "admin/django_aws_api_gateway_websockets/plan.html"
+
+
+def run(
+    admin: ModelAdmin[ApiGateway], request: HttpRequest, gateways: QuerySet[ApiGateway], operation: Operation
+) -> HttpResponse | None:
+    """Show the plans; or, once they were confirmed, carry the operation out and say how it went."""
+    chosen = list(gateways)
+    if not all(allowed(admin, request, gateway, operation) for gateway in chosen):
+        raise PermissionDenied
+    if operation.act is not None and request.POST.get("confirmed"):
+        for gateway in chosen:
+            _act(admin, request, gateway, operation)
+        return HttpResponseRedirect(request.get_full_path())
+    return _page(admin, request, chosen, operation)
+
+
+def allowed(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateway: ApiGateway, operation: Operation) -> bool:
+    """Whether the one who asks may do this to this gateway: the admin's own permissions, asked with the object."""
+    may = admin.has_delete_permission if operation.destroys else admin.has_change_permission
+    return may(request, gateway)
+
+
+def _act(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateway: ApiGateway, operation: Operation) -> None:
+    assert operation.act is not None  # noqa: S101  the caller asked
+    try:
+        done = operation.act(gateway)
+    except WebSocketsError as error:
+        admin.message_user(request, f"{gateway}: {error}", messages.ERROR)
+        admin.log_change(request, gateway, f"{operation.title}: {error}")
+        return
+    admin.message_user(request, str(operation.done) % gateway, messages.SUCCESS)
+    steps = "; ".join(str(step) for step in done) or "nothing to do"
+    admin.log_change(request, gateway, f"{operation.title}: {steps}")
+
+
+def _page(
+    admin: ModelAdmin[ApiGateway], request: HttpRequest, chosen: list[ApiGateway], operation: Operation
+) -> TemplateResponse:
+    looks = [_look(gateway, operation) for gateway in chosen]
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": operation.title,
+        "opts": admin.model._meta,
+        "operation": operation,
+        "looks": looks,
+        "todo": operation.act is not None and any(look["plan"] for look in looks),
+        "checkbox": ACTION_CHECKBOX_NAME,
+    }
+    return TemplateResponse(request, TEMPLATE, context)
+
+
+def _look(gateway: ApiGateway, operation: Operation) -> dict[str, Any]:
+    plan, error = Plan(), ""
+    try:
+        plan = operation.plan(gateway)
+    except WebSocketsError as refused:
+        error = str(refused)
+    return {"gateway": gateway, "plan": plan.shown(), "error": error}

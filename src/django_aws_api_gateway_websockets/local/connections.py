@@ -1,0 +1,65 @@
+"""Every live connection, and the ``@connections`` API to push to it, ask about it and close it."""
+
+from __future__ import annotations
+
+import time
+
+from ..protocol import CLOSE_NORMAL, MAX_MESSAGE_BYTES, is_connection_id
+from . import unknowns
+from .errors import BadRequest, Forbidden, Gone, PayloadTooLarge
+from .sockets import Socket
+from .wire import Request, Response, json_response
+
+
+class Connections:
+    """Sockets by connection id. A connection is added when its ``$connect`` has succeeded."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Socket] = {}
+
+    def add(self, socket: Socket) -> None:
+        self._open[socket.connection_id] = socket
+
+    def remove(self, socket: Socket) -> None:
+        self._open.pop(socket.connection_id, None)
+
+    def all(self) -> list[Socket]:
+        return list(self._open.values())
+
+    def handle(self, request: Request, api_id: str, stage: str, connection_id: str) -> Response:
+        """Answers for a stage that exists. Raises ApiError where AWS would refuse."""
+        if request.method not in ("POST", "GET", "DELETE"):
+            raise Forbidden(f"Unsupported method {request.method}")
+        if not is_connection_id(connection_id):
+            raise BadRequest(f"Invalid connectionId: {connection_id}")
+        if request.method == "POST" and len(request.body) > MAX_MESSAGE_BYTES:
+            raise PayloadTooLarge(f"Message too long: at most {MAX_MESSAGE_BYTES} bytes")
+        socket = self._find(api_id, stage, connection_id)
+        if request.method == "POST":
+            socket.push(request.body.decode("utf-8", unknowns.TEXT_ERRORS))
+            return json_response(200, None)
+        if request.method == "DELETE":
+            socket.close(CLOSE_NORMAL, "Connection Closed Normally")
+            return json_response(204, None)
+        return json_response(200, _described(socket))
+
+    def _find(self, api_id: str, stage: str, connection_id: str) -> Socket:
+        socket: Socket | None = self._open.get(connection_id)
+        if socket is None:
+            raise Gone("Gone")
+        if (socket.api_id, socket.stage) != (api_id, stage):
+            raise Forbidden("Forbidden")
+        return socket
+
+
+def _described(socket: Socket) -> dict[str, object]:
+    return {
+        "connectedAt": _iso(socket.connected_at),
+        "identity": {"sourceIp": socket.client.source_ip, "userAgent": socket.client.user_agent or ""},
+        "lastActiveAt": _iso(socket.last_active_at),
+    }
+
+
+def _iso(seconds: float) -> str:
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds * 1000) % 1000:03d}Z"

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from ...exceptions import WebSocketsError
+from ...models import ApiGateway
+from ...provisioning import importing
+from ..gateways import choose, end
+
+
+class Command(BaseCommand):
+    help = "Make a row from an API that exists (--api-id), or take AWS's values into a row that exists (--pk)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--api-id", default="", help="The id of an API in AWS.")
+        parser.add_argument("--stage", default="", help="Its stage; production when not given.")
+        parser.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways; with --api-id, one.")
+        parser.add_argument("--all", action="store_true", help="Every API gateway that was created.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Show what rows would become; exit 3 if they change."
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        api_id, stage = options["api_id"], options["stage"]
+        results = [self._one(gateway, api_id, stage, options) for gateway in self._gateways(options)]
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(results, indent=2, default=str))
+        end(results, options["dry_run"] and any(result.get("differs") for result in results))
+
+    def _gateways(self, options: dict[str, Any]) -> list[ApiGateway]:
+        rows = bool(options["pk"] or options["all"])
+        if not rows and not options["api_id"]:
+            raise CommandError("Give --api-id for a new row, or --pk for a row that exists.", returncode=2)
+        known = ApiGateway.objects.filter(api_id=options["api_id"]).first() if options["api_id"] else None
+        gateways = choose(options) if rows else [ApiGateway()]
+        if options["api_id"] and len(gateways) != 1:
+            raise CommandError("One API belongs to one row: with --api-id give one --pk or none.", returncode=2)
+        if known and known.pk != gateways[0].pk:
+            raise CommandError(f"The API {options['api_id']} belongs to {known.api_name!r}: use --pk {known.pk}.")
+        return [gateway for gateway in gateways if gateway.api_id or not options["all"]]
+
+    def _one(self, gateway: ApiGateway, api_id: str, stage: str, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            found = importing.look(gateway, api_id, stage)
+        except WebSocketsError as error:
+            return {"pk": gateway.pk, "api_name": gateway.api_name or api_id, "error": str(error)}
+        if not options["dry_run"]:
+            with transaction.atomic():
+                importing.carry_out(gateway, found)
+        if options["format"] == "text":
+            self._write(gateway, found)
+        changes = {name: {"old": old, "new": new} for name, (old, new) in found.fields.items()}
+        return {
+            "pk": gateway.pk,
+            "api_name": gateway.api_name or found.api_id,
+            "api_id": found.api_id,
+            "changes": changes,
+            "routes": found.routes,
+            "differs": bool(found.lines()),
+        }
+
+    def _write(self, gateway: ApiGateway, found: importing.Import) -> None:
+        self.stdout.write(f"{gateway.api_name or found.api_id} (pk {gateway.pk}):")
+        self.stdout.write("\n".join(f"  {line}" for line in found.lines()) or "  the row says what AWS has")
+        if found.sends_secret is False:
+            self.stdout.write("Its integrations do not send the gateway's secret, so its events are refused.")
+        self.stdout.write("planApiGateway shows what is left, such as the gateway's secret.")

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ...models import ApiGateway
+from ...provisioning import Plan, plan_gateway
+from ..gateways import GatewayCommand
+
+
+class Command(GatewayCommand):
+    help = "Show how AWS differs from the gateway rows; changes nothing. Exit code 3: there is a difference."
+
+    def plan_for(self, gateway: ApiGateway) -> Plan:
+        return plan_gateway(gateway)
+
+    def _looks_only(self, options: dict[str, Any]) -> bool:
+        return True

@@ -1,0 +1,109 @@
+"""What the commands about gateways share: choosing rows, showing plans, exit codes.
+
+Exit codes: 0 done, 1 an error (one gateway's failure stops no other), 2 wrong usage, 3 AWS differs from
+the row (``planApiGateway``, and every command with ``--dry-run``).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any, Sequence
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ..exceptions import WebSocketsError
+from ..models import ApiGateway
+from ..provisioning import Plan, Step
+
+DIFFERENCE = 3
+
+
+class GatewayCommand(BaseCommand):
+    """A command that does the same with each of several gateways: subclasses write ``plan_for`` and ``act``."""
+
+    #: Said of a gateway with which ``act`` had nothing to do.
+    nothing = "in step"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        chosen = parser.add_mutually_exclusive_group(required=True)
+        chosen.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways.")
+        chosen.add_argument("--all", action="store_true", help="Every API gateway.")
+        parser.add_argument("--dry-run", action="store_true", help="Show what would be done; exit 3 if anything would.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
+
+    def plan_for(self, gateway: ApiGateway) -> Plan:
+        """What ``act`` would do. Raises ``WebSocketsError``."""
+        raise NotImplementedError
+
+    def act(self, gateway: ApiGateway) -> Plan:
+        """Do it; returns what was done. Raises ``WebSocketsError``."""
+        raise NotImplementedError
+
+    def about(self, gateway: ApiGateway) -> str:
+        """A last line of text for a gateway that is done."""
+        return ""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        gateways = choose(options)
+        results = [self._one(gateway, options) for gateway in gateways]
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(results, indent=2, default=str))
+        end(results, self._looks_only(options) and any(result.get("plan") for result in results))
+
+    def _looks_only(self, options: dict[str, Any]) -> bool:
+        return bool(options.get("dry_run"))
+
+    def _one(self, gateway: ApiGateway, options: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = {"pk": gateway.pk, "api_name": gateway.api_name}
+        try:
+            done = self.plan_for(gateway) if self._looks_only(options) else self.act(gateway)
+        except WebSocketsError as error:
+            return {**result, "error": str(error)}
+        if options["format"] == "text":
+            self._write(gateway, done, self._looks_only(options))
+        facts = {"api_id": gateway.api_id, "websocket_url": gateway.websocket_url}
+        return {**result, **facts, "plan": done.shown()}
+
+    def _write(self, gateway: ApiGateway, done: Plan, looked_only: bool) -> None:
+        if not done:
+            self.stdout.write(f"{gateway}: {self.nothing}")
+        elif looked_only or not self.stdout.isatty():
+            self.stdout.write(f"{gateway}:")
+            self.stdout.write("\n".join(f"  {line}" for line in done.lines()))
+        about = "" if looked_only else self.about(gateway)
+        if about:
+            self.stdout.write(about)
+
+    def progress(self, step: Step) -> None:
+        """Say what is being done, where somebody is watching."""
+        if self.stdout.isatty():
+            self.stdout.write(f"  {step} …")
+            self.stdout.flush()
+
+
+def choose(options: dict[str, Any]) -> list[ApiGateway]:
+    """The rows that ``--pk`` or ``--all`` name. Raises ``CommandError`` for one that does not exist."""
+    rows = ApiGateway.objects.order_by("pk")
+    if options.get("all"):
+        return list(rows)
+    pks = options["pk"] if isinstance(options["pk"], Sequence) else [options["pk"]]
+    found = list(rows.filter(pk__in=pks))
+    missing = sorted(set(map(int, pks)) - {gateway.pk for gateway in found})
+    if missing:
+        raise CommandError(f"No API gateway has the primary key {', '.join(map(str, missing))}.")
+    return found
+
+
+def end(results: list[dict[str, Any]], differs: bool) -> None:
+    """End as all these commands do: ``CommandError`` (1) where a result has an ``error``, exit 3 on a difference."""
+    failed = [result for result in results if "error" in result]
+    if failed:
+        raise CommandError(_failure(failed, len(results)))
+    if differs:
+        sys.exit(DIFFERENCE)
+
+
+def _failure(failed: list[dict[str, Any]], total: int) -> str:
+    errors = "\n".join(f"{one['api_name']}: {one['error']}" for one in failed)
+    return errors if total == 1 else f"{errors}\n{len(failed)} of {total} gateways failed."

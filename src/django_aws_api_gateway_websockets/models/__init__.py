@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from .additional_routes import ApiGatewayAdditionalRoute
+from .channels import ChannelRule
+from .gateways import ApiGateway
+from .sessions import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
+
+__all__ = [
+    "ApiGateway",
+    "ApiGatewayAdditionalRoute",
+    "ChannelRule",
+    "ClosedReason",
+    "WebSocketSession",
+    "WebSocketSessionQuerySet",
+]

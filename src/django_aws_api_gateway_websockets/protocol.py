@@ -1,0 +1,168 @@
+"""The wire between API Gateway and an HTTP backend: names, limits, route selection and URLs.
+
+Standard library only, and no Django: the view, the provisioning and the local gateway all read the
+same facts from here. Limits: AWS, "Quotas for configuring and running a WebSocket API".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Mapping, NamedTuple
+from urllib.parse import urlsplit
+
+CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
+PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
+
+# Headers. API Gateway writes the first two itself; the others arrive because an integration maps them.
+API_ID_HEADER = "X-Amzn-Apigateway-Api-Id"
+TRACE_ID_HEADER = "X-Amzn-Trace-Id"
+CONNECTION_ID_HEADER = "connectionId"
+SECRET_HEADER = "X-Websocket-Gateway-Secret"  # noqa: S105  Django hides META keys that hold SECRET
+REQUEST_ID_HEADER = "X-Websocket-Request-Id"
+SOURCE_IP_HEADER = "X-Websocket-Source-Ip"
+EVENT_TYPE_HEADER = "X-Websocket-Event-Type"
+CONNECTED_AT_HEADER = "X-Websocket-Connected-At"
+MESSAGE_ID_HEADER = "X-Websocket-Message-Id"
+ROUTE_KEY_HEADER = "X-Websocket-Route-Key"
+STAGE_HEADER = "X-Websocket-Stage"
+DOMAIN_NAME_HEADER = "X-Websocket-Domain-Name"
+
+#: What every integration of ours maps: header name -> API Gateway context variable.
+CONTEXT_HEADERS: Mapping[str, str] = {
+    CONNECTION_ID_HEADER: "context.connectionId",
+    REQUEST_ID_HEADER: "context.requestId",
+    SOURCE_IP_HEADER: "context.identity.sourceIp",
+    EVENT_TYPE_HEADER: "context.eventType",
+    CONNECTED_AT_HEADER: "context.connectedAt",
+    ROUTE_KEY_HEADER: "context.routeKey",
+    STAGE_HEADER: "context.stage",
+    DOMAIN_NAME_HEADER: "context.domainName",
+}
+
+# Bytes and seconds.
+MAX_MESSAGE_BYTES = 128 * 1024
+MAX_FRAME_BYTES = 32 * 1024
+MAX_URL_CHARS = 4096
+INTEGRATION_TIMEOUT = 29.0
+IDLE_TIMEOUT = 10 * 60.0
+MAX_CONNECTION_AGE = 2 * 60 * 60.0
+
+# RFC 6455 close codes, as API Gateway uses them.
+CLOSE_NORMAL = 1000  # DeleteConnection
+CLOSE_GOING_AWAY = 1001  # the idle limit and the two-hour limit
+CLOSE_UNSUPPORTED_DATA = 1003  # a binary frame from the client
+CLOSE_ABNORMAL = 1006  # never sent: what the peer sees when the socket just died
+CLOSE_TOO_BIG = 1009  # a frame over 32 KB or a message over 128 KB
+
+_BODY_REFERENCE = re.compile(r"\$\{request\.body\.([^}]+)\}|\$request\.body\.([\w.\[\]'\"-]+)")
+_PATH_STEP = re.compile(r"\[(\d{1,9})\]|([^.\[\]]+)")
+_CONNECTION_ID = re.compile(r"[A-Za-z0-9_=-]{1,128}\Z")
+_API_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+
+
+def is_connection_id(value: str) -> bool:
+    """Whether ``value`` has the shape of a connection id, such as ``L0SM9cOFvHcCIhw=``."""
+    return _CONNECTION_ID.match(value) is not None
+
+
+def is_api_id(value: str) -> bool:
+    """Whether ``value`` has the shape of an API id, such as ``a1b2c3d4e5``."""
+    return _API_ID.match(value) is not None
+
+
+def select_route(expression: str, body: Any, route_keys: Any) -> str | None:
+    """The route key that a message with the parsed ``body`` goes to, or None where no route takes it.
+
+    ``expression`` is a route selection expression such as ``$request.body.action`` or
+    ``${request.body.a}/${request.body.b}``. A value is compared as a string; anything that selects
+    no existing route falls to ``$default``.
+    """
+    key = evaluate_selection(expression, body)
+    if key is not None and key in route_keys and key not in (CONNECT, DISCONNECT):
+        return key
+    return DEFAULT if DEFAULT in route_keys else None
+
+
+def evaluate_selection(expression: str, body: Any) -> str | None:
+    """``expression`` with each reference into the body replaced by its value, or None where one is missing."""
+    parts: list[str] = []
+    end = 0
+    for match in _BODY_REFERENCE.finditer(expression):
+        value = body_value(body, match.group(1) or match.group(2))
+        if value is None:
+            return None
+        parts += [expression[end : match.start()], value]
+        end = match.end()
+    return "".join(parts) + expression[end:]
+
+
+def body_value(body: Any, path: str) -> str | None:
+    """The value at ``path`` (``a.b[0]``) of a parsed JSON body, as a string; None where there is none."""
+    for index, name in _PATH_STEP.findall(path):
+        if name:
+            if not isinstance(body, dict) or name not in body:
+                return None
+            body = body[name]
+        else:
+            if not isinstance(body, list) or int(index) >= len(body):
+                return None
+            body = body[int(index)]
+    return _as_text(body)
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    return None
+
+
+def route_path(route_key: str) -> str:
+    """The part of the integration URL that stands for a route: its key without ``$``."""
+    return route_key[1:] if route_key in PREDEFINED_ROUTES else route_key
+
+
+def connections_url(api_endpoint: str, stage: str) -> str:
+    """Where ``@connections`` of a stage is served, derived from the ``ApiEndpoint`` that AWS returned.
+
+    >>> connections_url("wss://a1b2.execute-api.eu-west-1.amazonaws.com", "production")
+    'https://a1b2.execute-api.eu-west-1.amazonaws.com/production'
+    >>> connections_url("ws://127.0.0.1:8001/a1b2", "production")
+    'http://127.0.0.1:8001/a1b2/production'
+    """
+    scheme, _, rest = api_endpoint.partition("://")
+    http = {"wss": "https", "ws": "http", "https": "https", "http": "http"}.get(scheme.lower())
+    if http is None or not urlsplit(api_endpoint).hostname:
+        raise ValueError(f"{api_endpoint!r} is no API endpoint: expected wss://HOST[/PATH] as AWS returns it")
+    return f"{http}://{rest.rstrip('/')}/{stage}"
+
+
+class ConnectionsEndpoint(NamedTuple):
+    """What signing a call to ``@connections`` takes from its URL."""
+
+    host: str
+    region: str | None
+
+
+_EXECUTE_API = re.compile(r"[a-z0-9]+\.execute-api(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)\Z")
+
+
+def parse_connections_url(url: str) -> ConnectionsEndpoint:
+    """Host and, where AWS's own name shows it, region of a connections URL."""
+    host = urlsplit(url).hostname or ""
+    match = _EXECUTE_API.match(host)
+    return ConnectionsEndpoint(host, match.group(1) if match else None)
+
+
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether ``url`` names this machine, as a local gateway's does."""
+    return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
+
+
+def error_frame(message: str, connection_id: str, request_id: str) -> dict[str, str]:
+    """The frame by which API Gateway tells a client that a message could not be handled."""
+    return {"message": message, "connectionId": connection_id, "requestId": request_id}

@@ -1,0 +1,52 @@
+"""Who may use a view or one of its handlers: the same three declarations on both."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Protocol
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from ..exceptions import NotPermitted
+
+
+class Requirements(Protocol):
+    """What a view class or a handler's declaration asks for."""
+
+    @property
+    def login_required(self) -> bool: ...
+
+    @property
+    def permission_required(self) -> str | Iterable[str] | None: ...
+
+    @property
+    def permission_classes(self) -> Iterable[Any]: ...
+
+
+def check_permissions(requirements: Requirements, request: HttpRequest, view: Any) -> None:
+    """Raise ``NotPermitted`` unless ``request.user`` meets ``requirements``.
+
+    ``permission_classes`` are called and asked ``has_permission(request, view)``, as Django REST framework does.
+    """
+    user: Any = request.user
+    if requirements.login_required and not user.is_authenticated:
+        raise NotPermitted("Only logged-in users may do this.")
+    permissions = _as_tuple(requirements.permission_required)
+    if permissions and not user.has_perms(permissions):
+        raise NotPermitted(f"This takes the permission {', '.join(permissions)}.")
+    for permission_class in requirements.permission_classes:
+        permission = permission_class()
+        if not permission.has_permission(request, view):
+            raise NotPermitted(str(getattr(permission, "message", None) or "You may not do this."))
+
+
+def _as_tuple(permissions: str | Iterable[str] | None) -> tuple[str, ...]:
+    if not permissions:
+        return ()
+    return (permissions,) if isinstance(permissions, str) else tuple(permissions)
+
+
+def check_no_redirect(response: HttpResponseBase) -> None:
+    """Raise ``NotPermitted`` for a redirect: Django's decorators send visitors to a login page, which no socket has."""
+    if 300 <= response.status_code < 400:
+        raise NotPermitted("Only logged-in users may do this.")

@@ -1,0 +1,86 @@
+"""Authority that ends in Django ends on the socket: logout, password change, deactivation, the end of a session."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import transaction
+from django.db.models import Q, signals
+
+from ..conf import conf
+from ..delivery.disconnect import disconnect_soon
+from ..delivery.transport import Target
+from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
+from .authority import auth_hash, hash_session_key, session_key_hash
+from .tokens import note_session_end
+
+_BATCH = 500
+# What Django itself writes at each login: nothing that a socket's authority hangs on.
+_HARMLESS_UPDATES = {"last_login"}
+
+
+def close_connections(sessions: WebSocketSessionQuerySet, reason: str) -> int:
+    """Close the open connections among ``sessions``; returns how many there were.
+
+    Their rows are closed now, in the caller's transaction, so that no later message is accepted; the sockets
+    get a DeleteConnection after the commit, from the task engine where there is one.
+    """
+    rows = list(sessions.filter(connected=True).select_related("api_gateway"))
+    for start in range(0, len(rows), _BATCH):
+        batch = [row.pk for row in rows[start : start + _BATCH]]
+        WebSocketSession.objects.using(sessions.db).filter(pk__in=batch).mark_disconnected(reason)
+    targets = [Target(row.connection_id, row.api_gateway.connections_url) for row in rows]
+    if targets:
+        # robust: a logout is done, whatever AWS says of the sockets.
+        transaction.on_commit(partial(disconnect_soon, targets), using=sessions.db, robust=True)
+    return len(targets)
+
+
+def connect_signals() -> None:
+    """Called once, when the apps are ready."""
+    user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
+    signals.post_save.connect(_on_user_saved, sender=get_user_model(), dispatch_uid="websockets.user_saved")
+    signals.pre_delete.connect(_on_user_deleted, sender=get_user_model(), dispatch_uid="websockets.user_deleted")
+    if conf.CLOSE_ON_SESSION_DELETE:
+        for model in apps.get_models():
+            if issubclass(model, AbstractBaseSession):
+                uid = f"websockets.session_deleted.{model._meta.label}"
+                signals.post_delete.connect(_on_session_deleted, sender=model, dispatch_uid=uid)
+
+
+def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """The sockets opened under this session, and those of the user that no session can be told of."""
+    session_hash = session_key_hash(request)
+    note_session_end(session_hash)
+    which = Q(session_key_hash=session_hash) if session_hash else Q(pk__in=[])
+    if user is not None:
+        which |= Q(user=user, session_key_hash="")
+    close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
+
+
+def _on_session_deleted(sender: Any, instance: AbstractBaseSession, **kwargs: Any) -> None:
+    session_hash = hash_session_key(instance.session_key)
+    note_session_end(session_hash)
+    close_connections(WebSocketSession.objects.filter(session_key_hash=session_hash), ClosedReason.SESSION_ENDED)
+
+
+def _on_user_saved(
+    sender: Any, instance: Any, created: bool, raw: bool, update_fields: Any = None, **kwargs: Any
+) -> None:
+    if created or raw or (update_fields and set(update_fields) <= _HARMLESS_UPDATES):
+        return
+    sessions = WebSocketSession.objects.filter(user=instance)
+    if not instance.is_active:
+        close_connections(sessions, ClosedReason.USER_INACTIVE)
+    else:
+        close_connections(sessions.exclude(session_auth_hash=auth_hash(instance)), ClosedReason.PASSWORD_CHANGED)
+
+
+def _on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Before: the rows go with the user."""
+    close_connections(WebSocketSession.objects.filter(user=instance), ClosedReason.USER_DELETED)

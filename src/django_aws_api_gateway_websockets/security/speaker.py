@@ -1,0 +1,42 @@
+"""Who speaks on a connection: its id is the only identity that a message has, so the row decides."""
+
+from __future__ import annotations
+
+from ..events import GatewayEvent
+from ..exceptions import UnknownConnection
+from ..models import ClosedReason, WebSocketSession
+from .authority import login_ended
+from .revocation import close_connections
+
+
+def find_session(event: GatewayEvent) -> WebSocketSession | None:
+    """The row of the connection with its gateway and user, in one query; raises for one of another gateway."""
+    sessions = WebSocketSession.objects.select_related("user", "api_gateway")
+    try:
+        # Not first(), which would order what is unique.
+        session = sessions.get(connection_id=event.connection_id)
+    except WebSocketSession.DoesNotExist:
+        return None
+    if session.api_gateway.api_id != event.api_id:
+        raise UnknownConnection("The connection belongs to another gateway.")
+    return session
+
+
+def check_may_speak(session: WebSocketSession | None) -> None:
+    """Raise ``UnknownConnection`` where the connection is closed or its login has ended. No query where all is well."""
+    if session is None:
+        raise UnknownConnection("The connection is unknown: its $connect was not recorded here.")
+    if not session.connected:
+        raise UnknownConnection("The connection is closed.")
+    user = session.user
+    if user is not None and not user.is_active:
+        _close(session, ClosedReason.USER_INACTIVE)
+        raise UnknownConnection("The user who opened the connection is no longer active.")
+    if user is not None and login_ended(user, session.session_auth_hash):
+        _close(session, ClosedReason.PASSWORD_CHANGED)
+        raise UnknownConnection("The login under which the connection was opened has ended.")
+
+
+def _close(session: WebSocketSession, reason: str) -> None:
+    """What no signal told of, such as ``User.objects.update(is_active=False)``, is found by the next message."""
+    close_connections(WebSocketSession.objects.filter(pk=session.pk), reason)

@@ -1,0 +1,273 @@
+"""For the tests of a site: the gateway in process, without a network and without AWS.
+
+::
+
+    client = GatewayClient()
+    client.force_login(user)
+    socket = client.connect("/ws/", channel="Chatroom 1")
+    socket.send_json({"action": "hello"})
+    assert socket.receive_json() == {"hello": "you"}
+    socket.disconnect()
+
+Events go through ``urls.py`` and the middleware with CSRF checks on; ``send_message`` runs up to the
+point where boto3 would post.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections import deque
+from typing import Any, Mapping
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from django.http import HttpResponse, QueryDict
+from django.test import Client
+from django.utils import timezone
+
+from . import protocol
+from .definition import RouteDefinition
+from .delivery.transport import Call, Target, in_process
+from .exceptions import ConnectionGone
+from .models import ApiGateway, WebSocketSession
+from .security.limits import forget
+
+_EVENT_TYPES = {protocol.CONNECT: "CONNECT", protocol.DISCONNECT: "DISCONNECT"}
+_SOURCE_IP = "127.0.0.1"
+
+
+class HandshakeRefused(AssertionError):
+    """The view refused ``$connect``; ``response`` is its answer, ``status_code`` what a client would see."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(f"$connect was refused with {response.status_code}: {response.content.decode()[:500]}")
+        self.response = response
+        self.status_code = response.status_code
+
+
+class GatewayClient:
+    """A browser with a cookie jar, in front of a gateway whose integrations are this process's URLs."""
+
+    def __init__(self, gateway: ApiGateway | None = None, **defaults: Any) -> None:
+        self._browser = Client(enforce_csrf_checks=True, **defaults)
+        self._gateway = gateway
+        self._opened: list[GatewaySocket] = []
+        # Every client of a test run has this address: what the last one did must not count against this one.
+        forget("connects-ip", _SOURCE_IP)
+
+    def force_login(self, user: Any) -> None:
+        """Log ``user`` in, as ``django.test.Client`` does; their connects are counted from here."""
+        forget("connects-user", str(user.pk))
+        self._browser.force_login(user)
+
+    def login(self, **credentials: Any) -> bool:
+        return self._browser.login(**credentials)
+
+    def logout(self) -> None:
+        self._browser.logout()
+
+    @property
+    def cookies(self) -> Any:
+        return self._browser.cookies
+
+    def connect(
+        self,
+        path: str,
+        channel: str | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
+    ) -> GatewaySocket:
+        """Open a socket to the view mounted under ``path`` (without the route); raises ``HandshakeRefused``.
+
+        ``headers`` are the browser's; the handshake comes from a page of the site itself unless they say
+        otherwise: ``{"Origin": "https://elsewhere.example"}``, or None for a client that sends none.
+        """
+        gateway = self._gateway or _gateway_for(path)
+        socket = GatewaySocket(gateway)
+        self._opened.append(socket)
+        parameters = {**({} if channel is None else {"channel": channel}), **(query or {})}
+        handshake = {"Origin": "http://testserver", "Sec-WebSocket-Version": "13"}
+        for name, value in (headers or {}).items():
+            if value is None:
+                handshake.pop(name, None)
+            else:
+                handshake[name] = value
+        socket._open(self._browser, parameters, handshake)
+        return socket
+
+
+class GatewaySocket:
+    """One open socket, held by its client too. ``response`` is the view's answer to the last event."""
+
+    def __init__(self, gateway: ApiGateway) -> None:
+        self.gateway = gateway
+        self._management = _management_of(gateway)
+        # AWS's ids have this form: base64 of 11 bytes, so that they end in "=".
+        self.connection_id = base64.b64encode(secrets.token_bytes(11)).decode().translate({43: "-", 47: "_"})
+        self.response: HttpResponse = HttpResponse()
+        self._routes = {route.route_key: route for route in gateway.definition().routes}
+        self._received: deque[bytes] = deque()
+        # Messages carry no cookie: the browser is only there for the handshake.
+        self._bare = Client(enforce_csrf_checks=True)
+        self._open_now = False
+
+    @property
+    def session(self) -> WebSocketSession:
+        """The row of this connection, read anew."""
+        return WebSocketSession.objects.get(connection_id=self.connection_id)
+
+    def send_json(self, data: Any) -> HttpResponse:
+        """Send ``data`` as a client would; returns the view's answer, which a one-way route does not deliver."""
+        return self.send(json.dumps(data))
+
+    def send(self, text: str) -> HttpResponse:
+        """Send a text frame: it goes to the route that the gateway's selection expression picks."""
+        if not self._open_now:
+            raise AssertionError("The socket is closed.")
+        try:
+            body = json.loads(text)
+        except (ValueError, RecursionError):
+            body = None
+        key = protocol.select_route(self.gateway.route_selection_expression, body, self._routes)
+        if key is None:
+            raise AssertionError("No route takes this message, and the gateway has no $default.")
+        return self._event(self._bare, key, text)
+
+    def receive_json(self) -> Any:
+        """The oldest message not yet received."""
+        return json.loads(self.receive())
+
+    def receive(self) -> str:
+        if not self._received:
+            raise AssertionError(f"Nothing was sent to {self.connection_id}.")
+        return self._received.popleft().decode()
+
+    def receive_nothing(self) -> bool:
+        """Whether no message waits."""
+        return not self._received
+
+    @property
+    def closed(self) -> bool:
+        """Whether the socket is closed, from either side."""
+        return not self._open_now
+
+    def disconnect(self) -> HttpResponse:
+        """Close the socket from the client's side."""
+        self._open_now = False
+        return self._event(self._bare, protocol.DISCONNECT)
+
+    def vanish(self) -> None:
+        """Be gone without a word, as a phone in a tunnel: no ``$disconnect`` comes."""
+        self._open_now = False
+
+    def repeat_connect(self, user: Any = None, channel: str | None = None) -> HttpResponse:
+        """Deliver another ``$connect`` with this connection's id, as a retry does; returns the view's answer."""
+        browser = Client(enforce_csrf_checks=True)
+        if user is not None:
+            browser.force_login(user)
+        query = {} if channel is None else {"channel": channel}
+        return self._event(browser, protocol.CONNECT, headers={"Origin": "http://testserver"}, query=query)
+
+    def event_headers(self, route_key: str) -> dict[str, str]:
+        """The headers of an event of this connection, for ``RequestFactory`` and for forgeries."""
+        return self._gateway_headers(self._routes[route_key], _EVENT_TYPES.get(route_key, "MESSAGE"))
+
+    def _open(self, browser: Client, query: Mapping[str, str], handshake: Mapping[str, str]) -> None:
+        response = self._event(browser, protocol.CONNECT, headers=handshake, query=query)
+        if not 200 <= response.status_code < 300:
+            raise HandshakeRefused(response)
+        self._open_now = True
+        self._opened_at = timezone.now()
+        self._management.sockets[self.connection_id] = self
+
+    def _event(
+        self,
+        client: Client,
+        route_key: str,
+        text: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> HttpResponse:
+        parameters = QueryDict(mutable=True)
+        parameters.update(query or {})
+        suffix = f"?{parameters.urlencode()}" if parameters else ""
+        # What the integration maps wins over what the client sent.
+        mapped = self.event_headers(route_key)
+        names = {name.lower() for name in mapped}
+        own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
+        response: Any = client.post(
+            urlsplit(self._routes[route_key].integration_uri).path + suffix,
+            data=text,
+            content_type="application/json",
+            headers={**own, **mapped},
+        )
+        self.response = response
+        return self.response
+
+    def _gateway_headers(self, route: RouteDefinition, event_type: str) -> dict[str, str]:
+        """What API Gateway adds, and what the integration maps."""
+        context = {
+            "context.connectionId": self.connection_id,
+            "context.requestId": secrets.token_hex(8),
+            "context.messageId": secrets.token_hex(8),
+            "context.identity.sourceIp": _SOURCE_IP,
+            "context.eventType": event_type,
+            "context.connectedAt": "0",
+            "context.routeKey": route.route_key,
+            "context.stage": self.gateway.stage,
+            "context.domainName": "testserver",
+        }
+        headers = {
+            "User-Agent": f"AmazonAPIGateway_{self.gateway.api_id}",
+            protocol.API_ID_HEADER: self.gateway.api_id or "",
+            protocol.TRACE_ID_HEADER: f"Root=1-{secrets.token_hex(4)}-{secrets.token_hex(12)}",
+        }
+        prefix = "integration.request.header."
+        for target, source in route.request_parameters.items():
+            headers[target[len(prefix) :]] = context.get(source, source.strip("'"))
+        return headers
+
+
+def _gateway_for(path: str) -> ApiGateway:
+    """A row for the view under ``path``: made on first use, in the test's own transaction."""
+    base = "https://testserver/" + path.strip("/") + "/"
+    known = ApiGateway.objects.filter(target_base_endpoint=base, api_created=True).order_by("pk").first()
+    return known or ApiGateway.objects.create(
+        target_base_endpoint=base,
+        api_name=f"In process: {path}",
+        api_id=secrets.token_hex(5),
+        api_endpoint=f"wss://{secrets.token_hex(5)}.in-process.invalid",
+        api_created=True,
+    )
+
+
+class _Management:
+    """``@connections`` of one gateway: there as long as a socket of it is held, so that it outlives no test."""
+
+    def __init__(self) -> None:
+        self.sockets: WeakValueDictionary[str, GatewaySocket] = WeakValueDictionary()
+
+    def __call__(self, target: Target, call: Call) -> Any:
+        socket = self.sockets.get(target.connection_id)
+        if socket is None or not socket._open_now:
+            raise ConnectionGone("The socket is closed.", operation=call.operation, status=410)
+        if call.operation == "PostToConnection":
+            socket._received.append(call.data)
+        elif call.operation == "DeleteConnection":
+            socket._open_now = False
+        else:
+            identity = {"SourceIp": "127.0.0.1", "UserAgent": ""}
+            return {"ConnectedAt": socket._opened_at, "LastActiveAt": timezone.now(), "Identity": identity}
+        return None
+
+
+def _management_of(gateway: ApiGateway) -> _Management:
+    url = gateway.connections_url
+    known = in_process.get(url)
+    management = known if isinstance(known, _Management) else _Management()
+    in_process[url] = management
+    return management

@@ -1,0 +1,37 @@
+"""Where the site's URLs lead to a view of ours."""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, NamedTuple
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+
+class Mounted(NamedTuple):
+    """A view class under a URL ``pattern``, as urls.py spells it."""
+
+    view: Any
+    pattern: str
+    takes_route: bool
+    csrf_exempt: bool
+    login_required: bool
+
+
+def mounted_views(base: type) -> Iterator[Mounted]:
+    """Every URL of the site that leads to a subclass of ``base``."""
+    yield from _scan(get_resolver().url_patterns, base, "", False)
+
+
+def _scan(patterns: Any, base: type, prefix: str, takes_route: bool) -> Iterator[Mounted]:
+    for pattern in patterns:
+        text = prefix + str(pattern.pattern)
+        with_route = takes_route or "route" in pattern.pattern.regex.groupindex
+        if isinstance(pattern, URLResolver):
+            yield from _scan(pattern.url_patterns, base, text, with_route)
+        elif isinstance(pattern, URLPattern):
+            view = getattr(pattern.callback, "view_class", None)
+            if isinstance(view, type) and issubclass(view, base):
+                callback = pattern.callback
+                exempt = getattr(callback, "csrf_exempt", False)
+                login = getattr(callback, "login_required", True)
+                yield Mounted(view, text, with_route, exempt, login)

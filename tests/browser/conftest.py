@@ -1,0 +1,114 @@
+"""Chromium, driven by Selenium: Debian's packages chromium and chromium-driver."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import Any
+
+import pytest
+
+from tests.demo.driving import Demo, free_ports
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--force-device-scale-factor=2",
+    "--lang=en-GB",
+)
+TIMEOUT = 15.0
+
+
+@pytest.fixture
+def make_window(tmp_path_factory):
+    """Opens windows, each of a browser of its own, so that each has its own cookies."""
+    windows = []
+
+    def make(width=760, height=760):
+        window = Window(tmp_path_factory.mktemp("profile"), width, height)
+        windows.append(window)
+        return window
+
+    yield make
+    for window in windows:
+        window.close()
+
+
+@pytest.fixture
+def demo(tmp_path):
+    with Demo(tmp_path, free_ports(2)) as demo:
+        yield demo
+
+
+class Window:
+    def __init__(self, profile: Any, width: int, height: int) -> None:
+        # Imported here: the rest of the suite runs without it.
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = _path("chromium")
+        for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+            options.add_argument(flag)
+        self._driver = webdriver.Chrome(options, Service(_path("chromedriver")))
+        self.resize(width, height)
+
+    def open(self, url: str) -> None:
+        self._driver.get(url)
+
+    def fill(self, selector: str, text: str, key: str = "") -> None:
+        """Put `text` into a field as typing does, and press `key`."""
+        element = self._driver.find_element("css selector", selector)
+        # ChromeDriver's own keys know no emoji.
+        element.click()
+        self._driver.execute_cdp_cmd("Input.insertText", {"text": text})
+        if key:
+            element.send_keys(key)
+
+    def click(self, selector: str) -> None:
+        self._driver.find_element("css selector", selector).click()
+
+    def back(self) -> None:
+        self._driver.back()
+
+    def text(self, selector: str) -> str:
+        return str(self.run("return document.querySelector(arguments[0])?.textContent ?? ''", selector))
+
+    def wait_for_text(self, selector: str, text: str) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while text not in self.text(selector):
+            assert time.monotonic() < deadline, f"{selector} shows {self.text(selector)!r}, not {text!r}"
+            time.sleep(0.05)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        return self._driver.execute_script(script, *arguments)
+
+    @property
+    def title(self) -> str:
+        return self._driver.title
+
+    def set_dark(self, dark: bool = True) -> None:
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self._driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def resize(self, width: int, height: int) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": False}
+        self._driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def screenshot(self) -> bytes:
+        return self._driver.get_screenshot_as_png()
+
+    def close(self) -> None:
+        self._driver.quit()
+
+
+def _path(program: str) -> str:
+    path = shutil.which(program)
+    assert path, f"{program} is not installed. Debian: apt-get install chromium chromium-driver"
+    return path

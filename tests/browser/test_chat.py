@@ -1,0 +1,78 @@
+"""Two windows of the demo side by side. `SCREENSHOTS=docs/images` keeps the picture."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from .pictures import side_by_side
+
+pytestmark = pytest.mark.browser
+
+CONVERSATION = [
+    ("alice", "Morning! Does the new release hold the sockets while we deploy?"),
+    ("bob", "It does. API Gateway keeps them open, Django only answers POSTs."),
+    ("alice", "So a restart of the workers disconnects nobody?"),
+    ("bob", "Nobody. I restarted twice since you joined 🙂"),
+]
+
+
+@pytest.fixture
+def windows(demo, make_window):
+    """Both users in the workshop."""
+    windows = {}
+    for name, password in demo.logins.items():
+        window = windows[name] = make_window()
+        window.open(demo.url + "/rooms/workshop/")
+        window.fill("#id_username", name)
+        window.fill("#id_password", password, "\n")
+        window.wait_for_text("#state", "Connected")
+    windows["alice"].wait_for_text("#who", "bob")
+    return windows
+
+
+def test_what_is_written_in_one_window_shows_in_the_other(windows):
+    for writer, text in CONVERSATION:
+        windows[writer].fill("#text", text, "\n")
+        for window in windows.values():
+            window.wait_for_text("#log li:last-child .text", text)
+    # A message is text, whatever it looks like.
+    keep_picture(windows)
+    windows["bob"].fill("#text", "<img src=x onerror=document.title='oops'> & <b>bold</b>", "\n")
+    windows["alice"].wait_for_text("#log li:last-child .text", "<b>bold</b>")
+    assert "oops" not in windows["alice"].title
+
+
+def test_the_other_window_shows_who_comes_writes_and_leaves(windows):
+    alice, bob = windows["alice"], windows["bob"]
+    alice.wait_for_text("#log", "bob came in")
+    bob.fill("#text", "Hm")
+    alice.wait_for_text("#typing", "bob is writing")
+    bob.click(".rooms a")
+    bob.wait_for_text("h1", "Lobby")
+    alice.wait_for_text("#log", "bob left")
+    assert "bob" not in alice.text("#who")
+    bob.back()
+    bob.wait_for_text("#state", "Connected")
+    alice.wait_for_text("#who", "bob")
+
+
+def test_the_page_says_so_when_the_socket_is_lost_and_opens_it_again(demo, windows):
+    alice = windows["alice"]
+    alice.run("socket.close()")
+    alice.wait_for_text("#state", "Disconnected")
+    alice.wait_for_text("#state", "Connected")
+    windows["bob"].fill("#text", "Are you back?", "\n")
+    alice.wait_for_text("#log", "Are you back?")
+
+
+def keep_picture(windows):
+    picture = side_by_side([windows[name].screenshot() for name in ("alice", "bob")])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=True)
+    assert picture.width > 1000
+    if os.environ.get("SCREENSHOTS"):
+        Path(os.environ["SCREENSHOTS"], "chat.png").write_bytes(buffer.getvalue())

@@ -1,0 +1,151 @@
+"""The commands as they are typed: which rows, what they print, and how they end."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command, execute_from_command_line
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+
+pytestmark = pytest.mark.django_db
+
+
+def run(*words):
+    """As from a shell: gives what was printed and the exit code."""
+    out = io.StringIO()
+    try:
+        call_command(*words, stdout=out, stderr=out)
+    except SystemExit as ended:
+        return out.getvalue(), ended.code
+    except CommandError as error:
+        return out.getvalue() + str(error), error.returncode
+    return out.getvalue(), 0
+
+
+def test_from_nothing_to_an_api_and_back(local_aws, row):
+    pk = f"--pk={row.pk}"
+    text, code = run("planApiGateway", pk)
+    assert code == 3
+    assert "+ create API chat" in text
+    assert run("createApiGateway", pk, "--dry-run")[1] == 3
+    assert local_aws.apis() == []
+    text, code = run("createApiGateway", pk)
+    assert code == 0
+    assert local_aws.apis()[0]["ApiEndpoint"] + "/production" in text
+    assert run("createApiGateway", pk)[0].startswith("chat: created already, and in step")
+    assert run("planApiGateway", pk) == ("chat: in step\n", 0)
+    assert run("updateApiGateway", pk) == ("chat: in step\n", 0)
+    text, code = run("deleteApiGateway", pk, "--dry-run")
+    assert (code, "- delete API chat" in text) == (3, True)
+    text, code = run("deleteApiGateway", pk, "--no-input")
+    assert code == 0
+    assert local_aws.apis() == []
+    assert run("deleteApiGateway", pk, "--no-input") == ("chat: there is nothing in AWS\n", 0)
+
+
+def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, row):
+    row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    row.save()
+    run("createApiGateway", f"--pk={row.pk}")
+    text, code = run("createCustomDomain", f"--pk={row.pk}")
+    row.refresh_from_db()
+    assert code == 0
+    assert f"ws.example.com: point its DNS record (CNAME or alias) at {row.api_gateway_domain_name}" in text
+
+
+def test_several_and_all_and_one_failure_stops_no_other(local_aws, row):
+    ApiGateway.objects.create(api_name="broken", target_base_endpoint="ftp://example.com/")
+    ApiGateway.objects.create(api_name="third", target_base_endpoint="https://example.com/ws/")
+    text, code = run("createApiGateway", "--all")
+    assert code == 1
+    assert "target_base_endpoint" in text
+    assert "1 of 3 gateways failed." in text
+    assert sorted(api["Name"] for api in local_aws.apis()) == ["chat", "third"]
+    pks = [str(pk) for pk in ApiGateway.objects.exclude(api_name="broken").values_list("pk", flat=True)]
+    assert run("planApiGateway", "--pk", *pks) == ("chat: in step\nthird: in step\n", 0)
+
+
+def test_json_is_one_document_for_machines(local_aws, row):
+    text, code = run("planApiGateway", "--all", "--format", "json")
+    [found] = json.loads(text)
+    assert code == 3
+    assert (found["pk"], found["api_name"]) == (row.pk, "chat")
+    assert found["plan"][0]["action"] == "create"
+    assert json.loads(run("createApiGateway", "--all", "--format=json")[0])[0]["api_id"] == local_aws.apis()[0]["ApiId"]
+    assert json.loads(run("planApiGateway", "--all", "--format=json")[0])[0]["plan"] == []
+
+
+@pytest.mark.parametrize(
+    "command", ["createApiGateway", "createCustomDomain", "planApiGateway", "updateApiGateway", "deleteApiGateway"]
+)
+def test_an_unknown_row_and_no_row_are_refused(command):
+    text, code = run(command, "--pk=77", *(["--no-input"] if command == "deleteApiGateway" else []))
+    assert (text, code) == ("No API gateway has the primary key 77.", 1)
+    with pytest.raises(SystemExit) as usage:
+        execute_from_command_line(["manage.py", command])
+    assert usage.value.code == 2
+
+
+@pytest.mark.parametrize("answer, left", [("no", 1), ("", 1), ("yes", 0)])
+def test_deleting_asks_first(local_aws, row, monkeypatch, answer, left):
+    row.create_gateway()
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer + "\n"))
+    text, code = run("deleteApiGateway", f"--pk={row.pk}")
+    assert len(local_aws.apis()) == left
+    assert (code, "Nothing was deleted." in text) == ((1, True) if left else (0, False))
+
+
+def test_progress_is_shown_on_a_terminal_only(local_aws, row):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    call_command("createApiGateway", f"--pk={row.pk}", stdout=out)
+    assert "create route $connect …" in out.getvalue()
+
+
+def test_without_an_answer_nothing_is_deleted(local_aws, row, monkeypatch):
+    row.create_gateway()
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    text, code = run("deleteApiGateway", f"--pk={row.pk}")
+    assert (code, "--no-input" in text) == (1, True)
+    assert len(local_aws.apis()) == 1
+
+
+def test_asking_leaves_the_json_a_document(local_aws, row, monkeypatch, capsys):
+    row.create_gateway()
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n"))
+    call_command("deleteApiGateway", f"--pk={row.pk}", "--format=json")
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)[0]["plan"]
+    assert "Type yes: " in printed.err
+
+
+def test_importing_ends_as_every_command_does(local_aws, row):
+    row.create_gateway()
+    broken = ApiGateway.objects.create(
+        api_name="broken", target_base_endpoint="https://b.example.com/ws/", api_id="nosuchapi"
+    )
+    local_aws.by_hand.update_stage(ApiId=row.api_id, StageName="production", Description="by hand")
+    text, code = run("importApiGateway", f"--pk={row.pk}", "--dry-run")
+    assert (code, "by hand" in text) == (3, True)
+    text, code = run("importApiGateway", "--pk", str(broken.pk), str(row.pk))
+    assert code == 1
+    assert "broken" in text
+    assert "1 of 2 gateways failed." in text
+    row.refresh_from_db()
+    assert row.stage_description == "by hand"
+    assert run("importApiGateway", f"--pk={row.pk}", "--dry-run")[1] == 0
+
+
+@pytest.mark.parametrize(
+    "words", [["importApiGateway"], ["importApiGateway", "--all", "--api-id=a"], ["exportApiGateway", "--pk", "1", "2"]]
+)
+def test_wrong_usage_ends_with_2_whoever_notices_it(words):
+    for pk in (1, 2):
+        ApiGateway.objects.create(pk=pk, api_name="chat", target_base_endpoint="https://www.example.com/ws/")
+    assert run(*words)[1] == 2

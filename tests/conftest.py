@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.testing import GatewayClient
+
+from .django51 import repair_context_copy
+from .provisioning.aws import (  # noqa: F401  fixtures
+    aws,
+    example_hosts,
+    lenient_aws,
+    local_aws,
+    local_server,
+    ministack_aws,
+    ministack_url,
+    row,
+    use,
+)
+
+repair_context_copy()
+
+#: Fixtures that start real servers: whoever uses one of them is an end-to-end test.
+SERVERS = {
+    "live_server",
+    "server",
+    "sink",
+    "backend",
+    "shared_gateway",
+    "local_gateway",
+    "ministack_url",
+    "iam_url",
+} | {
+    "local_server",
+    "lenient_aws",
+    "aws",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.end_to_end)
+
+
+@pytest.fixture
+def make_user(db):
+    def make(username, **values):
+        return get_user_model().objects.create_user(username, password="secret", **values)
+
+    return make
+
+
+@pytest.fixture
+def alice(make_user):
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(make_user):
+    return make_user("bob")
+
+
+@pytest.fixture
+def gateway(db):
+    """A gateway as createApiGateway leaves it."""
+    return ApiGateway.objects.create(
+        api_name="chat",
+        target_base_endpoint="https://testserver/ws/",
+        api_id="a1b2c3d4e5",
+        api_endpoint="wss://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
+        api_created=True,
+    )
+
+
+@pytest.fixture
+def connect(gateway):
+    """Opens a socket as ``user`` (None: nobody is logged in)."""
+
+    clients = []  # which hold their sockets
+
+    def connect(user=None, channel=None, path="/ws/", **options):
+        client = GatewayClient()
+        clients.append(client)
+        if user is not None:
+            client.force_login(user)
+        return client.connect(path, channel, **options)
+
+    return connect

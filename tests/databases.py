@@ -1,0 +1,46 @@
+"""DATABASES for the test site: TEST_DATABASE is sqlite (the default), postgresql or mariadb.
+
+Host, port, user and password come from the variables that each database's own tools read, and default to a server
+on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict
+
+
+def from_environment() -> Dict[str, Any]:
+    kind = os.environ.get("TEST_DATABASE") or "sqlite"
+    return {"default": {"sqlite": _sqlite, "postgresql": _postgresql, "mariadb": _mariadb}[kind]()}
+
+
+def _sqlite() -> Dict[str, Any]:
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+
+def _postgresql() -> Dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": os.environ.get("PGDATABASE", "postgres"),
+        # Empty: libpq's own default, the Unix socket.
+        "HOST": os.environ.get("PGHOST", "127.0.0.1"),
+        "PORT": os.environ.get("PGPORT", ""),
+        "USER": os.environ.get("PGUSER", "postgres"),
+        "PASSWORD": os.environ.get("PGPASSWORD", ""),
+        "TEST": {"NAME": "test_websockets"},
+    }
+
+
+def _mariadb() -> Dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.mysql",
+        "NAME": os.environ.get("MYSQL_DATABASE", "test"),
+        # 127.0.0.1 rather than localhost, which the client library takes as "the Unix socket".
+        "HOST": os.environ.get("MYSQL_HOST", "127.0.0.1"),
+        "PORT": os.environ.get("MYSQL_TCP_PORT", ""),
+        "USER": os.environ.get("MYSQL_USER", "root"),
+        "PASSWORD": os.environ.get("MYSQL_PWD", ""),
+        "OPTIONS": {"charset": "utf8mb4"},
+        "TEST": {"NAME": "test_websockets", "CHARSET": "utf8mb4"},
+    }

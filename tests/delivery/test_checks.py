@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+
+def found(**options):
+    with override_settings(WEBSOCKETS=options):
+        return [message.id for message in run_checks(tags=["websockets"], databases=())]
+
+
+def test_e030_an_unknown_transport():
+    assert found(SEND_TRANSPORT="httpx") == ["websockets.E030"]
+    assert found(SEND_TRANSPORT="boto3") == []
+
+
+def test_e031_an_unknown_task_engine():
+    assert found(BACKGROUND="rq") == ["websockets.E031"]
+    assert found(BACKGROUND="celery") == []
+
+
+@pytest.mark.parametrize("value", [0, -1, "5"])
+def test_e032_a_number_that_is_none(value):
+    assert found(SEND_THREADS=value) == ["websockets.E032"]
+    assert found(SEND_RATE=None, SEND_DEADLINE=2.5) == []

@@ -1,0 +1,119 @@
+"""The custom domain of a row that changes its mind, loses its API, or is removed half way: nothing is left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_aws_api_gateway_websockets.provisioning import plan_gateway, plan_removal_of, remove_gateway, update_gateway
+
+from . import standins
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+
+
+def domains(aws):
+    return {one["DomainName"] for one in aws.by_hand.get_domain_names()["Items"]}
+
+
+def described(plan):
+    return [str(step) for step in plan]
+
+
+@pytest.fixture
+def with_domain(aws, row):
+    row.domain_name, row.certificate_arn = "ws.example.com", CERTIFICATE
+    row.save()
+    update_gateway(row, with_domain=True)
+    return row
+
+
+@pytest.mark.parametrize("new", ["other.example.com", ""])
+def test_removed_after_its_domain_was_renamed_in_the_row_nothing_is_left(aws, with_domain, new):
+    with_domain.domain_name = new
+    with_domain.save()
+    assert "delete domain name ws.example.com" in described(plan_removal_of(with_domain))
+    remove_gateway(with_domain)
+    assert aws.apis() == []
+    assert domains(aws) == set()
+
+
+def test_removed_after_its_api_was_deleted_in_aws_no_domain_is_left(aws, with_domain):
+    _delete_by_hand(aws, with_domain)
+    remove_gateway(with_domain)
+    assert domains(aws) == set()
+
+
+def test_an_api_that_was_deleted_in_aws_gets_its_domain_again(aws, with_domain):
+    _delete_by_hand(aws, with_domain)
+    planned = described(plan_gateway(with_domain))
+    assert "create API mapping ws.example.com" in planned
+    assert "create domain name ws.example.com" not in planned
+    update_gateway(with_domain)
+    [mapping] = aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]
+    assert mapping["ApiId"] == with_domain.api_id
+    assert with_domain.custom_domain_created
+    assert plan_gateway(with_domain).steps == ()
+
+
+def _delete_by_hand(aws, row):
+    aws.by_hand.delete_api_mapping(DomainName="ws.example.com", ApiMappingId=row.api_mapping_id)
+    aws.by_hand.delete_api(ApiId=row.api_id)
+
+
+# --- the alias record --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def zones(ministack_aws, ministack_url):
+    """Two hosted zones, and what they hold."""
+    route53 = standins.client(ministack_url, "route53")
+    ids = [
+        route53.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"].split("/")[-1]
+        for name in ("example.com", "example.org")
+    ]
+
+    def aliases():
+        found = (route53.list_resource_record_sets(HostedZoneId=one)["ResourceRecordSets"] for one in ids)
+        return {one["Name"].rstrip(".") for records in found for one in records if one["Type"] == "A"}
+
+    return ids, aliases
+
+
+@pytest.fixture
+def with_record(zones, row):
+    row.domain_name, row.certificate_arn = "ws.example.com", CERTIFICATE
+    row.hosted_zone_id, row.manage_dns_record = zones[0][0], True
+    row.save()
+    update_gateway(row, with_domain=True)
+    assert zones[1]() == {"ws.example.com"}
+    return row
+
+
+@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does: Route 53 is only there")
+@pytest.mark.parametrize(
+    "domain, zone, left",
+    [("live.example.com", 0, {"live.example.com"}), ("ws.example.org", 1, {"ws.example.org"}), ("", 0, set())],
+)
+def test_a_renamed_domain_takes_its_alias_record_along(zones, with_record, domain, zone, left):
+    with_record.domain_name, with_record.hosted_zone_id = domain, zones[0][zone]
+    with_record.save()
+    assert "delete DNS record ws.example.com" in described(plan_gateway(with_record, with_domain=bool(domain)))
+    update_gateway(with_record, with_domain=bool(domain))
+    assert zones[1]() == left
+    assert plan_gateway(with_record).steps == ()
+
+
+@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does: Route 53 is only there")
+def test_removing_a_gateway_whose_domain_was_renamed_takes_the_old_record_too(zones, with_record):
+    with_record.domain_name = "live.example.com"
+    with_record.save()
+    remove_gateway(with_record)
+    assert zones[1]() == set()
+
+
+@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does: Route 53 is only there")
+def test_a_record_that_is_no_longer_managed_stays(zones, with_record):
+    with_record.manage_dns_record = False
+    with_record.save()
+    update_gateway(with_record)
+    assert zones[1]() == {"ws.example.com"}

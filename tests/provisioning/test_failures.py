@@ -1,0 +1,264 @@
+"""Half way is just a state to go on from: answers lost after every call, refusals, and two operators at once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+from django.db import connection
+
+from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.exceptions import (
+    AwsUnreachable,
+    Conflict,
+    CredentialsError,
+    GatewayBusy,
+    InvalidGateway,
+    Throttled,
+)
+from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
+from django_aws_api_gateway_websockets.provisioning.control import delays
+from django_aws_api_gateway_websockets.provisioning.locking import locked
+
+from .test_lifecycle import CERTIFICATE
+
+
+class Calls:
+    """Watches what boto3 sends, through botocore's own hook, and loses the answer to the N-th write."""
+
+    def __init__(self, lose=None):
+        self.lose, self.writes = lose, 0
+        self._session = URLLib3Session()
+
+    def __call__(self, request, **kwargs):
+        if request.method == "GET":
+            return
+        self.writes += 1
+        if self.writes != self.lose:
+            return
+        # AWS carries it out, and nobody hears of it.
+        self._session.send(request)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+
+@pytest.fixture
+def watch():
+    hooked = []
+
+    def watch(calls):
+        events = control_client().meta.events
+        events.register("before-send.apigatewayv2", calls)
+        hooked.append((events, calls))
+        return calls
+
+    yield watch
+    for events, calls in hooked:
+        events.unregister("before-send.apigatewayv2", calls)
+
+
+def describe(name):
+    row = ApiGateway.objects.create(
+        api_name=name,
+        target_base_endpoint="https://www.example.com/ws/",
+        two_way_replies=True,
+        domain_name=f"{name}.example.com",
+        certificate_arn=CERTIFICATE,
+    )
+    row.additional_routes.create(name="orders", route_key="orders", integration_url="https://orders.example.com/ws")
+    return row
+
+
+def create(row):
+    row.create_gateway()
+    row.create_custom_domain()
+
+
+@pytest.mark.slow
+def test_after_any_lost_answer_the_same_command_ends_with_one_api_and_no_orphan(lenient_aws, db, watch):
+    counted = watch(Calls())
+    create(describe("whole"))
+    total = counted.writes
+    assert total > 15
+    for number in range(1, total + 1):
+        row = describe(f"lost{number}")
+        lost = watch(Calls(lose=number))
+        with pytest.raises(AwsUnreachable):
+            create(row)
+        row = ApiGateway.objects.get(pk=row.pk)
+        create(row)
+        assert lost.writes >= number
+        _is_whole(lenient_aws, row)
+
+
+def _is_whole(aws, row):
+    assert [api["Name"] for api in aws.apis()].count(row.api_name) == 1
+    assert sorted(aws.routes(row)) == ["$connect", "$default", "$disconnect", "orders"]
+    routes = aws.by_hand.get_routes(ApiId=row.api_id)["Items"]
+    assert len(routes) == len(aws.integrations(row)) == 4
+    assert len(aws.by_hand.get_deployments(ApiId=row.api_id)["Items"]) == 1
+    assert len(aws.by_hand.get_api_mappings(DomainName=row.domain_name)["Items"]) == 1
+    assert plan_gateway(row).steps == ()
+    row.refresh_from_db()
+    assert row.api_created
+    assert row.custom_domain_created
+    assert row.additional_routes.get().deployed
+
+
+class Refuse:
+    """Answers ``times`` calls of ``operation`` with an error of AWS, before they reach it."""
+
+    def __init__(self, times, status, code):
+        self.times, self.status, self.code = times, status, code
+
+    def __call__(self, request, **kwargs):
+        from botocore.awsrequest import AWSResponse
+
+        if request.method != "POST" or self.times == 0:
+            return None
+        self.times -= 1
+        body = b'{"message": "not now"}'
+        headers = {"x-amzn-ErrorType": self.code, "Content-Type": "application/json"}
+        return _Answer(AWSResponse(request.url, self.status, headers, None), body).response
+
+
+class _Answer:
+    def __init__(self, response, body):
+        response._content = body
+        self.response = response
+
+
+@pytest.mark.parametrize(
+    "status, code", [(409, "ConflictException"), (429, "TooManyRequestsException")], ids=["conflict", "throttled"]
+)
+def test_a_refusal_that_passes_is_waited_out(local_aws, row, watch, status, code):
+    refuse = watch(Refuse(2, status, code))
+    row.create_gateway()
+    assert refuse.times == 0
+    assert len(local_aws.apis()) == 1
+    assert plan_gateway(row).steps == ()
+
+
+def test_the_waits_respect_the_limits_of_the_control_plane():
+    throttled, conflict = Throttled("429", status=429), Conflict("409", status=409)
+    assert next(delays("CreateDeployment", throttled)) == 5
+    assert next(delays("CreateDomainName", throttled)) == 30
+    assert list(delays("CreateRoute", throttled)) == [0.5, 1, 2, 4, 8]
+    assert list(delays("CreateRoute", conflict)) == [0.2, 0.4, 0.8, 1.6, 3.2]
+
+
+def test_a_creation_whose_answer_was_lost_is_never_repeated_blindly():
+    lost = AwsUnreachable("timeout")
+    assert list(delays("CreateApi", lost)) == []
+    assert list(delays("GetApis", lost)) == [0.2, 0.4]
+
+
+def test_while_one_operator_is_at_it_another_is_refused_with_the_holder_named(local_aws, row):
+    with locked(row), pytest.raises(GatewayBusy, match="being changed by another process"):
+        update_gateway(ApiGateway.objects.get(pk=row.pk))
+    update_gateway(row)
+    assert len(local_aws.apis()) == 1
+
+
+def test_the_lock_of_a_process_that_died_ends(local_aws, row):
+    from django.utils import timezone
+
+    ApiGateway.objects.filter(pk=row.pk).update(locked_by="host:1", locked_until=timezone.now())
+    update_gateway(row)
+    assert len(local_aws.apis()) == 1
+
+
+def test_nobody_there_is_one_clear_message_and_the_row_says_so(use, row, settings):
+    use("http://127.0.0.1:9")
+    with pytest.raises(AwsUnreachable, match="Check the endpoint and the network"):
+        plan_gateway(row)
+    row.refresh_from_db()
+    assert row.status == "unreachable"
+    assert "127.0.0.1:9" in row.last_error
+
+
+def test_without_credentials_the_settings_are_named(row, settings, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    settings.AWS_GATEWAY_REGION_NAME = "eu-west-1"
+    with pytest.raises(CredentialsError, match="Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID"):
+        plan_gateway(row)
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("target_base_endpoint", "ftp://example.com/"),
+        ("stage_name", "two words"),
+        ("tags", {"aws:mine": "x"}),
+        ("tags", {"team": "a;b"}),
+        ("tags", {"team": 1}),
+        ("stage_variables", {"v": "two words"}),
+        ("domain_name", "https://ws.example.com"),
+        ("certificate_arn", "my certificate"),
+        ("integration_timeout", 30000),
+        ("throttling_rate", -1),
+        ("hosted_zone_id", "/hostedzone/Z1"),
+        ("api_mapping_key", "with space"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_before_the_first_call(local_aws, row, watch, field, value):
+    calls = watch(Calls())
+    ApiGateway.objects.filter(pk=row.pk).update(**{field: value})
+    row.refresh_from_db()
+    with pytest.raises(InvalidGateway) as refused:
+        row.create_gateway()
+    assert field in refused.value.problems
+    assert field in str(refused.value)
+    assert calls.writes == 0
+
+
+@pytest.mark.parametrize("key", ["with space", "$mine", "a'b", "$connect"])
+def test_a_route_key_that_aws_would_refuse_is_refused_before_the_first_call(local_aws, row, key):
+    row.additional_routes.create(name="bad", route_key=key, integration_url="https://example.com/ws")
+    with pytest.raises(InvalidGateway, match="additional route"):
+        row.create_gateway()
+    assert local_aws.apis() == []
+
+
+def test_a_custom_domain_needs_a_name_and_a_certificate_of_the_region(local_aws, row):
+    row.create_gateway()
+    with pytest.raises(InvalidGateway, match="domain_name"):
+        row.create_custom_domain()
+    row.domain_name = "ws.example.com"
+    with pytest.raises(InvalidGateway, match="certificate_arn: A custom domain needs a certificate"):
+        row.create_custom_domain()
+    row.certificate_arn = CERTIFICATE.replace("us-east-1", "eu-west-1")
+    with pytest.raises(InvalidGateway, match=r"certificate is in eu-west-1.*us-east-1"):
+        row.create_custom_domain()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_operators_at_once_make_one_api(local_aws):
+    if connection.vendor == "sqlite":
+        pytest.skip("needs PostgreSQL or MariaDB: SQLite in memory locks whole tables between threads")
+    row = describe("raced")
+    start, outcomes = threading.Barrier(2), []
+
+    def operator():
+        start.wait()
+        try:
+            update_gateway(ApiGateway.objects.get(pk=row.pk))
+            outcomes.append("done")
+        except GatewayBusy:
+            outcomes.append("busy")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=operator) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) in (["busy", "done"], ["done", "done"])
+    assert len(local_aws.apis()) == 1

@@ -1,0 +1,169 @@
+"""The generated policy is enough, and none of it is too much: ministack with its IAM switched on decides."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+
+from . import standins
+from .test_lifecycle import CERTIFICATE
+
+
+def run(command, *args, **options):
+    out = io.StringIO()
+    call_command(command, *args, stdout=out, stderr=out, **options)
+    return out.getvalue()
+
+
+def policy(**options):
+    return json.loads(run("iamPolicy", **options))
+
+
+@pytest.fixture(scope="module")
+def iam_url():
+    if not standins.HAS_MINISTACK:
+        pytest.skip("needs Python 3.10, as ministack does")
+    with standins.ministack(AUTH="true", AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test") as url:
+        yield url
+
+
+class Account:
+    """An IAM user of an account whose policy the test writes."""
+
+    def __init__(self, url):
+        self.url = url
+        self.root = lambda service: standins.client(url, service)
+        self.iam = self.root("iam")
+        self.iam.create_user(UserName="deployer")
+        key = self.iam.create_access_key(UserName="deployer")["AccessKey"]
+        self.key_id, self.secret = key["AccessKeyId"], key["SecretAccessKey"]
+
+    def may(self, document):
+        self.iam.put_user_policy(UserName="deployer", PolicyName="it", PolicyDocument=json.dumps(document))
+
+
+def new_account(url, use):
+    standins.reset(url)
+    account = Account(url)
+    use(url, account.key_id, account.secret)
+    return account
+
+
+@pytest.fixture
+def account(iam_url, use):
+    return new_account(iam_url, use)
+
+
+def journey(account):
+    """Every command, with a change of each kind of resource on the way."""
+    zone = account.root("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+    row = ApiGateway.objects.create(
+        api_name="chat",
+        target_base_endpoint="https://www.example.com/ws/",
+        two_way_replies=True,
+        domain_name="ws.example.com",
+        certificate_arn=CERTIFICATE,
+        hosted_zone_id=zone.split("/")[-1],
+        manage_dns_record=True,
+        tags={"team": "web"},
+    )
+    row.additional_routes.create(name="orders", route_key="orders", integration_url="https://a.example.com/ws")
+    run("createApiGateway", pk=[row.pk])
+    run("createCustomDomain", pk=[row.pk])
+    ApiGateway.objects.filter(pk=row.pk).update(
+        api_description="talk",
+        two_way_replies=False,
+        stage_description="one",
+        api_mapping_key="chat",
+        certificate_arn=CERTIFICATE.replace("1234-1234", "4321-4321"),
+        tags={"owner": "me"},
+    )
+    row.additional_routes.all()._raw_delete("default")
+    run("updateApiGateway", pk=[row.pk])
+    run("planApiGateway", pk=[row.pk])
+    run("importApiGateway", pk=[row.pk])
+    run("exportApiGateway", pk=[row.pk])
+    described = ApiGateway.objects.filter(pk=row.pk).values().get()
+    row.delete()
+    run("importApiGateway", api_id=described["api_id"])
+    ApiGateway.objects.all().delete()
+    row = ApiGateway.objects.create(**described)
+    run("deleteApiGateway", pk=[row.pk], interactive=False)
+
+
+def test_with_the_generated_policy_every_command_runs(account, db):
+    account.may(policy())
+    journey(account)
+    assert account.root("apigatewayv2").get_apis()["Items"] == []
+
+
+#: What AWS asks for where tags are sent with a creation, and ministack does not.
+UNCHECKED = {"apigateway:TagResource"}
+
+
+#: Every action of the policy that can be checked here.
+ACTIONS = [
+    "apigateway:DELETE",
+    "apigateway:GET",
+    "apigateway:PATCH",
+    "apigateway:POST",
+    "route53:ChangeResourceRecordSets",
+    "route53:ListResourceRecordSets",
+]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_with_any_one_action_taken_out_a_command_fails_and_names_it(account, db, action):
+    document = policy()
+    document["Statement"] = [one for one in document["Statement"] if action not in one["Action"]]
+    account.may(document)
+    with pytest.raises(CommandError, match=f"lack the IAM action {action}"):
+        journey(account)
+
+
+def test_these_are_all_the_actions_there_are():
+    assert {action for one in policy()["Statement"] for action in one["Action"]} == {*ACTIONS, *UNCHECKED}
+
+
+@pytest.mark.slow
+def test_with_any_one_resource_taken_out_a_command_fails(account, db, use):
+    """The policy names no path that the commands can do without."""
+    whole = policy()
+    for number, statement in enumerate(whole["Statement"]):
+        if set(statement["Action"]) <= UNCHECKED:
+            continue
+        for resource in statement["Resource"]:
+            document = json.loads(json.dumps(whole))
+            document["Statement"][number]["Resource"].remove(resource)
+            document["Statement"] = [one for one in document["Statement"] if one["Resource"]]
+            without = new_account(account.url, use)
+            without.may(document)
+            with pytest.raises(CommandError, match="lack the IAM action"):
+                journey(without)
+
+
+def test_narrowed_to_a_gateway_it_is_enough_to_update_and_delete_that_one_and_no_other(account, db, use):
+    account.may(policy())
+    rows = [
+        ApiGateway.objects.create(api_name=name, target_base_endpoint="https://www.example.com/ws/")
+        for name in ("mine", "other")
+    ]
+    for row in rows:
+        run("createApiGateway", pk=[row.pk])
+    account.may(policy(pk=[rows[0].pk]))
+    ApiGateway.objects.update(api_description="changed", tags={"team": "web"}, integration_timeout=1000)
+    run("updateApiGateway", pk=[rows[0].pk])
+    with pytest.raises(CommandError, match="lack the IAM action apigateway:GET"):
+        run("updateApiGateway", pk=[rows[1].pk])
+    run("deleteApiGateway", pk=[rows[0].pk], interactive=False)
+
+
+def test_sending_takes_one_action_on_the_connections_of_the_stage(gateway):
+    [statement] = policy(pk=[gateway.pk], purpose="sending")["Statement"]
+    assert statement["Action"] == ["execute-api:ManageConnections"]
+    assert statement["Resource"][0] == ("arn:aws:execute-api:eu-west-1:*:a1b2c3d4e5/production/POST/@connections/*")

@@ -1,0 +1,246 @@
+"""Fault 10: the login ends, the socket lives on."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+from django.contrib.auth import get_user_model, update_session_auth_hash
+from django.contrib.sessions.models import Session
+from django.test import override_settings
+
+from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.testing import GatewayClient
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(settings):
+    settings.WEBSOCKETS = {"CONNECTS_PER_USER": None}
+
+
+@pytest.fixture
+def browser(alice, gateway):
+    client = GatewayClient()
+    client.force_login(alice)
+    return client
+
+
+def open_50(client):
+    return [client.connect("/ws/") for _ in range(50)]
+
+
+def assert_closed(sockets, reason):
+    assert [socket.closed for socket in sockets] == [True] * 50
+    rows = WebSocketSession.objects.filter(connection_id__in=[socket.connection_id for socket in sockets])
+    assert list(rows.values_list("connected", "closed_reason")) == [(False, reason)] * 50
+    for socket in sockets:
+        socket._open_now = True  # a message that was under way when the socket closed
+        assert socket.send_json({"action": "refuse"}).status_code == 403
+
+
+def test_fault_10_logout_closes_the_50_sockets_of_that_session(browser, alice):
+    elsewhere = GatewayClient()
+    elsewhere.force_login(alice)
+    kept = elsewhere.connect("/ws/")
+    sockets = open_50(browser)
+
+    browser.logout()
+
+    assert_closed(sockets, ClosedReason.LOGOUT)
+    assert not kept.closed
+    assert kept.send_json({"action": "help"}).status_code == 200
+
+
+def test_fault_10_a_password_change_closes_50_sockets(browser, alice):
+    sockets = open_50(browser)
+    alice.set_password("another")
+    alice.save()
+    assert_closed(sockets, ClosedReason.PASSWORD_CHANGED)
+
+
+def test_fault_10_deactivation_closes_50_sockets(browser, alice):
+    sockets = open_50(browser)
+    alice.is_active = False
+    alice.save(update_fields=["is_active"])
+    assert_closed(sockets, ClosedReason.USER_INACTIVE)
+
+
+def test_fault_10_the_flush_of_a_session_closes_50_sockets(browser):
+    sockets = open_50(browser)
+    browser._browser.session.flush()
+    assert_closed(sockets, ClosedReason.SESSION_ENDED)
+
+
+def test_deleting_session_rows_in_bulk_closes_their_sockets(browser):
+    sockets = open_50(browser)
+    Session.objects.all().delete()
+    assert_closed(sockets, ClosedReason.SESSION_ENDED)
+
+
+def test_deleting_the_user_closes_50_sockets(browser, alice):
+    sockets = open_50(browser)
+    alice.delete()
+    assert [socket.closed for socket in sockets] == [True] * 50
+    assert not WebSocketSession.objects.exists()
+    sockets[0]._open_now = True
+    assert sockets[0].send_json({"action": "refuse"}).status_code == 403
+
+
+def test_a_change_that_is_rolled_back_closes_nothing(browser, alice):
+    from django.db import transaction
+
+    socket = browser.connect("/ws/")
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        alice.is_active = False
+        alice.save()
+        assert not socket.closed
+        1 / 0  # noqa: B018
+    assert not socket.closed
+    assert socket.send_json({"action": "help"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"is_active": False}, ClosedReason.USER_INACTIVE),
+        ({"password": "md5$x$0cc175b9c0f1b6a831c399e269772661"}, ClosedReason.PASSWORD_CHANGED),
+    ],
+)
+def test_what_no_signal_told_of_is_found_by_the_next_message(browser, alice, change, reason):
+    first, second = browser.connect("/ws/"), browser.connect("/ws/")
+    get_user_model().objects.filter(pk=alice.pk).update(**change)
+    assert first.send_json({"action": "refuse"}).status_code == 403
+    assert (first.closed, first.session.closed_reason) == (True, reason)
+    assert second.send_json({"action": "refuse"}).status_code == 403
+
+
+def test_saving_a_user_otherwise_closes_nothing(browser, alice):
+    socket = browser.connect("/ws/")
+    alice.first_name = "Alice"
+    alice.save()
+    alice.save(update_fields=["last_login"])
+    assert not socket.closed
+    assert socket.send_json({"action": "help"}).status_code == 200
+
+
+def test_a_login_elsewhere_costs_no_query_for_sockets(browser, alice, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        alice.save(update_fields=["last_login"])
+
+
+def test_a_password_change_by_the_user_closes_their_old_sockets_and_they_connect_anew(browser, alice, rf):
+    socket = browser.connect("/ws/")
+    request = rf.post("/")
+    request.session = browser._browser.session
+    request.user = alice
+    alice.set_password("another")
+    alice.save()
+    update_session_auth_hash(request, alice)
+    request.session.save()
+    browser.cookies["sessionid"] = request.session.session_key
+    assert socket.closed
+    assert browser.connect("/ws/").session.user == alice
+
+
+def test_secret_key_fallbacks_keep_sockets_as_they_keep_logins(browser, settings):
+    socket = browser.connect("/ws/")
+    old = settings.SECRET_KEY
+    with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[old]):
+        assert socket.send_json({"action": "help"}).status_code == 200
+    with override_settings(SECRET_KEY="new"):
+        # Without the fallback not even the gateway is believed.
+        assert socket.send_json({"action": "help"}).status_code == 403
+
+
+def test_signed_cookie_sessions_have_no_key_so_logout_closes_every_socket_of_the_user(alice, bob, gateway, settings):
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    mine, his = GatewayClient(), GatewayClient()
+    mine.force_login(alice)
+    his.force_login(bob)
+    socket, other = mine.connect("/ws/"), his.connect("/ws/")
+    mine.logout()
+    assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.LOGOUT)
+    assert not other.closed
+
+
+def test_a_logout_does_not_close_what_visitors_opened(browser):
+    visitor = GatewayClient().connect("/ws/")
+    browser.connect("/ws/")
+    browser.logout()
+    assert not visitor.closed
+
+
+def test_a_socket_that_aws_does_not_close_stops_neither_the_logout_nor_the_others(browser, caplog, gateway, settings):
+    settings.WEBSOCKETS = {"SEND_CONNECT_TIMEOUT": 0.2, "SEND_READ_TIMEOUT": 0.2}
+    sockets = [browser.connect("/ws/"), browser.connect("/ws/")]
+    unreachable = type(gateway).objects.create(
+        api_name="down", api_id="down", target_base_endpoint="https://testserver/ws/", api_endpoint="ws://127.0.0.1:9/x"
+    )
+    WebSocketSession.objects.filter(connection_id=sockets[0].connection_id).update(api_gateway=unreachable)
+    browser.logout()
+    assert [socket.closed for socket in sockets] == [False, True]
+    assert not WebSocketSession.objects.filter(connected=True).exists()
+    assert f"The connection {sockets[0].connection_id} was not closed" in caplog.text
+
+
+def test_a_message_still_costs_1_query(browser, django_assert_num_queries):
+    socket = browser.connect("/ws/")
+    with django_assert_num_queries(1):
+        socket.send_json({"action": "refuse"})
+
+
+def test_the_database_holds_no_session_key(browser):
+    session = browser.connect("/ws/").session
+    key = browser.cookies["sessionid"].value
+    assert key not in str(vars(session))
+    assert len(session.session_key_hash) == 64
+
+
+def tasks_module():
+    try:
+        return importlib.import_module("django.tasks")
+    except ImportError:
+        return pytest.importorskip("django_tasks", reason="needs Django 6, or the backport")
+
+
+def test_with_djangos_tasks_a_worker_closes_the_sockets(browser, settings):
+    tasks = tasks_module()
+    settings.WEBSOCKETS = {"BACKGROUND": "tasks", "BACKGROUND_CHUNK": 30, "CONNECTS_PER_USER": None}
+    settings.TASKS = {"default": {"BACKEND": f"{tasks.__name__}.backends.dummy.DummyBackend"}}
+    sockets = open_50(browser)
+    browser.logout()
+    # The rows at once, the sockets by two tasks that wait for a worker.
+    assert not WebSocketSession.objects.filter(connected=True).exists()
+    assert not any(socket.closed for socket in sockets)
+    results = tasks.default_task_backend.results
+    assert len(results) == 2
+    for result in results:
+        result.task.func(*result.args)
+    assert_closed(sockets, ClosedReason.LOGOUT)
+
+
+def test_with_celery_a_worker_closes_the_sockets(browser, settings):
+    celery = pytest.importorskip("celery")
+    settings.WEBSOCKETS = {"BACKGROUND": "celery", "CONNECTS_PER_USER": None}
+    sockets = open_50(browser)
+    app = celery.Celery(set_as_current=True)
+    app.conf.task_always_eager = True
+    ran = []
+    celery.signals.task_postrun.connect(lambda task, **kwargs: ran.append(task.name), weak=False, dispatch_uid="ran")
+    try:
+        browser.logout()
+    finally:
+        celery.signals.task_postrun.disconnect(dispatch_uid="ran")
+        app.close()
+    assert ran == ["django_aws_api_gateway_websockets.disconnect"]
+    assert_closed(sockets, ClosedReason.LOGOUT)
+
+
+def test_an_engine_that_takes_nothing_lets_no_socket_live(browser, settings, caplog):
+    settings.WEBSOCKETS = {"BACKGROUND": "no such engine", "CONNECTS_PER_USER": None}
+    sockets = open_50(browser)
+    browser.logout()
+    assert_closed(sockets, ClosedReason.LOGOUT)
+    assert "did not take sockets to close" in caplog.text

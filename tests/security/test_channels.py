@@ -1,0 +1,234 @@
+"""Fault 9: joining a channel without the right; and the forms in which a right can be declared."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.urls import path
+
+from django_aws_api_gateway_websockets.models import ChannelRule, WebSocketSession
+from django_aws_api_gateway_websockets.testing import HandshakeRefused
+from django_aws_api_gateway_websockets.views import Channel, ManagedChannels
+from tests.views import ExampleView
+
+
+class JoiningView(ExampleView):
+    def join(self, request, *args, **kwargs):
+        self.join_channel(request, self.body["channel"])
+        return HttpResponse("joined")
+
+
+class OwnRuleView(JoiningView):
+    """A user may join the channels that begin with their name."""
+
+    def can_join(self, request, channel_name):
+        return channel_name.startswith(f"{request.user.username}/")
+
+
+class DeclaredView(JoiningView):
+    channel_rules = [
+        Channel("lobby"),
+        Channel("members", login_required=True),
+        Channel("user-{user_pk}"),
+        Channel("staff-*", staff=True),
+        Channel("editors", group="editors"),
+        Channel("gateway-?", permission="django_aws_api_gateway_websockets.view_apigateway"),
+    ]
+
+
+class ManagedView(JoiningView):
+    channel_rules = [Channel("always"), ManagedChannels()]
+
+
+class WatchfulView(OwnRuleView):
+    recheck_channel = True
+
+
+class ClosedView(JoiningView):
+    channel_rules = []
+
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("ws/<slug:route>", JoiningView.as_view()),
+    path("own/<slug:route>", OwnRuleView.as_view()),
+    path("declared/<slug:route>", DeclaredView.as_view()),
+    path("managed/<slug:route>", ManagedView.as_view()),
+    path("watchful/<slug:route>", WatchfulView.as_view()),
+    path("closed/<slug:route>", ClosedView.as_view()),
+]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+@pytest.fixture
+def joins(connect):
+    """Whether ``user`` gets into the channel, by connecting to it and by joining it later: both must agree."""
+
+    def joins(path, user, channel):
+        try:
+            connect(user, channel, path=path)
+            on_connect = True
+        except HandshakeRefused as refused:
+            assert refused.status_code == 403
+            on_connect = False
+        socket = connect(user, path=path)
+        response = socket.send_json({"action": "join", "channel": channel})
+        assert (response.status_code == 200) == (socket.session.channel_name == channel) == on_connect
+        assert response.status_code in (200, 403)
+        return on_connect
+
+    return joins
+
+
+@pytest.mark.once
+def test_fault_9_1000_pairs_of_user_and_channel_leak_nothing(connect, make_user, settings):
+    settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None}
+    generator = random.Random(9)
+    users = [make_user(name) for name in ("ann", "anna", "bo")]
+    sockets = {user: connect(user, path="/own/") for user in users}
+    # MariaDB takes "Ann" and "ánn" for the name of ann; a channel's name is taken letter by letter.
+    owners = [*(user.username for user in users), "Ann", "ánn"]
+    names = [f"{owner}{tail}" for owner in owners for tail in ("/", "/a", "", "a/", "//", "/ ", "/../")]
+    leaks = allowed = 0
+    for _ in range(1000):
+        user, channel = generator.choice(users), generator.choice(names)
+        right = channel.startswith(f"{user.username}/")
+        if generator.random() < 0.2:
+            try:
+                joined = connect(user, channel, path="/own/").session.channel_name == channel.strip()
+            except HandshakeRefused:
+                joined = False
+        else:
+            joined = sockets[user].send_json({"action": "join", "channel": channel}).status_code == 200
+        leaks += joined and not right
+        allowed += joined
+        assert joined == right
+    assert (leaks, allowed > 100) == (0, True)
+    for session in WebSocketSession.objects.exclude(channel_name="").select_related("user"):
+        assert session.channel_name.startswith(f"{session.user.username}/")
+
+
+def test_without_rules_everyone_may_join_everything(joins, alice):
+    assert joins("/ws/", alice, "any")
+    assert joins("/ws/", None, "any")
+
+
+def test_an_empty_list_of_rules_lets_nobody_in(joins, alice):
+    assert not joins("/closed/", alice, "any")
+
+
+def test_declared_rules(joins, alice, bob, make_user):
+    boss = make_user("boss", is_staff=True)
+    root = make_user("root", is_superuser=True)
+    alice.groups.add(Group.objects.create(name="editors"))
+    bob.user_permissions.add(Permission.objects.get(codename="view_apigateway"))
+    expected = {
+        "lobby": {None, alice, bob, boss, root},
+        "members": {alice, bob, boss, root},
+        f"user-{alice.pk}": {alice},
+        f"user-{bob.pk}": {bob},
+        "user-None": set(),
+        "user-": set(),
+        "staff-room": {boss},
+        "staff": set(),
+        "editors": {alice},
+        "gateway-1": {bob, root},
+        "gateway-11": set(),
+        "Lobby": set(),
+        "lobby2": set(),
+        "elsewhere": set(),
+    }
+    for channel, allowed in expected.items():
+        assert {user for user in (None, alice, bob, boss, root) if joins("/declared/", user, channel)} == allowed
+
+
+def test_managed_rules(joins, alice, bob, make_user):
+    boss = make_user("boss", is_staff=True)
+    group = Group.objects.create(name="editors")
+    alice.groups.add(group)
+    permission = Permission.objects.get(codename="view_apigateway")
+    bob.user_permissions.add(permission)
+    for values in (
+        {"pattern": "open-*", "audience": "anyone"},
+        {"pattern": "members"},
+        {"pattern": "user-{user_pk}"},
+        {"pattern": "staff", "audience": "staff"},
+        {"pattern": "editors", "audience": "group", "group": group},
+        {"pattern": "gateways", "audience": "permission", "permission": permission},
+    ):
+        rule = ChannelRule(**values)
+        rule.full_clean()
+        rule.save()
+    expected = {
+        "always": {None, alice, bob, boss},
+        "open-day": {None, alice, bob, boss},
+        "members": {alice, bob, boss},
+        f"user-{alice.pk}": {alice},
+        "staff": {boss},
+        "editors": {alice},
+        "gateways": {bob},
+        "other": set(),
+    }
+    for channel, allowed in expected.items():
+        assert {user for user in (None, alice, bob, boss) if joins("/managed/", user, channel)} == allowed
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"audience": "group"},
+        {"audience": "permission"},
+        {"audience": "staff", "group": True},
+        {"audience": "nobody"},
+        {"pattern": ""},
+    ],
+)
+def test_a_rule_that_says_two_things_is_refused(db, values):
+    values = {"pattern": "x", **values}
+    if values.get("group"):
+        values["group"] = Group.objects.create(name="editors")
+    with pytest.raises(ValidationError):
+        ChannelRule(**values).full_clean()
+
+
+def test_the_admin_manages_rules(admin_client):
+    response = admin_client.post(
+        "/admin/django_aws_api_gateway_websockets/channelrule/add/", {"pattern": "room-*", "audience": "logged_in"}
+    )
+    assert response.status_code == 302
+    assert str(ChannelRule.objects.get()) == "room-*: whoever is logged in"
+    assert b"room-*" in admin_client.get("/admin/django_aws_api_gateway_websockets/channelrule/").content
+
+
+def test_a_right_that_was_lost_is_noticed_by_the_next_message_where_the_view_asks_for_that(connect, alice):
+    watched, other = connect(alice, "alice/1", path="/watchful/"), connect(alice, "alice/1", path="/own/")
+    type(alice).objects.update(username="renamed")
+    assert watched.send_json({"action": "help"}).status_code == 403
+    assert other.send_json({"action": "help"}).status_code == 200
+
+
+def test_the_gateways_default_channel_is_asked_about_too(connect, alice, gateway):
+    gateway.default_channel_name = "staff-room"
+    gateway.target_base_endpoint = "https://testserver/declared/"
+    gateway.save()
+    with pytest.raises(HandshakeRefused):
+        connect(alice, path="/declared/")
+
+
+@pytest.mark.parametrize(
+    "name", ["Chatroom 1", "Käsebrot", "日本語 の 部屋", "a/b:c#d?e&f=g", "'; --", "🎉", "x" * 255]
+)
+def test_names_of_every_script_work(joins, alice, name):
+    assert joins("/ws/", alice, name)
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "a\nb", "a\0b", "a\x1b[31m", "a\u2028b", "a\u202eb", "\ud800"])
+def test_names_that_a_database_or_log_would_choke_on_are_refused(connect, alice, name):
+    socket = connect(alice)
+    assert socket.send_json({"action": "join", "channel": name}).status_code == 400
+    assert socket.session.channel_name == ""

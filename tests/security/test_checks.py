@@ -1,0 +1,237 @@
+"""One test for each id, and the way in which each is put right. The ids E001 and E002 are in tests/test_checks.py."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+from django.urls import include, path, re_path
+from django.views.decorators.csrf import csrf_protect
+
+from django_aws_api_gateway_websockets.conf import Conf
+from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.views import WebSocketTokenView
+from tests.views import ExampleView
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}}
+
+
+def found(databases=(), **kwargs):
+    return sorted({message.id for message in run_checks(tags=["websockets"], databases=databases, **kwargs)})
+
+
+@pytest.fixture
+def urls(settings):
+    """Makes these the site's URLs."""
+
+    def use(*patterns):
+        module = sys.modules["tests.security.made_up_urls"] = ModuleType("made_up_urls")
+        module.urlpatterns = list(patterns)
+        settings.ROOT_URLCONF = "tests.security.made_up_urls"
+
+    yield use
+    sys.modules.pop("tests.security.made_up_urls", None)
+
+
+class WithOrigins(ExampleView):
+    allowed_origins = ["https://partner.example/"]
+
+
+class WithStar(ExampleView):
+    allowed_origins = ["*"]
+
+
+def test_the_test_site_is_fine(settings):
+    settings.CACHES = SHARED_CACHE
+    assert found() == []
+    assert found(include_deployment_checks=True) == []
+
+
+@pytest.mark.django_db  # Django 6.1's own checks ask the database what it is able to.
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("MESSAGES_PER_CONNECTION", "many"),
+        ("CONNECTS_PER_IP", 100),
+        ("CONNECTS_PER_USER", ""),
+        ("CONNECT_TOKEN_MAX_AGE", 0),
+        ("MAX_JSON_DEPTH", "64"),
+    ],
+)
+def test_e003_a_value_that_nothing_can_work_with(key, value):
+    with override_settings(WEBSOCKETS={key: value}):
+        assert found() == ["websockets.E003"]
+        with pytest.raises(SystemCheckError, match=key):
+            call_command("check")
+
+
+@pytest.mark.parametrize("origin", ["example.com", "https://example.com/path", "https://exa mple", "https://a.*.com"])
+def test_e004_an_origin_that_is_none(origin, urls):
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": [origin]}):
+        assert found() == ["websockets.E004"]
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": ["https://example.com", "https://*.example.com:8443"]}):
+        assert found() == []
+
+
+def test_e004_on_a_view(urls):
+    urls(path("ws/<slug:route>", WithOrigins.as_view()))
+    assert found() == ["websockets.E004"]
+
+
+def test_e005_a_cache_that_is_not_there():
+    with override_settings(WEBSOCKETS={"CACHE": "shared"}):
+        assert found() == ["websockets.E005"]
+
+
+def test_e006_a_url_without_route(urls):
+    urls(path("ws/", include([path("events", ExampleView.as_view())])))
+    assert found() == ["websockets.E006"]
+    urls(
+        path("ws/<slug:route>", include([path("", ExampleView.as_view())])),
+        re_path("^x/(?P<route>.+)$", ExampleView.as_view()),
+    )
+    assert found() == []
+
+
+def test_w001_no_url(urls):
+    urls()
+    assert found() == ["websockets.W001"]
+
+
+@pytest.mark.parametrize(
+    "mount", [path("ws/<slug:route>/", ExampleView.as_view()), re_path("^ws/(?P<route>.+)/$", ExampleView.as_view())]
+)
+def test_w002_a_slash_at_the_end(urls, mount):
+    urls(mount)
+    assert found() == ["websockets.W002"]
+
+
+def test_w003_a_decorator_in_the_way(urls, settings):
+    urls(path("ws/<slug:route>", csrf_protect(ExampleView.as_view())))
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert found() == []  # as Django's own middleware would see it: still exempt
+    mounted = ExampleView.as_view()
+    mounted.login_required = True
+    urls(path("ws/<slug:route>", mounted))
+    assert found() == ["websockets.W003"]
+    mounted.login_required = False
+    mounted.csrf_exempt = False
+    assert found() == ["websockets.W003"]
+
+
+@pytest.mark.parametrize(
+    ("check", "options"),
+    [
+        ("websockets.W010", {"REQUIRE_SECRET": False}),
+        ("websockets.W011", {"ALLOWED_ORIGINS": ["*"]}),
+        ("websockets.W012", {"REQUIRE_ORIGIN": False}),
+        ("websockets.W014", {"ALLOWED_TARGET_HOSTS": ["*"]}),
+    ],
+)
+def test_w010_w011_w012_w014_only_with_deploy(check, options, settings):
+    settings.CACHES = SHARED_CACHE
+    settings.WEBSOCKETS = options
+    assert found() == []
+    assert found(include_deployment_checks=True) == [check]
+
+
+def test_w010_is_silent_while_debug_is_on(settings):
+    settings.CACHES = SHARED_CACHE
+    settings.WEBSOCKETS, settings.DEBUG = {"REQUIRE_SECRET": False}, True
+    assert found(include_deployment_checks=True) == []
+
+
+def test_w011_on_a_view(urls, settings):
+    settings.CACHES = SHARED_CACHE
+    urls(path("ws/<slug:route>", WithStar.as_view()))
+    assert found(include_deployment_checks=True) == ["websockets.W011"]
+
+
+@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
+def test_w013_a_cache_that_is_not_shared(backend, settings, urls):
+    settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+    assert found(include_deployment_checks=True) == ["websockets.W013"]
+    settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None, "MESSAGES_PER_CONNECTION": None}
+    assert found(include_deployment_checks=True) == []
+    urls(path("ws/<slug:route>", ExampleView.as_view()), path("token/", WebSocketTokenView.as_view()))
+    assert found(include_deployment_checks=True) == ["websockets.W013"]
+
+
+@pytest.fixture
+def on_database(gateway):
+    def change(**values):
+        ApiGateway.objects.filter(pk=gateway.pk).update(**values)
+        return found(databases=["default"])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("cookie_domain", "domain", "expected"),
+    [
+        (None, "", []),
+        (None, "ws.example.com", ["websockets.W020"]),
+        (".example.com", "ws.example.com", []),
+        ("example.com", "ws.www.example.com", []),
+        ("www.example.com", "ws.www.example.com", []),
+        ("www.example.com", "ws.example.com", ["websockets.W020"]),
+        ("example.com", "ws.notexample.com", ["websockets.W020"]),
+    ],
+)
+def test_w020_a_session_cookie_that_does_not_reach_the_sockets(on_database, settings, cookie_domain, domain, expected):
+    settings.SESSION_COOKIE_DOMAIN = cookie_domain
+    assert on_database(domain_name=domain) == expected
+
+
+def test_w020_is_silent_where_tokens_are_given(on_database, urls):
+    urls(path("ws/<slug:route>", ExampleView.as_view()), path("token/", WebSocketTokenView.as_view()))
+    assert on_database(domain_name="ws.example.com") == []
+
+
+def test_w021_a_redirect_to_https(on_database, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    assert on_database() == []
+    assert on_database(target_base_endpoint="http://testserver/ws/") == ["websockets.W021"]
+
+
+def test_w022_a_target_of_someone_else(on_database, gateway):
+    assert on_database(target_base_endpoint="https://evil.example/ws/") == ["websockets.W022"]
+    assert on_database(target_base_endpoint="https://testserver/ws/") == []
+    gateway.additional_routes.create(name="x", route_key="x", integration_url="https://evil.example/x")
+    assert on_database() == ["websockets.W022"]
+
+
+@pytest.mark.parametrize(("sends", "expected"), [(None, []), (True, []), (False, ["websockets.W023"])])
+def test_w023_a_gateway_that_does_not_send_its_secret(on_database, sends, expected):
+    assert on_database(sends_secret=sends) == expected
+
+
+def test_without_the_database_the_rows_are_not_looked_at():
+    """No mark django_db: a query would fail the test."""
+    assert [message for message in run_checks(databases=()) if message.id.startswith("websockets.")] == []
+
+
+def test_every_id_is_tested_and_documented():
+    source = ROOT / "src"
+    ids = {
+        hit for file in source.rglob("*.py") for hit in re.findall(r"websockets\.([EW]\d{3})", file.read_text("utf-8"))
+    }
+    page = (ROOT / "docs" / "checks.md").read_text("utf-8")
+    tests = "".join(file.read_text("utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    assert len(ids) >= 16
+    assert {check for check in ids if f"| `websockets.{check}` |" not in page} == set()
+    assert {check for check in ids if f"websockets.{check}" not in tests.replace('"E', '"websockets.E')} == set()
+    assert set(re.findall(r"^\| `websockets\.([EW]\d{3})` \|", page, re.MULTILINE)) == ids
+
+
+def test_every_setting_is_documented():
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == set(Conf.keys())

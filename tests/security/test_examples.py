@@ -1,0 +1,60 @@
+"""The examples of docs/channels.md, docs/tokens.md and docs/security.md do what the pages say."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import path
+
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+
+EXAMPLES = Path(__file__).resolve().parent.parent.parent / "docs" / "examples"
+rules, rooms, orders, tokens = (
+    runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    for name in ("channel_rules", "can_join", "handler_permissions", "token_urls")
+)
+urlpatterns = [
+    path("rules/<slug:route>", rules["ChatView"].as_view()),
+    path("rooms/<slug:route>", rooms["RoomsView"].as_view()),
+    path("orders/<slug:route>", orders["OrdersView"].as_view()),
+    *tokens["urlpatterns"],
+]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+def test_channel_rules(connect, alice):
+    for channel in ("lobby", "news", f"user-{alice.pk}"):
+        assert connect(alice, channel, path="/rules/").session.channel_name == channel
+    for channel in ("staff-1", "room-1", "user-0", "other"):
+        with pytest.raises(HandshakeRefused):
+            connect(alice, channel, path="/rules/")
+
+
+def test_can_join(connect, alice):
+    alice.groups.add(Group.objects.create(name="Chatroom 2"))
+    socket = connect(alice, path="/rooms/")
+    assert socket.send_json({"action": "move", "channel": "Chatroom 2"}).status_code == 200
+    assert socket.send_json({"action": "move", "channel": "staff"}).status_code == 403
+    assert socket.session.channel_name == "Chatroom 2"
+
+
+def test_handler_permissions(connect, alice, make_user):
+    root = make_user("root", is_superuser=True)
+    with pytest.raises(HandshakeRefused):
+        connect(path="/orders/")
+    assert connect(alice, path="/orders/").send_json({"action": "order.cancel", "id": 1}).status_code == 403
+    socket = connect(root, path="/orders/")
+    socket.send_json({"action": "order.cancel", "id": 1})
+    assert socket.receive_json() == {"cancelled": 1}
+
+
+def test_tokens(alice):
+    page = Client()
+    page.force_login(alice)
+    token = json.loads(page.post("/ws-token/").content)["token"]
+    assert GatewayClient().connect("/ws/", query={"ws_token": token}).session.user == alice

@@ -1,0 +1,115 @@
+"""Fault 13: message floods, and floods of connects."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client, override_settings
+from django.urls import path
+
+from django_aws_api_gateway_websockets.security.limits import parse_rate
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+from tests.views import ExampleView
+
+handled = []
+
+
+class CountingView(ExampleView):
+    def test(self, request, *args, **kwargs):
+        handled.append(self.event.connection_id)
+
+
+urlpatterns = [path("ws/<slug:route>", CountingView.as_view())]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+def test_fault_13_of_1000_messages_the_limit_reaches_the_handler(connect, alice, django_assert_num_queries):
+    handled.clear()
+    with override_settings(WEBSOCKETS={"MESSAGES_PER_CONNECTION": "100/3600s"}):
+        flooding, quiet = connect(alice), connect(alice)
+        statuses = [flooding.send_json({"action": "test"}).status_code for _ in range(1000)]
+        assert (statuses.count(200), statuses.count(429)) == (100, 900)
+        assert handled == [flooding.connection_id] * 100
+        with django_assert_num_queries(0):
+            assert flooding.send_json({"action": "test"}).status_code == 429
+        # Each connection has its own count, and no limit stops a disconnect.
+        assert quiet.send_json({"action": "test"}).status_code == 200
+        assert flooding.disconnect().status_code == 200
+    assert not flooding.session.connected
+
+
+def test_connects_of_an_address(connect, alice, bob):
+    with override_settings(WEBSOCKETS={"CONNECTS_PER_IP": "3/3600s"}):
+        client = GatewayClient()
+        for _ in range(3):
+            client.connect("/ws/")
+        with pytest.raises(HandshakeRefused) as refused:
+            client.connect("/ws/", headers={"X-Forwarded-For": "6.6.6.6"})
+    assert refused.value.status_code == 429
+
+
+def test_the_address_is_the_mapped_one(connect, alice):
+    """Not what the client wrote into X-Forwarded-For."""
+    socket = connect(alice)
+    with override_settings(WEBSOCKETS={"CONNECTS_PER_IP": "1/3600s"}):
+        seen = []
+        for mapped, claimed in (("1.1.1.1", "9.9.9.9"), ("2.2.2.2", "9.9.9.9"), ("1.1.1.1", "8.8.8.8")):
+            headers = socket.event_headers("$connect")
+            headers.update({"X-Websocket-Source-Ip": mapped, "X-Forwarded-For": claimed, "Origin": "http://testserver"})
+            headers["connectionId"] = f"c{len(seen)}="
+            seen.append(Client().post("/ws/connect", headers=headers).status_code)
+    assert seen == [200, 200, 429]
+
+
+def test_connects_of_a_user(alice, bob):
+    with override_settings(WEBSOCKETS={"CONNECTS_PER_USER": "2/3600s"}):
+        client, other = GatewayClient(), GatewayClient()
+        client.force_login(alice)
+        other.force_login(bob)
+        client.connect("/ws/")
+        client.connect("/ws/")
+        with pytest.raises(HandshakeRefused) as refused:
+            client.connect("/ws/")
+        assert other.connect("/ws/")
+    assert refused.value.status_code == 429
+
+
+@pytest.mark.once
+def test_none_is_no_limit(connect, alice):
+    with override_settings(WEBSOCKETS={"MESSAGES_PER_CONNECTION": None}):
+        socket = connect(alice)
+        assert {socket.send_json({"action": "test"}).status_code for _ in range(700)} == {200}
+
+
+@pytest.mark.once
+def test_the_default_is_600_messages_a_minute(connect, alice):
+    socket = connect(alice)
+    assert [socket.send_json({"action": "test"}).status_code for _ in range(601)].count(429) == 1
+
+
+def test_a_cache_that_fails_lets_messages_pass_and_says_so(connect, alice, caplog):
+    socket = connect(alice)
+    broken = {"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}
+    with override_settings(CACHES=broken):
+        assert socket.send_json({"action": "test"}).status_code == 200
+    assert "The rate limit messages was not checked, the cache 'default' fails: OSError('down')" in caplog.text
+
+
+class BrokenCache:
+    def __init__(self, *args):
+        pass
+
+    def incr(self, key):
+        raise OSError("down")
+
+    def close(self, **kwargs):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "10", "10/s", "0/10s", "10/0s", "-1/1s", "10/10m", "x/10s", "10/10s\n"])
+def test_what_is_no_rate_is_said_so(text):
+    with pytest.raises(ValueError, match="is no rate: write LIMIT/SECONDSs"):
+        parse_rate(text)
+
+
+def test_a_rate():
+    assert parse_rate("100/10s") == (100, 10)

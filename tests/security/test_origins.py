@@ -1,0 +1,177 @@
+"""Fault 1: a page of another site opens a socket with the user's cookie."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import override_settings
+from django.urls import path
+
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.security.origins import parse_origin
+from django_aws_api_gateway_websockets.testing import HandshakeRefused
+from tests.views import ExampleView
+
+
+class PartnersView(ExampleView):
+    allowed_origins = ["https://partner.example", "https://*.apps.example:8443"]
+
+
+class DevicesView(ExampleView):
+    require_origin = False
+
+
+urlpatterns = [
+    path("ws/<slug:route>", ExampleView.as_view()),
+    path("partners/<slug:route>", PartnersView.as_view()),
+    path("devices/<slug:route>", DevicesView.as_view()),
+]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+HOSTILE = [
+    None,
+    "",
+    "null",
+    "*",
+    "http://",
+    "https://evil.example",
+    "http://testserver.evil.example",
+    "http://eviltestserver",
+    "http://evil.example/testserver",
+    "http://testserver/",
+    "http://testserver/path",
+    "http://testserver?x",
+    "http://testserver#x",
+    "http://testserver@evil.example",
+    "http://evil.example@testserver",
+    "http://user:password@testserver",
+    "http://testserver:99999",
+    "http://testserver:0",
+    "http://testserver:",
+    "http://testserver:8080",
+    "http://testserver:80:80",
+    "https://testserver:80",
+    "http://testserver.",
+    "http://.testserver",
+    "http://*.testserver",
+    "http://sub.testserver",
+    "ftp://testserver",
+    "ws://testserver",
+    "javascript://testserver",
+    "testserver",
+    "//testserver",
+    "http:testserver",
+    "http://testserver http://evil.example",
+    "http://testserver, http://evil.example",
+    "http://testserver,http://testserver",
+    " http://testserver\t",
+    "http://testserver\0",
+    "http://test\nserver",
+    "https://[::1",
+    "https://[::1]",
+    "http://[testserver]",
+    "http://tëstserver",
+    "http://xn--tstserver-y9a",
+    "http://testserver\\@evil.example",
+    "http://testserver%2eevil.example",
+    "https://trusted.example.evil.example",
+    "https://eviltrusted.example",
+    "http://trusted.example",
+    "https://wild.example",
+    "https://a.wild.example.evil.example",
+    "https://partner.example",
+    "file://",
+    "chrome-extension://abcdefghijklmnop",
+    "http://" + "a" * 5000,
+]
+GOOD = ["http://testserver", "https://testserver", "http://testserver:80", "https://testserver:443"]
+
+
+@pytest.fixture(autouse=True)
+def _trusted(settings):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://trusted.example", "https://*.wild.example"]
+
+
+@pytest.mark.parametrize("origin", HOSTILE)
+def test_fault_1_a_hostile_origin_is_refused(connect, alice, origin):
+    assert len(HOSTILE) >= 40
+    with pytest.raises(HandshakeRefused) as refused:
+        connect(alice, headers={"Origin": origin})
+    assert refused.value.status_code == 403
+    assert not WebSocketSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "origin", [*GOOD, "https://trusted.example", "https://a.wild.example", "https://b.a.wild.example"]
+)
+def test_the_sites_own_and_trusted_pages_connect(connect, alice, origin):
+    assert connect(alice, headers={"Origin": origin}).session.user == alice
+
+
+def test_an_own_page_over_http_may_not_open_what_is_served_over_https(connect, alice, settings):
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    over_https = {"X-Forwarded-Proto": "https", "Host": "testserver"}
+    assert connect(alice, headers={**over_https, "Origin": "https://testserver"})
+    with pytest.raises(HandshakeRefused):
+        connect(alice, headers={**over_https, "Origin": "http://testserver"})
+
+
+@pytest.mark.parametrize("origin", ["https://partner.example", "https://one.apps.example:8443", *GOOD])
+def test_a_view_allows_further_origins(connect, alice, origin):
+    assert connect(alice, path="/partners/", headers={"Origin": origin})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://partner.example", "https://partner.example:444", "https://apps.example:8443", "https://a.apps.example"],
+)
+def test_a_views_list_is_as_exact(connect, alice, origin):
+    with pytest.raises(HandshakeRefused):
+        connect(alice, path="/partners/", headers={"Origin": origin})
+
+
+def test_the_setting_allows_origins_where_the_view_says_nothing(connect, alice):
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": ["https://Other.Example"]}):
+        assert connect(alice, headers={"Origin": "https://other.example"})
+        with pytest.raises(HandshakeRefused):
+            connect(alice, path="/partners/", headers={"Origin": "https://other.example"})
+
+
+def test_no_origin_is_accepted_where_the_view_opts_out_and_a_wrong_one_is_not(connect, alice):
+    assert connect(alice, path="/devices/", headers={"Origin": None})
+    for origin in ("null", "https://evil.example", ""):
+        with pytest.raises(HandshakeRefused):
+            connect(alice, path="/devices/", headers={"Origin": origin})
+
+
+def test_the_opt_out_may_be_the_sites(connect, alice):
+    with override_settings(WEBSOCKETS={"REQUIRE_ORIGIN": False}):
+        assert connect(alice, headers={"Origin": None})
+
+
+def test_a_star_allows_every_page(connect, alice):
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": ["*"]}):
+        assert connect(alice, headers={"Origin": "https://anyone.example"})
+
+
+def test_the_refusal_names_the_origin_and_the_remedy(connect, alice, said):
+    with pytest.raises(HandshakeRefused) as refused:
+        connect(alice, headers={"Origin": "https://evil.example"})
+    assert said(refused.value.response) == (
+        "Pages of 'https://evil.example' may not open sockets here. If they should, add their origin to "
+        "allowed_origins on the view, or to ALLOWED_ORIGINS of the setting WEBSOCKETS."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("https://a.example", ("https", "a.example", 443)),
+        ("http://a.example:8000", ("http", "a.example", 8000)),
+        ("http://[::1]:8000", ("http", "[::1]", 8000)),
+        ("http://127.0.0.1", ("http", "127.0.0.1", 80)),
+        ("https://A.example", None),
+        ("https://a.example:65536", None),
+    ],
+)
+def test_an_origin_is_parsed_as_browsers_write_it(text, parsed):
+    assert parse_origin(text) == parsed

@@ -1,0 +1,117 @@
+"""Fault 16: disconnect before connect, twice, late; connect twice. In any order, and at the same time."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, connections
+from django.test import Client
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.testing import GatewayClient
+
+#: 10,000 steps are STATE_MACHINE_RUNS=200.
+RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "20"))
+STEPS = 50
+
+
+def post(headers, route):
+    return (
+        Client()
+        .post(
+            f"/ws/{route}",
+            {"action": "refuse"},
+            content_type="application/json",
+            headers={"Origin": "http://testserver", **headers},
+        )
+        .status_code
+    )
+
+
+class Connections(RuleBasedStateMachine):
+    """Five connection ids, to which events happen as the network pleases."""
+
+    @initialize()
+    def begin(self):
+        WebSocketSession.objects.all().delete()
+        self.socket = GatewayClient().connect("/ws/")
+        self.connected, self.disconnected = set(), set()
+
+    def send(self, number, route):
+        self.socket.connection_id = f"c{number}="
+        return post(self.socket.event_headers(f"${route}"), route)
+
+    @rule(number=st.integers(0, 4))
+    def connect(self, number):
+        status = self.send(number, "connect")
+        assert status == (403 if number in self.disconnected else 200)
+        self.connected.add(number)
+
+    @rule(number=st.integers(0, 4))
+    def disconnect(self, number):
+        assert self.send(number, "disconnect") == 200
+        self.disconnected.add(number)
+
+    @rule(number=st.integers(0, 4))
+    def message(self, number):
+        open_now = number in self.connected and number not in self.disconnected
+        assert self.send(number, "default") == (400 if open_now else 403)
+
+    @invariant()
+    def no_row_is_open_after_its_disconnect(self):
+        if hasattr(self, "socket"):
+            rows = dict(WebSocketSession.objects.values_list("connection_id", "connected"))
+            for number in range(5):
+                expected = number in self.connected and number not in self.disconnected
+                assert rows.get(f"c{number}=", False) == expected
+
+
+@pytest.mark.django_db
+def test_fault_16_events_in_any_order(settings_without_limits):
+    run_state_machine_as_test(
+        Connections,
+        settings=settings(
+            max_examples=RUNS,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.skipif(
+    os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
+    reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
+)
+@pytest.mark.django_db(transaction=True)
+def test_fault_16_events_at_the_same_time(settings_without_limits):
+    """Two connects and two disconnects of one id start together, 100 times: closed in the end, and no error."""
+    socket = GatewayClient().connect("/ws/")
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(100):
+            socket.connection_id = f"race{number}="
+            together = threading.Barrier(4)
+            events = [
+                pool.submit(at_once, together, socket.event_headers(f"${route}"), route)
+                for route in ("connect", "disconnect", "connect", "disconnect")
+            ]
+            statuses = [event.result(timeout=30) for event in events]
+            assert set(statuses[0::2]) <= {200, 403}
+            assert set(statuses[1::2]) == {200}
+            assert not WebSocketSession.objects.get(connection_id=socket.connection_id).connected
+
+
+def at_once(together, headers, route):
+    connection.ensure_connection()
+    together.wait(30)
+    try:
+        return post(headers, route)
+    finally:
+        connections.close_all()  # this thread's own, or the test database could not be dropped

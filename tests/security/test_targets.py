@@ -1,0 +1,99 @@
+"""Where the secret may go: hosts of this site."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import override_settings
+
+from django_aws_api_gateway_websockets.models import ApiGateway, ApiGatewayAdditionalRoute
+from django_aws_api_gateway_websockets.security.targets import is_allowed_target
+
+HOSTS = ["www.example.com", ".example.org", "*.example.net", "127.0.0.1", "[::1]", "Upper.Example"]
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://www.example.com/ws/", True),
+        ("https://WWW.example.com:8443/ws/", True),
+        ("https://example.com/ws/", False),
+        ("https://a.www.example.com/ws/", False),
+        ("https://www.example.com.evil.example/", False),
+        ("https://evilwww.example.com/", False),
+        ("https://www.example.com@evil.example/", False),
+        ("https://user@www.example.com/", False),
+        ("https://evil.example/www.example.com", False),
+        ("https://example.org/", True),
+        ("https://a.b.example.org/", True),
+        ("https://example.net/", False),
+        ("https://a.example.net/", True),
+        ("https://evilexample.net/", False),
+        ("https://upper.example/", True),
+        ("http://127.0.0.1:8000/ws/", True),
+        ("http://[::1]:8000/ws/", True),
+        ("http://169.254.169.254/latest/meta-data/", False),
+        ("http:///ws/", False),
+        ("", False),
+    ],
+)
+def test_hosts_of_the_list(url, allowed):
+    with override_settings(WEBSOCKETS={"ALLOWED_TARGET_HOSTS": HOSTS}):
+        assert is_allowed_target(url) is allowed
+
+
+@pytest.mark.parametrize(
+    ("settings_", "allowed", "refused"),
+    [
+        ({"ALLOWED_HOSTS": ["www.example.com"]}, "https://www.example.com/", "https://example.com/"),
+        ({"ALLOWED_HOSTS": [], "DEBUG": True}, "http://localhost:8000/", "https://example.com/"),
+        (
+            {"ALLOWED_HOSTS": [], "DEBUG": False, "WEBSOCKETS": {"ALLOWED_TARGET_HOSTS": ["a.example"]}},
+            "https://a.example/",
+            "http://localhost/",
+        ),
+    ],
+)
+def test_without_a_list_the_sites_own_hosts_are_taken(settings_, allowed, refused):
+    with override_settings(**settings_):
+        assert is_allowed_target(allowed)
+        assert not is_allowed_target(refused)
+
+
+def test_forms_refuse_other_hosts(gateway, admin_client):
+    gateway.target_base_endpoint = "https://evil.example/ws/"
+    route = ApiGatewayAdditionalRoute(
+        api_gateway=gateway, name="x", route_key="x", integration_url="https://evil.example/x"
+    )
+    for row, field in ((gateway, "target_base_endpoint"), (route, "integration_url")):
+        with pytest.raises(ValidationError) as refused:
+            row.full_clean()
+        assert list(refused.value.message_dict) == [field]
+    page = admin_client.post(
+        "/admin/django_aws_api_gateway_websockets/apigatewayadditionalroute/add/",
+        {"api_gateway": gateway.pk, "name": "x", "route_key": "x", "integration_url": "https://evil.example/x"},
+    )
+    assert "may not be sent to https://evil.example/x" in page.content.decode()
+    assert not gateway.additional_routes.exists()
+
+
+@pytest.mark.parametrize("command", ["createApiGateway", "rotateGatewaySecret"])
+@pytest.mark.parametrize("where", ["gateway", "route"])
+def test_what_went_past_the_forms_is_not_written_to_aws(gateway, command, where, monkeypatch):
+    # Nobody listens there: a call to AWS would fail in another way.
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", "http://127.0.0.1:9")
+    if where == "gateway":
+        ApiGateway.objects.update(target_base_endpoint="https://evil.example/ws/")
+    else:
+        gateway.additional_routes.create(name="x", route_key="x", integration_url="https://evil.example/x")
+    said = io.StringIO()
+    with pytest.raises(CommandError) as refused:
+        call_command(command, pk=gateway.pk, stderr=said)
+    assert (
+        "Events, and the secret that proves them, may not be sent to https://evil.example/"
+        in f"{refused.value}{said.getvalue()}"
+    )

@@ -1,0 +1,185 @@
+"""Fault 7: a connect token is replayed."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core import signing
+from django.test import Client, override_settings
+from django.urls import path
+
+from django_aws_api_gateway_websockets.exceptions import TokenRefused
+from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.security import tokens
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+from django_aws_api_gateway_websockets.views import WebSocketTokenView
+from tests.views import ExampleView
+
+
+class TokenView(ExampleView):
+    require_token = True
+
+
+urlpatterns = [
+    path("token/", WebSocketTokenView.as_view()),
+    path("ws/<slug:route>", ExampleView.as_view()),
+    path("strict/<slug:route>", TokenView.as_view()),
+]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+@pytest.fixture
+def page(alice):
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+def token_of(page):
+    return json.loads(page.post("/token/").content)["token"]
+
+
+def connect_with(token, path="/strict/", client=None):
+    return (client or GatewayClient()).connect(path, query={"ws_token": token})
+
+
+def refused(token, **options):
+    with pytest.raises(HandshakeRefused) as error:
+        connect_with(token, **options)
+    return error.value.status_code
+
+
+def test_a_token_connects_whoever_asked_for_it(page, alice):
+    response = page.post("/token/")
+    assert response["Cache-Control"] == "max-age=0, no-cache, no-store, must-revalidate, private"
+    assert json.loads(response.content)["expires_in"] == 60
+    socket = connect_with(json.loads(response.content)["token"])
+    assert socket.session.user == alice
+    socket.send_json({"action": "unknown"})
+    assert socket.receive_json()["user"] == "alice"
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+def test_only_post_gives_tokens(page, method):
+    assert getattr(page, method)("/token/").status_code == 405
+
+
+def test_a_token_takes_a_login_and_the_csrf_token(alice):
+    assert Client().post("/token/").status_code == 403
+    checked = Client(enforce_csrf_checks=True)
+    checked.force_login(alice)
+    assert checked.post("/token/").status_code == 403
+
+
+def test_the_view_checks_csrf_by_itself(alice, settings):
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
+    checked = Client(enforce_csrf_checks=True)
+    checked.force_login(alice)
+    assert checked.post("/token/").status_code == 403
+
+
+def test_a_view_that_requires_a_token_takes_no_cookie(alice):
+    client = GatewayClient()
+    client.force_login(alice)
+    with pytest.raises(HandshakeRefused) as error:
+        client.connect("/strict/")
+    assert error.value.status_code == 403
+
+
+def test_a_token_works_where_none_is_required_and_wins_over_the_cookie(page, alice, bob):
+    client = GatewayClient()
+    client.force_login(bob)
+    assert connect_with(token_of(page), path="/ws/", client=client).session.user == alice
+    # A bad one is no reason to fall back on the cookie.
+    assert refused("nonsense", path="/ws/", client=client) == 403
+
+
+def test_fault_7_a_token_is_used_once(page):
+    token = token_of(page)
+    connect_with(token)
+    assert refused(token) == 403
+    assert WebSocketSession.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fault_7_of_100_concurrent_uses_exactly_1_is_accepted(page):
+    token = token_of(page)
+    # Before the user is looked up: SQLite in memory has one connection for all threads.
+    nonce = signing.loads(token, salt=tokens._SALT)["nonce"]
+    with ThreadPoolExecutor(32) as pool:
+        accepted = list(pool.map(lambda _: tokens._spend(nonce), range(100)))
+    assert accepted.count(True) == 1
+    assert refused(token) == 403
+
+
+def test_fault_7_an_expired_token_is_refused(page):
+    token = token_of(page)
+    with override_settings(WEBSOCKETS={"CONNECT_TOKEN_MAX_AGE": -1}):
+        assert [refused(token) for _ in range(3)] == [403] * 3
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:-1], lambda t: t + "x", lambda t: "", lambda t: t[1:], lambda t: t * 2]
+)
+def test_a_token_that_was_changed_is_refused(page, change):
+    assert refused(change(token_of(page))) == 403
+
+
+def test_a_signature_made_for_something_else_is_refused(alice):
+    assert refused(signing.dumps({"user": str(alice.pk), "session": "", "password": "", "nonce": "x"})) == 403
+
+
+def test_after_the_logout_the_token_is_worth_nothing(page):
+    token = token_of(page)
+    page.logout()
+    assert refused(token) == 403
+
+
+def test_after_the_end_of_the_session_the_token_is_worth_nothing(page):
+    token = token_of(page)
+    page.session.flush()
+    assert refused(token) == 403
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "md5$x$0cc175b9c0f1b6a831c399e269772661"}])
+def test_after_deactivation_or_a_password_change_the_token_is_worth_nothing(page, alice, change):
+    token = token_of(page)
+    get_user_model().objects.filter(pk=alice.pk).update(**change)
+    assert refused(token) == 403
+
+
+def test_after_the_deletion_of_the_user_the_token_is_worth_nothing(page, alice):
+    token = token_of(page)
+    alice.delete()
+    assert refused(token) == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_logout_of_the_session_that_asked_closes_the_socket(page):
+    socket = connect_with(token_of(page))
+    page.logout()
+    assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.LOGOUT)
+
+
+def test_a_cache_that_keeps_nothing_gives_no_second_use_away(page):
+    token = token_of(page)
+    dummy = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    with override_settings(CACHES=dummy), pytest.raises(TokenRefused):
+        tokens.redeem_token(token)
+
+
+def test_a_hostile_page_cannot_use_a_token_of_its_own(page):
+    with pytest.raises(HandshakeRefused):
+        GatewayClient().connect(
+            "/strict/", query={"ws_token": token_of(page)}, headers={"Origin": "https://evil.example"}
+        )
+
+
+def test_a_token_tells_nothing(page, alice):
+    content = signing.loads(token_of(page), salt=tokens._SALT)
+    assert set(content) == {"user", "session", "password", "nonce"}
+    assert page.session.session_key not in str(content)
+    assert alice.get_session_auth_hash() not in str(content)

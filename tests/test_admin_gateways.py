@@ -1,0 +1,264 @@
+"""The gateway's admin against the local gateway: what an administrator sees, and what AWS has afterwards."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
+
+pytestmark = pytest.mark.django_db
+CHANGELIST = reverse("admin:django_aws_api_gateway_websockets_apigateway_changelist")
+
+
+def act(client, action, row, confirmed=False, follow=True):
+    data = {"action": action, "_selected_action": [row.pk]}
+    if confirmed:
+        data["confirmed"] = "yes"
+    return client.post(CHANGELIST, data, follow=follow)
+
+
+def text(response):
+    return html.unescape(response.content.decode())
+
+
+def change_url(row):
+    return reverse("admin:django_aws_api_gateway_websockets_apigateway_change", args=[row.pk])
+
+
+def form_of(client, row):
+    """The change form's values, as a browser would send them back."""
+    page = client.get(change_url(row))
+    form = page.context["adminform"].form
+    data = {name: form[name].value() for name in form.fields}
+    data = {name: "" if value is None else value for name, value in data.items() if value is not False}
+    data["tags"], data["stage_variables"] = "{}", "{}"
+    data.update({"additional_routes-INITIAL_FORMS": 0, "additional_routes-TOTAL_FORMS": 0})
+    for index, route in enumerate(row.additional_routes.order_by("pk")):
+        prefix = f"additional_routes-{index}-"
+        data.update({prefix + "id": route.pk, prefix + "api_gateway": row.pk, prefix + "name": route.name})
+        data.update({prefix + "route_key": route.route_key, prefix + "integration_url": route.integration_url})
+        data["additional_routes-INITIAL_FORMS"] = data["additional_routes-TOTAL_FORMS"] = index + 1
+    return data
+
+
+def test_the_two_actions_have_their_names(admin_client, row):
+    page = text(admin_client.get(CHANGELIST))
+    assert "Create API Gateway" in page
+    assert "Create Custom Domain record for the API" in page
+
+
+def test_creating_shows_the_plan_asks_and_then_does_it(admin_client, local_aws, row):
+    page = act(admin_client, "create_api_gateway", row)
+    assert "Yes, create" in text(page)
+    assert "https://www.example.com/ws/connect" in text(page)
+    assert local_aws.apis() == []
+    done = act(admin_client, "create_api_gateway", row, confirmed=True)
+    assert "Chat was created." in text(done)
+    assert len(local_aws.apis()) == 1
+    entry = LogEntry.objects.get()
+    assert "create route $connect" in entry.change_message
+    assert "in step" in text(done)
+
+
+def test_a_page_view_asks_nothing_of_aws(admin_client, use, row):
+    use("http://127.0.0.1:9")
+    assert admin_client.get(CHANGELIST).status_code == 200
+    assert admin_client.get(change_url(row)).status_code == 200
+
+
+def test_nobody_there_is_one_clear_message_and_the_column_says_unreachable(admin_client, use, row):
+    use("http://127.0.0.1:9")
+    page = act(admin_client, "plan_api_gateway", row)
+    assert "Check the endpoint and the network" in text(page)
+    assert "unreachable" in text(admin_client.get(CHANGELIST))
+    failed = act(admin_client, "create_api_gateway", row, confirmed=True)
+    assert [message.level_tag for message in failed.context["messages"]] == ["error"]
+    assert "Check the endpoint" in LogEntry.objects.get().change_message
+
+
+def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_client, local_aws, row):
+    row.create_gateway()
+    data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
+    assert "was changed successfully" in text(admin_client.post(change_url(row), data, follow=True))
+    row.refresh_from_db()
+    assert row.status == "differs"
+    pages = [act(admin_client, "plan_api_gateway", row), act(admin_client, "update_api_gateway", row)]
+    assert "https://new.example.com/ws/connect" in text(pages[0])
+    assert "Yes, update" not in text(pages[0])
+    pages.append(act(admin_client, "update_api_gateway", row, confirmed=True))
+    assert "AWS is in step with chat." in text(pages[-1])
+    assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://new.example.com/ws/connect"
+    pages.append(admin_client.get(change_url(row)))
+    assert all(gateway_secret(row.api_id) not in text(page) for page in pages)
+
+
+def test_deleting_in_aws_asks_first_and_keeps_the_row(admin_client, local_aws, row):
+    row.create_gateway()
+    assert "Yes, delete in AWS" in text(act(admin_client, "delete_api_gateway", row))
+    assert len(local_aws.apis()) == 1
+    assert "Chat was deleted in AWS." in text(act(admin_client, "delete_api_gateway", row, confirmed=True))
+    assert local_aws.apis() == []
+    assert ApiGateway.objects.filter(pk=row.pk, api_id=None).exists()
+
+
+def test_a_row_whose_api_lives_cannot_be_deleted(admin_client, local_aws, row):
+    row.create_gateway()
+    delete = reverse("admin:django_aws_api_gateway_websockets_apigateway_delete", args=[row.pk])
+    assert f"the API {row.api_id} in AWS. Delete it there first" in text(admin_client.get(delete))
+    admin_client.post(delete, {"post": "yes"})
+    assert ApiGateway.objects.filter(pk=row.pk).exists()
+
+
+def test_a_custom_domain_by_its_action(admin_client, local_aws, row):
+    row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    row.save()
+    row.create_gateway()
+    assert "create domain name" in " ".join(
+        f"{step['action']} {step['kind']}"
+        for look in act(admin_client, "create_custom_domain", row).context["looks"]
+        for step in look["plan"]
+    )
+    act(admin_client, "create_custom_domain", row, confirmed=True)
+    assert len(local_aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]) == 1
+
+
+@pytest.mark.parametrize(
+    "permissions, offered",
+    [
+        ([], set()),
+        (["view"], set()),
+        (["view", "change"], {"create_api_gateway", "create_custom_domain", "plan_api_gateway", "update_api_gateway"}),
+    ],
+)
+def test_actions_need_the_permission_that_they_are(client, local_aws, make_user, row, permissions, offered):
+    user = make_user("carol", is_staff=True)
+    for name in permissions:
+        user.user_permissions.add(Permission.objects.get(codename=f"{name}_apigateway"))
+    client.force_login(user)
+    page = client.get(CHANGELIST)
+    form = page.context.get("action_form") if page.context else None
+    names = {name for name, _ in form.fields["action"].choices if name} if form else set()
+    assert names - {"delete_selected"} == offered
+    act(client, "delete_api_gateway", row, confirmed=True)
+    act(client, "create_api_gateway", row, confirmed="change" in permissions)
+    assert len(local_aws.apis()) == (1 if "change" in permissions else 0)
+
+
+def test_the_console_link_is_that_of_the_region(admin_client, gateway):
+    page = text(admin_client.get(change_url(gateway)))
+    assert "https://eu-west-1.console.aws.amazon.com/apigateway/main/develop/routes?api=a1b2c3d4e5" in page
+
+
+# --- additional routes -------------------------------------------------------------------------
+
+
+def routes_of(row, *routes):
+    data = {"additional_routes-TOTAL_FORMS": len(routes), "additional_routes-INITIAL_FORMS": 0}
+    for index, (name, key) in enumerate(routes):
+        prefix = f"additional_routes-{index}-"
+        data.update({prefix + "name": name, prefix + "route_key": key})
+        data[prefix + "integration_url"] = f"https://{key}.example.com/ws"
+    return data
+
+
+@pytest.mark.django_db(transaction=True)
+def test_routes_saved_inline_are_deployed_at_once(admin_client, local_aws, row):
+    row.create_gateway()
+    data = {**form_of(admin_client, row), **routes_of(row, ("Orders", "orders"), ("Bills", "bills"))}
+    saved = admin_client.post(change_url(row), data, follow=True)
+    assert "The routes of chat are deployed." in text(saved)
+    assert {"orders", "bills"} < set(local_aws.routes(row))
+    assert all(row.additional_routes.values_list("deployed", flat=True))
+    assert row.plan().steps == ()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_saved_before_its_gateway_goes_out_with_it(admin_client, local_aws, row):
+    data = {**form_of(admin_client, row), **routes_of(row, ("Orders", "orders"))}
+    admin_client.post(change_url(row), data)
+    assert not row.additional_routes.get().deployed
+    row.create_gateway()
+    assert row.additional_routes.get().deployed
+    assert "orders" in local_aws.routes(row)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_edited_and_a_deleted_route_follow_in_aws(admin_client, local_aws, row):
+    row.create_gateway()
+    route = row.additional_routes.create(name="Orders", route_key="orders", integration_url="https://a.example.com/ws")
+    assert local_aws.integration(row, "orders")["IntegrationUri"] == "https://a.example.com/ws"
+    page = reverse("admin:django_aws_api_gateway_websockets_apigatewayadditionalroute_change", args=[route.pk])
+    data = {"api_gateway": row.pk, "name": "Bills", "route_key": "bills", "integration_url": "https://b.example.com/ws"}
+    assert "are deployed" in text(admin_client.post(page, data, follow=True))
+    assert local_aws.integration(row, "bills")["IntegrationUri"] == "https://b.example.com/ws"
+    assert "orders" not in local_aws.routes(row)
+    assert len(local_aws.integrations(row)) == 4
+    admin_client.post(page.replace("change", "delete"), {"post": "yes"})
+    assert set(local_aws.routes(row)) == {"$connect", "$disconnect", "$default"}
+    assert len(local_aws.integrations(row)) == 3
+    assert row.plan().steps == ()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_that_could_not_be_deployed_says_so_and_is_marked(admin_client, local_aws, use, row):
+    row.create_gateway()
+    use("http://127.0.0.1:9")
+    data = {**form_of(admin_client, row), **routes_of(row, ("Orders", "orders"))}
+    saved = admin_client.post(change_url(row), data, follow=True)
+    assert "The routes are saved, but not deployed." in text(saved)
+    assert not row.additional_routes.get().deployed
+    use(local_aws.url)
+    act(admin_client, "update_api_gateway", row, confirmed=True)
+    assert row.additional_routes.get().deployed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_of_a_transaction_that_rolled_back_never_reaches_aws(local_aws, row):
+    from django.db import transaction
+
+    row.create_gateway()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        row.additional_routes.create(name="Orders", route_key="orders", integration_url="https://a.example.com/ws")
+        raise ZeroDivisionError
+    assert set(local_aws.routes(row)) == {"$connect", "$disconnect", "$default"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_that_moves_to_another_gateway_leaves_the_first(admin_client, local_aws, row):
+    other = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://other.example.com/ws/")
+    row.create_gateway()
+    other.create_gateway()
+    route = row.additional_routes.create(name="Orders", route_key="orders", integration_url="https://a.example.com/ws")
+    page = reverse("admin:django_aws_api_gateway_websockets_apigatewayadditionalroute_change", args=[route.pk])
+    data = {"api_gateway": other.pk, "name": "Orders", "route_key": "orders"}
+    admin_client.post(page, {**data, "integration_url": route.integration_url})
+    assert "orders" in local_aws.routes(other)
+    assert "orders" not in local_aws.routes(row)
+    assert (row.plan().steps, other.plan().steps) == ((), ())
+
+
+def test_permissions_for_single_objects_are_respected(client, local_aws, make_user, settings, row):
+    settings.ROOT_URLCONF = "tests.object_permissions"
+    settings.AUTHENTICATION_BACKENDS = [
+        "django.contrib.auth.backends.ModelBackend",
+        "tests.object_permissions.ByName",
+    ]
+    mine = ApiGateway.objects.create(api_name="mine", target_base_endpoint="https://www.example.com/ws/")
+    user = make_user("carol", is_staff=True)
+    for name in ("view", "change", "delete"):
+        user.user_permissions.add(Permission.objects.get(codename=f"{name}_apigateway"))
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    assert "Create API Gateway</button>" in text(client.get(change_url(mine)))
+    assert "Create API Gateway</button>" not in text(client.get(change_url(row)))
+    for action in ("plan_api_gateway", "create_api_gateway", "update_api_gateway", "delete_api_gateway"):
+        assert act(client, action, row, confirmed=True).status_code == 403
+    assert act(client, "create_api_gateway", mine, confirmed=True).status_code == 200
+    assert [api["Name"] for api in local_aws.apis()] == ["mine"]
+    assert act(client, "delete_api_gateway", mine, confirmed=True).status_code == 200
+    assert local_aws.apis() == []

@@ -1,0 +1,74 @@
+"""What the examples of the documentation do, as the page beside them says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import runpy
+from pathlib import Path
+
+import pytest
+from django.urls import path
+
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
+
+handlers, debugging, own_dispatch, cookies = (
+    runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    for name in ("handlers", "debugging", "own_dispatch", "cookie_settings")
+)
+
+urlpatterns = [
+    path("ws/<slug:route>", handlers["AuctionView"].as_view()),
+    path("debugging/<slug:route>", debugging["LoggingView"].as_view(debug=True)),
+    path("measured/<slug:route>", own_dispatch["MeasuredView"].as_view()),
+]
+
+
+@pytest.fixture(autouse=True)
+def _urls(settings):
+    settings.ROOT_URLCONF = __name__
+
+
+def test_handlers(connect, alice, bob):
+    with pytest.raises(HandshakeRefused) as refused:
+        connect()
+    assert refused.value.status_code == 403
+
+    one, other, elsewhere = connect(alice, "lot 1"), connect(bob, "lot 1"), connect(bob, "lot 2")
+    one.send_json({"action": "bid", "amount": 12})
+    assert one.receive_json() == other.receive_json() == {"bid": 12, "by": "alice"}
+    assert one.send_json({"action": "bid", "amount": "much"}).status_code == 400
+    one.send_json({"action": "dance"})
+    assert one.receive_json() == {"error": "I cannot dance."}
+    assert other.receive_nothing()
+    assert elsewhere.receive_nothing()
+
+
+@pytest.mark.django_db
+def test_debugging_logs_and_explains(caplog):
+    caplog.set_level(logging.DEBUG)
+    socket = GatewayClient().connect("/debugging/")
+    explained = json.loads(socket.send("not JSON").content)["debug"]
+    assert explained
+    assert set(explained) <= set(caplog.messages)
+
+
+@pytest.mark.django_db
+def test_an_own_dispatch_still_takes_requests_without_a_csrf_token():
+    socket = GatewayClient().connect("/measured/")
+    assert socket.response["X-Handled-By"] == "MeasuredView"
+
+
+@pytest.mark.django_db
+def test_cookie_settings(client, alice, settings):
+    for name, value in cookies.items():
+        if name.isupper():
+            setattr(settings, name, value)
+    settings.ROOT_URLCONF = "tests.urls"
+    alice.is_staff = True
+    alice.save()
+    response = client.post("/admin/login/", {"username": "alice", "password": "secret"})
+    cookie = response.cookies["shared_sessionid"]
+    assert (cookie["domain"], cookie["samesite"], bool(cookie["secure"])) == ("www.example.com", "Lax", True)

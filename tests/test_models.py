@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import IntegrityError, transaction
+from django.test import override_settings
+
+from django_aws_api_gateway_websockets.exceptions import GatewayNotCreated
+from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
+from django_aws_api_gateway_websockets.protocol import SECRET_HEADER
+
+pytestmark = pytest.mark.django_db
+
+
+def session(gateway, connection_id, **values):
+    return WebSocketSession.objects.create(connection_id=connection_id, api_gateway=gateway, **values)
+
+
+def test_two_ids_that_differ_in_case_are_two_connections(gateway):
+    session(gateway, "abc=")
+    session(gateway, "ABC=")
+    assert WebSocketSession.objects.get(connection_id="abc=").connection_id == "abc="
+
+
+def test_two_channels_that_differ_in_case_or_accent_are_two_channels(gateway):
+    for number, channel in enumerate(["Room", "room", "Rööm"]):
+        session(gateway, f"id{number}=", channel_name=channel)
+    assert WebSocketSession.objects.filter(channel_name="Room").count() == 1
+
+
+def test_a_connection_id_is_recorded_once(gateway):
+    session(gateway, "abc=")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        session(gateway, "abc=")
+
+
+def test_clear_websocket_sessions_deletes_the_closed_ones(gateway, capsys):
+    WebSocketSession.objects.bulk_create(
+        WebSocketSession(connection_id=f"{number}=", api_gateway=gateway, connected=number % 2 == 0)
+        for number in range(4000)
+    )
+    call_command("clearWebSocketSessions")
+    assert capsys.readouterr().out == "Deleted 2000 closed WebSocket sessions.\n"
+    assert WebSocketSession.objects.count() == WebSocketSession.objects.filter(connected=True).count() == 2000
+
+
+def test_the_stage_is_production_when_empty():
+    assert ApiGateway().stage == "production"
+    assert ApiGateway(stage_name="live").stage == "live"
+
+
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        (
+            {"api_endpoint": "wss://a1.execute-api.eu-west-1.amazonaws.com"},
+            "https://a1.execute-api.eu-west-1.amazonaws.com/production",
+        ),
+        ({"api_endpoint": "ws://127.0.0.1:8001/a1", "stage_name": "s"}, "http://127.0.0.1:8001/a1/s"),
+        ({"domain_name": "ws.example.com", "custom_domain_created": True}, "https://ws.example.com"),
+    ],
+)
+def test_where_to_send(values, url):
+    assert ApiGateway(**values).connections_url == url
+
+
+def test_a_gateway_without_an_api_says_which_command_creates_it(gateway):
+    gateway.api_endpoint = ""
+    with pytest.raises(GatewayNotCreated, match=rf"Run createApiGateway --pk={gateway.pk}\."):
+        session(gateway, "a=").send_message({"hello": "you"})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("target_base_endpoint", "ftp://example.com/ws/"),
+        ("target_base_endpoint", "wss://example.com/ws/"),
+        ("target_base_endpoint", "https://example.com/ws/?a=b"),
+        ("target_base_endpoint", "https://exam ple.com/"),
+        ("stage_name", "has space"),
+        ("stage_name", "häß"),
+        ("tags", ["a"]),
+        ("tags", {"a": 1}),
+    ],
+)
+def test_bad_input_is_refused_and_names_the_field(gateway, field, value):
+    setattr(gateway, field, value)
+    with pytest.raises(ValidationError) as refused:
+        gateway.full_clean()
+    assert list(refused.value.message_dict) == [field]
+
+
+@pytest.mark.parametrize("url", ["http://web:8000/ws/", "https://www.example.com/ws", "http://127.0.0.1:8000/ws/"])
+def test_a_target_may_be_a_laptop_a_container_or_a_site(gateway, url, settings):
+    settings.ALLOWED_HOSTS = ["web", "www.example.com", "127.0.0.1"]
+    gateway.target_base_endpoint = url
+    gateway.full_clean()
+
+
+def test_many_gateways_may_wait_for_their_api(db):
+    for name in ("one", "two"):
+        ApiGateway.objects.create(api_name=name, api_id="", target_base_endpoint="https://example.com/ws/")
+    assert ApiGateway.objects.filter(api_id=None).count() == 2
+
+
+def test_before_there_is_an_api_the_definition_holds_no_secret(gateway):
+    gateway.api_id = None
+    parameters = gateway.definition().routes[0].request_parameters
+    assert parameters[f"integration.request.header.{SECRET_HEADER}"] == "'known-once-the-api-exists'"
+
+
+@override_settings(WEBSOCKETS={"ACTIVITY_INTERVAL": 0})
+def test_noting_activity_of_a_row_that_was_deleted_meanwhile_is_harmless(gateway):
+    session = WebSocketSession.objects.create(connection_id="abc=", api_gateway=gateway)
+    WebSocketSession.objects.all().delete()
+
+    session.touch()
+
+    assert not WebSocketSession.objects.exists()

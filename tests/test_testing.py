@@ -1,0 +1,108 @@
+"""What ships to users as ``testing`` behaves as the gateway does."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from django_aws_api_gateway_websockets.exceptions import AwsUnreachable
+from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_example_of_the_docstring(alice):
+    client = GatewayClient()
+    client.force_login(alice)
+    socket = client.connect("/ws/", channel="x")
+    socket.send_json({"action": "help"})
+    assert socket.receive_json() == {"help": ["test", "help"]}
+    socket.disconnect()
+    assert not socket.session.connected
+
+
+def test_login_through_credentials(alice):
+    client = GatewayClient()
+    assert client.login(username="alice", password="secret")
+    assert client.connect("/ws/").session.user == alice
+    client.logout()
+    assert client.connect("/ws/").session.user is None
+
+
+def test_a_gateway_of_ones_own(gateway, alice):
+    gateway.route_selection_expression = "$request.body.type"
+    gateway.save()
+    gateway.additional_routes.create(name="O", route_key="orders", integration_url="https://testserver/ws/orders")
+    socket = GatewayClient(gateway).connect("/ws/")
+    socket.send_json({"type": "orders"})
+    assert socket.receive_json() == {"orders": {"type": "orders"}}
+
+
+def test_nothing_can_be_sent_on_a_closed_socket(connect, alice):
+    socket = connect(alice)
+    socket.disconnect()
+    with pytest.raises(AssertionError, match="closed"):
+        socket.send_json({})
+
+
+def test_nothing_to_receive_says_so(connect, alice):
+    with pytest.raises(AssertionError, match="Nothing was sent to"):
+        connect(alice).receive_json()
+
+
+def test_a_message_to_a_client_that_left_without_a_word_is_reported_as_gone(connect, alice):
+    socket = connect(alice)
+    session = socket.session
+    socket.vanish()
+    assert session.send_message({"hello": "?"}) is False
+    assert WebSocketSession.objects.send_message({"hello": "?"}).gone == [session.connection_id]
+    # 410 is also what AWS answers while $connect is still running: a row this fresh stays open.
+    assert WebSocketSession.objects.get().connected
+
+
+def test_a_socket_without_a_variable_lives_as_long_as_its_client(gateway):
+    client = GatewayClient()
+    client.connect("/ws/", "x")
+    assert len(WebSocketSession.objects.send_message({"n": 1}).sent) == 1
+
+
+def test_a_gateway_is_in_process_only_while_a_test_holds_a_socket_of_it(gateway, settings):
+    settings.WEBSOCKETS = {"SEND_CONNECT_TIMEOUT": 0.2, "SEND_READ_TIMEOUT": 0.2}
+    gateway.api_endpoint = "ws://127.0.0.1:9/x"
+    gateway.save()
+    client = GatewayClient(gateway)
+    client.connect("/ws/")
+    assert WebSocketSession.objects.send_message({"n": 1}).complete
+    del client
+    gc.collect()  # PyPy, and tracebacks
+    # Nobody listens there: the send went to the gateway's own URL.
+    with pytest.raises(AwsUnreachable):
+        WebSocketSession.objects.send_message({"n": 1})
+
+
+def test_two_rows_with_one_target_are_no_problem(gateway):
+    copy = ApiGateway.objects.create(
+        api_name="copy", target_base_endpoint=gateway.target_base_endpoint, api_id="copy", api_created=True
+    )
+    assert copy.pk > gateway.pk
+    assert GatewayClient().connect("/ws/").gateway == gateway
+
+
+def test_a_redirect_opens_no_socket(gateway, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    with pytest.raises(HandshakeRefused) as refused:
+        GatewayClient().connect("/ws/")
+    assert refused.value.status_code == 301
+
+
+def test_clients_share_the_gateway_of_a_path(connect, alice, bob):
+    connect(alice)
+    connect(bob)
+    assert ApiGateway.objects.count() == 1
+
+
+def test_client_headers_do_not_override_what_the_gateway_maps(connect, alice):
+    socket = connect(alice, headers={"connectionid": "stolen=", "X-Websocket-Gateway-Secret": "guess"})
+    assert WebSocketSession.objects.get().connection_id == socket.connection_id

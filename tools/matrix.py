@@ -1,0 +1,199 @@
+"""The test matrix: every supported Python with every supported Django (`make matrix`).
+
+    python tools/matrix.py                     all cells
+    python tools/matrix.py 3.12 3.14-6.1       those of Python 3.12, and Python 3.14 with Django 6.1
+    python tools/matrix.py 3.12 -- -k send     with arguments for pytest
+
+Each cell is an environment of its own in .matrix/, beside its log. A missing interpreter fails its cells: a version
+that nobody has run is not a supported one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Dict, List, NamedTuple, Optional
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / ".matrix"
+UV = str(Path(sys.executable).parent / "uv")
+AT_ONCE = int(os.environ.get("MATRIX_AT_ONCE", "2"))
+CELL_SECONDS = 15 * 60
+
+DJANGOS = {
+    "3.8": ["4.2"],
+    "3.9": ["4.2"],
+    "3.10": ["4.2", "5.0", "5.1", "5.2"],
+    "3.11": ["4.2", "5.0", "5.1", "5.2"],
+    "3.12": ["4.2", "5.0", "5.1", "5.2", "6.0", "6.1"],
+    "3.13": ["4.2", "5.0", "5.1", "5.2", "6.0", "6.1"],
+    "3.14": ["5.1", "5.2", "6.0", "6.1"],
+}
+
+
+class Cell(NamedTuple):
+    python: str
+    django: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.python}-{self.django}"
+
+
+class Result(NamedTuple):
+    cell: Cell
+    passed: bool
+    text: str
+    seconds: float = 0.0
+
+
+CELLS = [Cell(python, django) for python, djangos in DJANGOS.items() for django in djangos]
+#: The two that run real servers too. Elsewhere the in-process tests tell the versions apart well enough.
+EVERYTHING = (CELLS[0], CELLS[-1])
+
+
+def main(arguments: List[str]) -> int:
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    wanted, pytest_arguments = arguments[:split], arguments[split + 1 :]
+    cells = [cell for cell in CELLS if not wanted or cell.name in wanted or cell.python in wanted]
+    unknown = set(wanted) - {cell.name for cell in CELLS} - set(DJANGOS)
+    if unknown:
+        sys.exit(f"No such cell: {', '.join(sorted(unknown))}. There are: {' '.join(cell.name for cell in CELLS)}")
+    HOME.mkdir(exist_ok=True)
+
+    interpreters = {python: find_interpreter(python) for python in dict.fromkeys(cell.python for cell in cells)}
+    # The longest first, so that none of them runs alone at the end.
+    order = sorted(cells, key=lambda cell: cell not in EVERYTHING)
+    results = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for result in pool.map(lambda cell: run(cell, interpreters[cell.python], pytest_arguments), order):
+            results[result.cell] = result
+    report([results[cell] for cell in cells])
+    return 0 if all(result.passed for result in results.values()) else 1
+
+
+def find_interpreter(python: str) -> Optional[str]:
+    """The path of CPython `python`: one of pyenv, of this machine or of uv's own; else it is fetched, if it can be."""
+    for candidate in (*of_pyenv(python), of_this_folder(python), of_uv(python)):
+        if is_usable(candidate, python):
+            return candidate
+    print(f"Python {python} is not here; trying to fetch it", flush=True)
+    if python == "3.14" and shutil.which("apt-get"):
+        subprocess.run(["sh", str(ROOT / "tools/get_python314.sh"), str(ROOT / ".py314")])
+        if is_usable(of_this_folder(python), python):
+            return of_this_folder(python)
+    subprocess.run([UV, "python", "install", "--quiet", python])
+    candidate = of_uv(python)
+    return candidate if is_usable(candidate, python) else None
+
+
+def of_pyenv(python: str) -> List[str]:
+    # Not by way of its shims: those answer only for the versions that are selected just now.
+    versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    found = [path for path in versions.glob(f"{python}.*/bin/python") if path.exists()]
+    return [str(path) for path in sorted(found, key=lambda path: numbers(str(path)), reverse=True)]
+
+
+def of_this_folder(python: str) -> str:
+    return str(ROOT / f".py{python.replace('.', '')}" / "usr" / "bin" / f"python{python}")
+
+
+def of_uv(python: str) -> str:
+    command = [UV, "python", "find", "--system", "--no-python-downloads", python]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode().strip()
+
+
+def is_usable(path: str, python: str) -> bool:
+    code = "import sqlite3, ssl, sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        done = subprocess.run([path, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except OSError:
+        return False
+    return done.returncode == 0 and done.stdout.decode().strip() == python
+
+
+def run(cell: Cell, interpreter: Optional[str], pytest_arguments: List[str]) -> Result:
+    began = time.monotonic()
+    if interpreter is None:
+        passed, text = False, f"Python {cell.python} is missing on this machine and could not be fetched"
+    else:
+        log = HOME / f"{cell.name}.log"
+        with log.open("wb") as out:
+            try:
+                done = all(
+                    subprocess.run(
+                        command, cwd=str(ROOT), env=environment(), stdout=out, stderr=out, timeout=CELL_SECONDS
+                    ).returncode
+                    == 0
+                    for command in commands(cell, interpreter, pytest_arguments)
+                )
+                passed, text = done, last_line(log)
+            except subprocess.TimeoutExpired:
+                passed, text = False, f"not finished within {CELL_SECONDS} s"
+    result = Result(cell, passed, text, time.monotonic() - began)
+    print(line(result), flush=True)
+    return result
+
+
+def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[List[str]]:
+    env = HOME / cell.name
+    python = str(env / "bin" / "python")
+    marks = "not browser and not slow" + ("" if cell in EVERYTHING else " and not end_to_end and not once")
+    strict = ["-W", "error::DeprecationWarning", "-W", "error::PendingDeprecationWarning"]
+    install = [UV, "pip", "install", "--quiet", "--python", python, "-e", ".[local]", "-r", "requirements/test.txt"]
+    return [
+        # Made anew each time: the packages come out of uv's cache in a second or two, and are the newest that fit.
+        [UV, "venv", "--quiet", "--clear", "--no-project", "--python", interpreter, str(env)],
+        [*install, f"Django=={cell.django}.*"],
+        [UV, "pip", "list", "--python", python],
+        [python, *strict, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, *pytest_arguments],
+    ]
+
+
+def environment() -> Dict[str, str]:
+    env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    # A machine that tells pip where its index is means every installer.
+    if "PIP_INDEX_URL" in env:
+        env.setdefault("UV_DEFAULT_INDEX", env["PIP_INDEX_URL"])
+    # Generated tests look for what a version does differently; their full numbers are run once, outside the matrix.
+    env.setdefault("STATE_MACHINE_RUNS", "5")
+    env.setdefault("GENERATED_REQUESTS", "100")
+    return env
+
+
+def last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1].strip("= ") if lines else "no output"
+
+
+def numbers(text: str) -> List[int]:
+    return [int(number) for number in re.findall(r"\d+", text)]
+
+
+def line(result: Result) -> str:
+    mark = "ok    " if result.passed else "FAILED"
+    cell = f"Python {result.cell.python:<5} Django {result.cell.django:<4}"
+    return f"{mark} {cell} {result.text} ({result.seconds:.0f} s)"
+
+
+def report(results: List[Result]) -> None:
+    djangos = sorted({cell.django for cell in CELLS}, key=numbers)
+    outcome = {result.cell: "ok" if result.passed else "FAILED" for result in results}
+    print(f"\n{'Python':<8}" + "".join(f"{django:>8}" for django in djangos))
+    for python in dict.fromkeys(result.cell.python for result in results):
+        print(f"{python:<8}" + "".join(f"{outcome.get(Cell(python, django), '-'):>8}" for django in djangos))
+    failed = [result for result in results if not result.passed]
+    print()
+    for result in failed:
+        print(f"FAILED {result.cell.name}: {result.text}; log: .matrix/{result.cell.name}.log")
+    print(f"matrix: {len(results) - len(failed)} passed, {len(failed)} failed", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
