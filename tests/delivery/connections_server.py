@@ -1,7 +1,8 @@
 """An ``@connections`` that misbehaves on demand, over real sockets.
 
 ``server.script["id="] = "gone"`` says how the connection answers, always; without a script it takes
-everything. ``server.received["id="]`` is what its client got, ``server.calls`` every request in its order.
+everything; "first gone" and "twice gone" are over after one and two requests. ``server.received["id="]`` is what its
+client got, ``server.calls`` every request in its order.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _STATUS = {
     "malformed": (400, b'{"message":"Invalid connectionId"}', {"x-amzn-ErrorType": "BadRequestException"}),
     "broken": (500, b'{"message":"Internal server error"}', {}),
 }
+_AT_FIRST = {"first ": 1, "twice ": 2}
 _LOOK_UP = {
     "connectedAt": "2026-01-02T03:04:05Z",
     "lastActiveAt": "2026-01-02T03:14:05Z",
@@ -91,9 +93,9 @@ class ConnectionsServer:
     def behaviour(self, request):
         name = self.everybody or self.script.get(request.connection_id, "fine")
         self._seen[request.connection_id] += 1
-        first = self._seen[request.connection_id] == 1
-        if name.startswith("first "):
-            name = name[len("first ") :] if first else "fine"
+        for prefix, times in _AT_FIRST.items():
+            if name.startswith(prefix):
+                name = name[len(prefix) :] if self._seen[request.connection_id] <= times else "fine"
         if name == "fine" and self.limit and not self._take_token():
             return "busy"
         return name

@@ -132,6 +132,15 @@ def test_fault_18_slow_consumers_are_in_nobodys_way(people, server):
     assert min(ratios) <= 2
 
 
+def test_fault_18_two_refusals_in_a_row_make_nobody_slow(people, server):
+    """Fault 18: an account at its limit may refuse somebody twice; a slow client refuses at the end too."""
+    ids = people(100)
+    server.script = {ids[0]: "twice busy", ids[1]: "busy"}
+    report = everyone.all().send_message({"n": 1})
+    assert list(report.slow) == ids[1:2]
+    assert len(report.sent) == 99
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [150, 400])
 def test_fault_18_a_throttled_account_slows_everyone_down_and_loses_nobody(people, server, limit):
@@ -305,7 +314,7 @@ def test_one_session_gets_true_or_false(people, server):
 @pytest.mark.parametrize(
     ("behaviour", "error", "calls"),
     [
-        ("busy", Throttled, 2),
+        ("busy", Throttled, 3),
         ("forbidden", PermissionMissing, 1),
         ("hang", SendTimedOut, 1),
         ("reset", AwsUnreachable, 2),

@@ -14,8 +14,11 @@ from .pace import Pace
 from .report import DeliveryReport
 from .transport import Call, Target, Transport
 
-# Tries of one target: where the connection broke or AWS answered 5xx; a slow client; a throttled account.
-_TRIES, _SLOW_TRIES, _THROTTLED_TRIES = 2, 2, 6
+# Tries of one target: where the connection broke or AWS answered 5xx; a throttled account.
+_TRIES, _THROTTLED_TRIES = 2, 6
+# Tries of one that seems slow: two among the others, and one when nothing else is sent any more, since two refusals in
+# a row can be bad luck with an account at its limit.
+_SLOW_TRIES = 3
 # Seconds before a retry; and once all others are done, unless the account is throttled.
 _RETRY_AFTER, _LAST_RETRY_AFTER = 0.25, 0.02
 # The longest wait for an answer before the deadline is looked at again.
@@ -46,6 +49,7 @@ class Sending:
         self._on_gone = on_gone
         self._under_way: dict[str, Target] = {}
         self._again: deque[tuple[float, Target]] = deque()  # since when
+        self._suspects: list[Target] = []  # slow ones, as it seems
         self._refused: set[str] = set()  # by a 429, and to be tried again
         self._tries: dict[str, int] = {}
         self._exhausted = False
@@ -95,6 +99,9 @@ class Sending:
                 self._exhausted = more < room - started
                 started += more
             self._pace.spend(started)
+        if self._exhausted and not self._under_way and not self._again:
+            self._again.extend((now, target) for target in self._suspects)
+            self._suspects.clear()
         return bool(self._under_way or self._again or not self._exhausted)
 
     def _start(self, targets: Iterator[Target]) -> int:
@@ -125,6 +132,7 @@ class Sending:
     def _stop(self, targets: Iterator[Target]) -> None:
         """The deadline has passed: what has no answer timed out, what was not started was not tried."""
         self.report.timed_out.extend(self._under_way)
+        self.report.slow.extend(target.connection_id for target in self._suspects)
         self.report.not_tried.extend(target.connection_id for _, target in self._again)
         self.report.not_tried.extend(target.connection_id for target in targets)
 
@@ -168,10 +176,12 @@ class Sending:
             self._refused.add(target.connection_id)
         else:
             self._pace.accepted(1, now)
-        if self._may_retry(target, error):
-            self._again.append((now, target))
-        else:
+        if not self._may_retry(target, error):
             self._record(target, error)
+        elif isinstance(error, Throttled) and not self._pace.throttled and self._tries[target.connection_id] > 1:
+            self._suspects.append(target)
+        else:
+            self._again.append((now, target))
 
     def _may_retry(self, target: Target, error: AwsError) -> bool:
         tries = self._tries[target.connection_id] = self._tries.get(target.connection_id, 0) + 1
