@@ -51,6 +51,12 @@ def test_every_example_is_on_a_page():
     assert {name_of(path) for path in examples - included} == set()
 
 
+def test_the_tests_that_show_what_is_claimed_are_there():
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / "faults.md").read_text(encoding="utf-8")))
+    assert named
+    assert {name for name in named if not (DOCS.parent / "tests" / name).exists()} == set()
+
+
 def test_examples_run():
     """At least each name in them exists; what they do is tested beside the feature that they show."""
     for example in sorted(EXAMPLES.glob("*.py")):
