@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils.functional import lazystr
 
+from django_aws_api_gateway_websockets.aws import connections_client
 from django_aws_api_gateway_websockets.exceptions import (
     AwsUnreachable,
     MessageTooLarge,
@@ -294,6 +295,20 @@ def test_a_gateway_that_is_not_created_is_in_nobody_elses_way(people, server, ga
     assert sorted(report.failed) == sorted(lost)
     with pytest.raises(Exception, match="has no API endpoint"):
         missing.sessions.all().send_message({"n": 1})
+
+
+def test_a_defect_in_a_hook_of_the_site_ends_the_send_with_it(people, server, options):
+    """botocore runs a site's own hooks in the thread that sends."""
+    options(SEND_TRANSPORT="boto3")
+    people(50)
+
+    def hook(**kwargs):
+        raise LookupError("a defect of the site's own")
+
+    client = connections_client(server.url)
+    client.meta.events.register("before-sign.apigatewaymanagementapi.*", hook)
+    with pytest.raises(LookupError, match="a defect"):
+        everyone.all().send_message({"n": 1})
 
 
 def test_nobody_to_send_to_is_no_error(db):
