@@ -53,6 +53,9 @@ class WithoutDefaultView(WebSocketView):
     def join_room(self, request, *args, **kwargs):
         return HttpResponse("joined")
 
+    def rename_room(self, name):
+        return HttpResponse("renamed")
+
 
 urlpatterns = [
     path("ws/<slug:route>", ExampleView.as_view()),
@@ -63,6 +66,7 @@ urlpatterns = [
     path("strict/<slug:route>", StrictView.as_view()),
     path("kind/<slug:route>", CaseView.as_view(debug=True)),
     path("bare/<slug:route>", WithoutDefaultView.as_view()),
+    path("bare-debug/<slug:route>", WithoutDefaultView.as_view(debug=True)),
     path("noroute/", ExampleView.as_view()),
 ]
 
@@ -405,6 +409,11 @@ def test_debug_may_be_overridden_to_call_a_logger(gateway):
     response = LoggingView.as_view()(RequestFactory().post("/ws/default"), route="default")
     assert response.status_code == 403
     assert "refused with 403" in said[-1]
+
+
+def test_debug_says_what_keeps_a_method_from_being_a_handler(connect, alice):
+    answer = json.loads(connect(alice, path="/bare-debug/").send_json({"action": "rename_room"}).content)
+    assert "the method 'rename_room' is no handler: one takes (self, request, *args, **kwargs)" in answer["debug"]
 
 
 def test_request_user_is_who_opened_the_socket(connect, alice, gateway):

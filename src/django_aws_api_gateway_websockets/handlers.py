@@ -96,6 +96,13 @@ def _names(view: type, base: type, attribute: str) -> tuple[str, ...]:
     return (attribute,)
 
 
+def wrong_signature(view: type, base: type, name: object) -> bool:
+    """Whether ``name`` is a method that would be a handler, if it could be called as one."""
+    if not isinstance(name, str) or name.startswith("_") or hasattr(base, name) or name in handler_table(view, base):
+        return False
+    return inspect.isfunction(inspect.getattr_static(view, name, None))
+
+
 def _takes_request(function: Any) -> bool:
     if not inspect.isfunction(function):
         return False

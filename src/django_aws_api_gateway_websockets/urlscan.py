@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Iterator, NamedTuple
 
+from django.contrib.auth import decorators
 from django.urls import URLPattern, URLResolver, get_resolver
 
 
@@ -14,7 +16,8 @@ class Mounted(NamedTuple):
     pattern: str
     takes_route: bool
     csrf_exempt: bool
-    login_required: bool
+    login_required: bool  # by LoginRequiredMiddleware, where the site has it
+    login_decorated: bool
 
 
 def mounted_views(base: type) -> Iterator[Mounted]:
@@ -34,4 +37,14 @@ def _scan(patterns: Any, base: type, prefix: str, takes_route: bool) -> Iterator
                 callback = pattern.callback
                 exempt = getattr(callback, "csrf_exempt", False)
                 login = getattr(callback, "login_required", True)
-                yield Mounted(view, text, with_route, exempt, login)
+                yield Mounted(view, text, with_route, exempt, login, _asks_for_login(callback))
+
+
+def _asks_for_login(callback: Any) -> bool:
+    """Whether ``login_required`` or one of its kin stands around a view: their wrappers are code of Django's module."""
+
+    def is_from_auth(function: Any) -> bool:
+        code = getattr(function, "__code__", None)
+        return code is not None and code.co_filename == decorators.user_passes_test.__code__.co_filename
+
+    return is_from_auth(inspect.unwrap(callback, stop=is_from_auth))

@@ -22,7 +22,7 @@ from .connections import ConnectionsMixin
 from .delivery import connecting
 from .events import GatewayEvent
 from .exceptions import EventRefused, InvalidBody, MissingHeaders, NoHandler, NotPermitted, UnknownConnection
-from .handlers import declaration_of, handler, handler_table
+from .handlers import declaration_of, handler, handler_table, wrong_signature
 from .models import ApiGateway, ClosedReason, WebSocketSession
 from .security.bodies import check_length, parse_body
 from .security.channels import Channel, ManagedChannels
@@ -221,7 +221,7 @@ class WebSocketView(ConnectionsMixin, View):
         name: object = self.body.get(self.handler_selection_key) if self.handler_selection_key else None
         found = None
         if name is not None:
-            found = self._handler(name)
+            found = self._handler(name) or (self._handler(DEFAULT) if route == DEFAULT else None)
         elif route != DEFAULT:
             name, found = route, self._handler(route)
         elif self.route_selection_key in self.body:
@@ -230,6 +230,8 @@ class WebSocketView(ConnectionsMixin, View):
         else:
             raise InvalidBody(f"The key {self.route_selection_key!r} is missing from the message.")
         self._debug(f"{name!r} on the route {route!r}: {getattr(found, '__name__', 'no handler')}")
+        if wrong_signature(type(self), WebSocketView, name):
+            self._debug(f"the method {name!r} is no handler: one takes (self, request, *args, **kwargs)")
         if found is None:
             raise NoHandler(f"{type(self).__name__} has no handler for {name!r}: write a method of that name.")
         return found

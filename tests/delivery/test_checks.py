@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
@@ -18,6 +20,12 @@ def test_e030_an_unknown_transport():
 def test_e031_an_unknown_task_engine():
     assert found(BACKGROUND="rq") == ["websockets.E031"]
     assert found(BACKGROUND="celery") == []
+
+
+def test_e031_an_engine_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "celery", None)
+    monkeypatch.delitem(sys.modules, "django_aws_api_gateway_websockets.delivery.background_celery", raising=False)
+    assert found(BACKGROUND="celery") == ["websockets.E031"]
 
 
 @pytest.mark.parametrize("value", [0, -1, "5"])

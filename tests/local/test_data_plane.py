@@ -371,6 +371,17 @@ def test_ping_is_answered_and_never_reaches_the_backend(chat: Api) -> None:
     assert {got.path for got in chat.backend.received} == {"/connect", "/disconnect"}
 
 
+def test_who_floods_with_pings_and_reads_nothing_is_not_read_either(chat: Api) -> None:
+    with socket.create_connection(("127.0.0.1", chat.gateway.port)) as raw:
+        raw.sendall(HANDSHAKE.format(path=f"/{chat.api_id}/test").encode())
+        assert raw.recv(4096).startswith(b"HTTP/1.1 101")
+        raw.settimeout(0.5)
+        ping = b"\x89\xfd\0\0\0\0" + b"x" * 125
+        with pytest.raises(socket.timeout):
+            for _ in range(400):  # 50 MB, which are more than the kernel holds for two sockets
+                raw.sendall(ping * 1000)
+
+
 @pytest.fixture
 def hasty(backend: Backend) -> Iterator[Api]:
     """An API on a gateway with an idle limit of 0.3 s and a life of 0.8 s."""

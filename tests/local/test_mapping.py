@@ -98,6 +98,13 @@ def test_the_url_takes_stage_variables_path_and_query() -> None:
     assert built.url == "http://backend:80/a%2Fb?fixed=1&channel=x+y&id=abc%3D"
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_value_cannot_lead_to_another_path_of_the_backend(name: str) -> None:
+    room = route({"integration.request.path.room": "route.request.body.room"}, "http://backend/rooms/{room}/join")
+    with pytest.raises(ValueError, match="another path"):
+        build_request(room, event(body={"room": name}), {})
+
+
 def test_messages_carry_only_what_the_facts_list() -> None:
     happened = event(context={**CONTEXT, "routeKey": "$default"}, text="héllo")
     built = build_request(route(), happened, {})

@@ -8,11 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from django.contrib.auth.decorators import login_required, permission_required
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django.urls import include, path, re_path
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
 from django_aws_api_gateway_websockets.conf import Conf
@@ -125,6 +127,12 @@ def test_w003_a_decorator_in_the_way(urls, settings):
     mounted.login_required = False
     mounted.csrf_exempt = False
     assert found() == ["websockets.W003"]
+
+
+@pytest.mark.parametrize("decorate", [login_required, permission_required("auth.view_user"), never_cache])
+def test_w003_a_decorator_that_asks_for_a_login(urls, decorate):
+    urls(path("ws/<slug:route>", never_cache(decorate(ExampleView.as_view()))))
+    assert found() == ([] if decorate is never_cache else ["websockets.W003"])
 
 
 @pytest.mark.parametrize(

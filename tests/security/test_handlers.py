@@ -240,6 +240,7 @@ def test_a_selection_key_picks_the_handler_on_any_route(connect, gateway):
     assert socket.send_json({"action": "other", "do": "create"}).content == b"create"
     assert socket.send_json({"action": "create"}).content == b"create"
     assert socket.send_json({"action": "other"}).content == b"ok"
+    assert socket.send_json({"action": "other", "do": "unknown"}).content == b"ok"  # as an unknown action does
 
 
 @pytest.mark.parametrize("name", ["connect", "disconnect"])

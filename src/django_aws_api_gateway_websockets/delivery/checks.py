@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import conf
-from .background import ENGINES
+from .background import engine
 from .choice import uses_curl
 
 _ABOVE_ZERO = (
@@ -39,10 +39,14 @@ def _transport() -> list[CheckMessage]:
 
 
 def _engine() -> list[CheckMessage]:
-    if conf.BACKGROUND in ("", *ENGINES):
+    if not conf.BACKGROUND:
         return []
-    text = f'WEBSOCKETS["BACKGROUND"] is {conf.BACKGROUND!r}, which is no task engine.'
-    return [Error(text, hint='Possible are "celery" and "tasks" (docs: In the background).', id="websockets.E031")]
+    try:
+        engine()
+    except ImproperlyConfigured as error:
+        hint = 'Possible are "celery" and "tasks", where they are installed (docs: In the background).'
+        return [Error(str(error), hint=hint, id="websockets.E031")]
+    return []
 
 
 def _numbers() -> list[CheckMessage]:

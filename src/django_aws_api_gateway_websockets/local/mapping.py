@@ -124,6 +124,8 @@ def missing_parameter(route: Resource, event: Event) -> str | None:
 def _url(uri: str, event: Event, mapped: Mapping[str, Mapping[str, str | None]], variables: Mapping[str, str]) -> str:
     url = _STAGE_VARIABLE.sub(lambda match: variables.get(match.group(1), ""), uri)
     for name, value in mapped["path"].items():
+        if value in (".", ".."):
+            raise ValueError(f"{value!r} is no value for {{{name}}}: the request would go to another path")
         url = url.replace("{" + name + "}", quote(value or "", safe=""))
     added = [event.query] if event.query else []
     for name, value in mapped["querystring"].items():

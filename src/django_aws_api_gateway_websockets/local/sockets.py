@@ -127,6 +127,7 @@ class Socket:
             self._send(event.response())
             if unknowns.PING_RESETS_IDLE:
                 self._touch(True)
+            await self._writer.drain()  # who does not read the pongs is not read either
 
     async def _on_text(self, event: TextMessage) -> None:
         size = len(event.data.encode())

@@ -110,7 +110,8 @@ def _check_url(mounted: Mounted) -> Checks:
             id="websockets.W002",
         )
     login_middleware = any(entry.endswith("LoginRequiredMiddleware") for entry in settings.MIDDLEWARE)
-    if not mounted.csrf_exempt or (login_middleware and mounted.login_required):
+    asks_for_login = mounted.login_decorated or (login_middleware and mounted.login_required)
+    if asks_for_login or not mounted.csrf_exempt:
         yield CheckWarning(
             f"A decorator on the URL {mounted.pattern!r} asks for a CSRF token or a login, which a gateway has not.",
             hint=f"Mount {name}.as_view() itself, and declare login_required on the view.",
