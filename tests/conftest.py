@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 
+from django_aws_api_gateway_websockets.local.server import LocalGateway
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.testing import GatewayClient
 
@@ -73,6 +74,16 @@ def gateway(db):
         api_endpoint="wss://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
         api_created=True,
     )
+
+
+@pytest.fixture
+def local_gateway(monkeypatch):
+    """A local gateway on a free port, where control commands and boto3 without settings of its own go."""
+    with LocalGateway() as gateway:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", gateway.url)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+            monkeypatch.delenv(name, raising=False)
+        yield gateway
 
 
 @pytest.fixture

@@ -90,6 +90,12 @@ def test_two_rows_with_one_target_are_no_problem(gateway):
     assert GatewayClient().connect("/ws/").gateway == gateway
 
 
+@pytest.mark.parametrize("path", ["/nowhere/", "/wss"])
+def test_a_wrong_path_is_named_with_the_remedy(path):
+    with pytest.raises(HandshakeRefused, match=f"no URL leads to '/{path.strip('/')}/connect'. Connect to where"):
+        GatewayClient().connect(path)
+
+
 def test_a_redirect_opens_no_socket(gateway, settings):
     settings.SECURE_SSL_REDIRECT = True
     with pytest.raises(HandshakeRefused) as refused:

@@ -254,11 +254,7 @@ def translated(operation: str) -> Iterator[None]:
     except botocore_errors.ReadTimeoutError as error:
         raise timed_out(operation) from error
     except (botocore_errors.HTTPClientError, botocore_errors.ConnectionError) as error:
-        raise AwsUnreachable(
-            f"Could not {operation}: {str(error).rstrip('.')}. Check the endpoint and the network; for a local "
-            "gateway, whether runLocalGateway runs.",
-            operation=operation,
-        ) from error
+        raise unreachable(operation, str(error)) from error
     except botocore_errors.BotoCoreError as error:
         raise AwsError(f"Could not {operation}: {error}", operation=operation) from error
 
@@ -276,6 +272,15 @@ def from_status(operation: str, status: int, code: str = "", message: str = "") 
     said = f"{status} {code}".rstrip() + f": {message or 'no message'}"
     text = f"Could not {operation}: AWS answered {said}. {remedy}".rstrip()
     return kind(text, operation=operation, status=status, code=code)
+
+
+def unreachable(operation: str, reason: str) -> AwsUnreachable:
+    """Our error for a call that did not get through."""
+    return AwsUnreachable(
+        f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network; for a local gateway, "
+        "whether runLocalGateway runs.",
+        operation=operation,
+    )
 
 
 def timed_out(operation: str) -> SendTimedOut:

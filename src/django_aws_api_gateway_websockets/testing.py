@@ -25,6 +25,7 @@ from weakref import WeakValueDictionary
 
 from django.http import HttpResponse, QueryDict
 from django.test import Client
+from django.urls import is_valid_path
 from django.utils import timezone
 
 from . import protocol
@@ -41,8 +42,11 @@ _SOURCE_IP = "127.0.0.1"
 class HandshakeRefused(AssertionError):
     """The view refused ``$connect``; ``response`` is its answer, ``status_code`` what a client would see."""
 
-    def __init__(self, response: HttpResponse) -> None:
-        super().__init__(f"$connect was refused with {response.status_code}: {response.content.decode()[:500]}")
+    def __init__(self, response: HttpResponse, path: str) -> None:
+        why = response.content.decode()[:500]
+        if response.status_code == 404 and not is_valid_path(path):
+            why = f"no URL leads to {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
+        super().__init__(f"$connect was refused with {response.status_code}: {why}")
         self.response = response
         self.status_code = response.status_code
 
@@ -178,7 +182,7 @@ class GatewaySocket:
     def _open(self, browser: Client, query: Mapping[str, str], handshake: Mapping[str, str]) -> None:
         response = self._event(browser, protocol.CONNECT, headers=handshake, query=query)
         if not 200 <= response.status_code < 300:
-            raise HandshakeRefused(response)
+            raise HandshakeRefused(response, self._path(protocol.CONNECT))
         self._open_now = True
         self._opened_at = timezone.now()
         self._management.sockets[self.connection_id] = self
@@ -200,13 +204,16 @@ class GatewaySocket:
         names = {name.lower() for name in mapped}
         own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
         response: Any = client.post(
-            urlsplit(self._routes[route_key].integration_uri).path + suffix,
+            self._path(route_key) + suffix,
             data=text,
             content_type="application/json",
             headers={**own, **mapped},
         )
         self.response = response
         return self.response
+
+    def _path(self, route_key: str) -> str:
+        return urlsplit(self._routes[route_key].integration_uri).path
 
     def _gateway_headers(self, route: RouteDefinition, event_type: str) -> dict[str, str]:
         """What API Gateway adds, and what the integration maps."""

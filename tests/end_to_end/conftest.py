@@ -7,17 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
 
-from django_aws_api_gateway_websockets.local.server import LocalGateway
 from django_aws_api_gateway_websockets.models import ApiGateway
-
-
-@pytest.fixture
-def local_gateway(monkeypatch):
-    with LocalGateway() as gateway:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", gateway.url)
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
-            monkeypatch.delenv(name, raising=False)
-        yield gateway
 
 
 @pytest.fixture

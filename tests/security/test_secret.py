@@ -16,7 +16,6 @@ from django.db import connection
 from django.test import Client, override_settings
 from django.urls import include, path
 
-from django_aws_api_gateway_websockets.local.server import LocalGateway
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.protocol import SECRET_HEADER
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
@@ -71,16 +70,7 @@ def test_fault_4_a_refusal_tells_no_secret(connect, alice, caplog):
 
 
 @pytest.fixture
-def aws(monkeypatch):
-    with LocalGateway() as gateway:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", gateway.url)
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
-            monkeypatch.delenv(name, raising=False)
-        yield gateway
-
-
-@pytest.fixture
-def row(aws):
+def row(local_gateway):
     row = ApiGateway.objects.create(api_name="chat", target_base_endpoint="http://127.0.0.1:9/ws/")
     row.additional_routes.create(name="Orders", route_key="orders", integration_url="http://127.0.0.1:9/ws/orders")
     return row
@@ -135,7 +125,9 @@ def test_what_cannot_be_rotated_is_said(row):
 
 @pytest.mark.end_to_end
 @pytest.mark.django_db(transaction=True)
-def test_fault_5_rotation_during_1000_messages_refuses_none_and_retires_the_old_secret(live_server, aws, settings):
+def test_fault_5_rotation_during_1000_messages_refuses_none_and_retires_the_old_secret(
+    live_server, local_gateway, settings
+):
     if connection.vendor == "sqlite":
         pytest.skip("needs PostgreSQL or MariaDB: rotating locks the row, and SQLite in memory the whole table")
     websocket = pytest.importorskip("websockets.sync.client")

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import pycurl
 
 from .. import aws
-from ..aws import from_status, signing_identity, timed_out
+from ..aws import from_status, signing_identity, timed_out, unreachable
 from ..conf import conf
-from ..exceptions import AwsError, AwsUnreachable
+from ..exceptions import AwsError
 from .signing import Signer
 from .transport import Call, Outcome, Target
 
@@ -172,9 +172,7 @@ class _Handle:
     def failure(self, number: int, text: str) -> Outcome:
         if number == _TIMED_OUT and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0:
             return Outcome(self.target, timed_out(self._doing()))
-        return Outcome(
-            self.target, AwsUnreachable(f"Could not {self._doing()}: {text}. Check the endpoint and the network.")
-        )
+        return Outcome(self.target, unreachable(self._doing(), text))
 
     def _doing(self) -> str:
         return self._call.describe(self.target)
