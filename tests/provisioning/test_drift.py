@@ -67,7 +67,19 @@ def _duplicate_of_target(aws, row):
     aws.by_hand.update_route(ApiId=row.api_id, RouteId=aws.routes(row)["orders"]["RouteId"], Target=target)
 
 
+def _authorization(aws, row):
+    route_id = aws.routes(row)["$connect"]["RouteId"]
+    aws.by_hand.update_route(ApiId=row.api_id, RouteId=route_id, AuthorizationType="AWS_IAM", ApiKeyRequired=True)
+
+
+def _lost_selection(aws, row):
+    route_id = aws.routes(row)["$default"]["RouteId"]
+    aws.by_hand.update_route(ApiId=row.api_id, RouteId=route_id, RouteResponseSelectionExpression="$never")
+
+
 DRIFTS = {
+    _authorization: ["update route $connect"],
+    _lost_selection: ["update route response $default"],
     _url: ["update integration $default"],
     _missing_response: ["create route response $default"],
     _removed_route: [
@@ -111,6 +123,17 @@ def test_drift_is_planned_exactly_and_mended(aws, created, drift):
     assert plan_gateway(created).steps == ()
     created.refresh_from_db()
     assert created.status == "in_step"
+
+
+def test_settings_of_one_route_on_the_stage_are_planned_and_removed(local_aws, row):
+    """Not on ministack, which takes DeleteRouteSettings for DeleteStage."""
+    row.create_gateway()
+    limits = {"$default": {"ThrottlingRateLimit": 1.0, "ThrottlingBurstLimit": 1}}
+    local_aws.by_hand.update_stage(ApiId=row.api_id, StageName=row.stage, RouteSettings=limits)
+    assert [str(step) for step in plan_gateway(row)] == ["delete stage settings of the route $default"]
+    update_gateway(row)
+    assert plan_gateway(row).steps == ()
+    assert not local_aws.stage(row)["RouteSettings"]
 
 
 def test_a_secret_is_masked_wherever_a_plan_is_shown(aws, created):

@@ -85,7 +85,7 @@ def test_a_row_takes_the_values_of_aws(aws, row):
         call_command("importApiGateway", pk=[row.pk], dry_run=True, stdout=out)
     shown = out.getvalue()
     assert ended.value.code == 3
-    assert "stage_description: '' -> 'by hand'" in shown
+    assert "stage_description: (none) -> by hand" in shown
     assert "+ route bills -> https://bills.example.com/" in shown
     row.refresh_from_db()
     assert row.stage_description == ""

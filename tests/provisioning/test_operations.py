@@ -53,6 +53,10 @@ def journey():
         row.refresh_from_db()
         row.additional_routes.all()._raw_delete("default")
         update_gateway(row)
+    control_client().update_stage(
+        ApiId=row.api_id, StageName="live", RouteSettings={"$default": {"ThrottlingRateLimit": 1.0}}
+    )
+    update_gateway(row)
     remaining = row.api_id
     ApiGateway.objects.all().delete()
     call_command("importApiGateway", api_id=remaining, stage="live", verbosity=0, stdout=io.StringIO())

@@ -42,6 +42,7 @@ class Applier:
             (r.ROUTE, CREATE): self._create_route,
             (r.ROUTE, UPDATE): self._update_route,
             (r.ROUTE_RESPONSE, CREATE): self._create_route_response,
+            (r.ROUTE_RESPONSE, UPDATE): self._select_route_response,
             (r.DEPLOYMENT, CREATE): self._create_deployment,
             (r.STAGE, CREATE): self._create_stage,
             (r.STAGE, UPDATE): self._update_stage,
@@ -106,15 +107,23 @@ class Applier:
         self._ids[step.resource.name] = created["RouteId"]
 
     def _update_route(self, step: Step) -> None:
-        self._on_api("UpdateRoute", RouteId=self._id(r.ROUTE, step), Target=self._target(step))
+        self._on_api(
+            "UpdateRoute",
+            RouteId=self._id(r.ROUTE, step),
+            Target=self._target(step),
+            AuthorizationType="NONE",
+            ApiKeyRequired=False,
+        )
 
     def _target(self, step: Step) -> str:
         return f"integrations/{self._id(r.INTEGRATION, step)}"
 
     def _create_route_response(self, step: Step) -> None:
-        route_id = self._id(r.ROUTE, step)
-        self._on_api("UpdateRoute", RouteId=route_id, RouteResponseSelectionExpression="$default")
-        self._on_api("CreateRouteResponse", RouteId=route_id, RouteResponseKey="$default")
+        self._select_route_response(step)
+        self._on_api("CreateRouteResponse", RouteId=self._id(r.ROUTE, step), RouteResponseKey="$default")
+
+    def _select_route_response(self, step: Step) -> None:
+        self._on_api("UpdateRoute", RouteId=self._id(r.ROUTE, step), RouteResponseSelectionExpression="$default")
 
     # -- deployment and stage -------------------------------------------------------------------------
 
@@ -225,6 +234,8 @@ class Applier:
         if one.kind == r.ROUTE_RESPONSE:
             route_id = self._ids[r.ROUTE, one.key]
             return "DeleteRouteResponse", {**api, "RouteId": route_id, "RouteResponseId": one.id}
+        if one.kind == r.ROUTE_SETTINGS:
+            return "DeleteRouteSettings", {**api, "StageName": one.id, "RouteKey": one.key}
         table: Mapping[str, tuple[str, dict[str, Any]]] = {
             r.API: ("DeleteApi", api),
             r.INTEGRATION: ("DeleteIntegration", {**api, "IntegrationId": one.id}),

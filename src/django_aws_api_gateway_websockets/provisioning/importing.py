@@ -9,6 +9,7 @@ from ..definition import DEFAULT_STAGE, OWNER_TAG, integration_uri
 from ..exceptions import GatewayNotCreated, WebSocketsError
 from . import resources as r
 from .control import ControlPlane
+from .planning import value_text
 from .reading import Actual, find_api, find_domain, read, sends_secret
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Import(NamedTuple):
     sends_secret: bool | None
 
     def lines(self) -> list[str]:
-        found = [f"~ {name}: {old!r} -> {new!r}" for name, (old, new) in self.fields.items()]
+        found = [f"~ {name}: {value_text(old)} -> {value_text(new)}" for name, (old, new) in self.fields.items()]
         before, after = self.routes_before, self.routes
         found += [f"- route {key}" for key in before if key not in after]
         found += [f"+ route {key} -> {url}" for key, url in after.items() if before.get(key) != url]

@@ -43,6 +43,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "CreateStage": Operation("apigateway:POST", _API + "/stages"),
     "UpdateStage": Operation("apigateway:PATCH", _API + "/stages/*"),
     "DeleteStage": Operation("apigateway:DELETE", _API + "/stages/*"),
+    "DeleteRouteSettings": Operation("apigateway:DELETE", _API + "/stages/*/routesettings/*"),
     "DeleteAccessLogSettings": Operation("apigateway:DELETE", _API + "/stages/*/accesslogsettings"),
     "GetTags": Operation("apigateway:GET", "/tags/*"),
     "TagResource": Operation("apigateway:POST", "/tags/*"),

@@ -29,12 +29,14 @@ class Change:
         old = None if self.old is None else "(another secret)"
         return {"name": self.name, "old": old, "new": None if self.new is None else "(the gateway's secret)"}
 
-    def __str__(self) -> str:
+    def text(self, is_new: bool = False) -> str:
+        """The change for people; of what is created there is nothing old to show."""
         shown = self.shown()
-        return f"{shown['name']}: {_text(shown['old'])} -> {_text(shown['new'])}"
+        before = "" if is_new else f"{value_text(shown['old'])} -> "
+        return f"{shown['name']}: {before}{value_text(shown['new'])}"
 
     def __repr__(self) -> str:
-        return f"<Change {self}>"
+        return f"<Change {self.text()}>"
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,7 +86,7 @@ class Plan:
         found = []
         for step in self.steps:
             found.append(f"{signs[step.action]} {step}")
-            found += [f"    {change}" for change in step.changes]
+            found += [f"    {change.text(is_new=step.action == CREATE)}" for change in step.changes]
         return found
 
     def shown(self) -> list[dict[str, Any]]:
@@ -128,7 +130,10 @@ def _step(one: Resource, there: Resource | None) -> list[Step]:
 def _changes(one: Resource, there: Resource | None) -> tuple[Change, ...]:
     if one.kind == r.DEPLOYMENT:
         return ()
-    old = there.properties if there is not None else {}
+    if there is None:
+        # What is empty or off is nothing that a creation has to say.
+        return tuple(Change(name, None, value) for name, value in one.properties.items() if value)
+    old = there.properties
     names = [*one.properties, *(name for name in old if name not in one.properties)]
     pairs = ((name, old.get(name), one.properties.get(name)) for name in names)
     return tuple(Change(name, before, after) for name, before, after in pairs if before != after)
@@ -140,7 +145,7 @@ def _removals(wanted: Sequence[Resource], actual: Actual, steps: Sequence[Step])
     # A stage that a domain is mapped to cannot be deleted.
     kinds = (r.RECORD, r.MAPPING, r.DOMAIN, r.STAGE)
     removed = [one for kind in kinds for one in actual.left_over if one.kind == kind]
-    for kind in (r.ROUTE_RESPONSE, r.ROUTE, r.INTEGRATION):
+    for kind in (r.ROUTE_SETTINGS, r.ROUTE_RESPONSE, r.ROUTE, r.INTEGRATION):
         removed += [one for one in (*extra, *actual.left_over) if one.kind == kind]
     # The stage is about to move on from its deployment, so that one is free.
     moved = {change.old for step in steps if step.resource.kind == r.STAGE for change in step.changes}
@@ -148,5 +153,10 @@ def _removals(wanted: Sequence[Resource], actual: Actual, steps: Sequence[Step])
     return [Step(DELETE, None, one) for one in removed]
 
 
-def _text(value: Any) -> str:
-    return "(none)" if value in (None, "") else str(value)
+def value_text(value: Any) -> str:
+    """A value as people read it."""
+    if value in (None, "", {}, []):
+        return "(none)"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return str(value)

@@ -143,17 +143,26 @@ def _read_routes(control: ControlPlane, actual: Actual) -> None:
             continue
         # Popped: an integration that two routes share is the first one's; the second gets one of its own.
         integration = integrations.pop(route.get("Target", "").partition("/")[2], None)
-        actual.add(Resource(r.ROUTE, key, {"Integration": key if integration else ""}, route_id))
+        actual.add(Resource(r.ROUTE, key, {"Integration": key if integration else "", **_access(route)}, route_id))
         if integration is not None:
             actual.add(Resource(r.INTEGRATION, key, _integration(integration), integration["IntegrationId"]))
         if key not in (protocol.CONNECT, protocol.DISCONNECT):
-            _read_responses(control, actual, key, route_id)
+            _read_responses(control, actual, route)
     actual.left_over += [Resource(r.INTEGRATION, f"(unused) {one}", id=one) for one in integrations]
 
 
-def _read_responses(control: ControlPlane, actual: Actual, key: str, route_id: str) -> None:
-    for response in control.items("GetRouteResponses", ApiId=actual.api_id, RouteId=route_id):
-        actual.add(Resource(r.ROUTE_RESPONSE, key, id=response["RouteResponseId"]))
+def _access(route: Mapping[str, Any]) -> dict[str, Any]:
+    """Who may use the route, where somebody has limited that: a row does not."""
+    limits = {"AuthorizationType": route.get("AuthorizationType"), "ApiKeyRequired": route.get("ApiKeyRequired")}
+    return {name: value for name, value in limits.items() if value and value != "NONE"}
+
+
+def _read_responses(control: ControlPlane, actual: Actual, route: Mapping[str, Any]) -> None:
+    # Without it, or with another one, the response is never sent.
+    selection = route.get("RouteResponseSelectionExpression", "")
+    lost = {} if selection == protocol.DEFAULT else {"RouteResponseSelectionExpression": selection}
+    for response in control.items("GetRouteResponses", ApiId=actual.api_id, RouteId=route["RouteId"]):
+        actual.add(Resource(r.ROUTE_RESPONSE, route["RouteKey"], lost, response["RouteResponseId"]))
 
 
 def _integration(integration: Mapping[str, Any]) -> dict[str, Any]:
@@ -178,6 +187,8 @@ def _read_stages(control: ControlPlane, actual: Actual, stage_name: str) -> None
             properties = {**_stage(stage), "DeploymentId": _fingerprint(marks.get(deployment_id, "")) or deployment_id}
             actual.add(Resource(r.STAGE, stage_name, properties, stage_name))
             actual.add(_tags(control, r.STAGE_TAGS, stage_name, f"/apis/{actual.api_id}/stages/{stage_name}"))
+            for key in stage.get("RouteSettings") or {}:
+                actual.add(Resource(r.ROUTE_SETTINGS, key, id=stage_name))
         elif OWNER_TAG in stage.get("Tags", {}):
             actual.left_over.append(Resource(r.STAGE, stage["StageName"], id=stage["StageName"]))
     for deployment_id, mark in marks.items():

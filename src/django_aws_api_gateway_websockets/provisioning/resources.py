@@ -18,6 +18,8 @@ from ..definition import DEFAULT_API_KEY_SELECTION, ApiDefinition, RouteDefiniti
 # The kinds of resources, in the order in which they are created.
 API, API_TAGS = "API", "tags of the API"
 INTEGRATION, ROUTE, ROUTE_RESPONSE = "integration", "route", "route response"
+#: Settings of one route on the stage: a row has none, so they are only ever removed.
+ROUTE_SETTINGS = "stage settings of the route"
 DEPLOYMENT, STAGE, STAGE_TAGS = "deployment", "stage", "tags of the stage"
 DOMAIN, MAPPING, RECORD = "domain name", "API mapping", "DNS record"
 #: What takes effect only with a deployment.
