@@ -149,3 +149,44 @@ def test_wrong_usage_ends_with_2_whoever_notices_it(words):
     for pk in (1, 2):
         ApiGateway.objects.create(pk=pk, api_name="chat", target_base_endpoint="https://www.example.com/ws/")
     assert run(*words)[1] == 2
+
+
+def test_what_only_prints_takes_the_options_of_all_commands(row):
+    other = ApiGateway.objects.create(api_name="news", target_base_endpoint="https://www.example.com/news/")
+    text, code = run("exportApiGateway", "--all", "--dry-run", "--format", "json")
+    assert code == 0
+    found = {one["api_name"]: one["template"]["Resources"]["Api"]["Properties"]["Name"] for one in json.loads(text)}
+    assert found == {"chat": "chat", "news": "news"}
+    text, code = run("exportApiGateway", "--pk", str(row.pk), str(other.pk))
+    assert (code, "--format json" in text) == (2, True)
+    text, code = run("iamPolicy", "--pk", str(row.pk), str(other.pk), "--dry-run", "--format=json")
+    assert (code, json.loads(text)["Version"]) == (0, "2012-10-17")
+
+
+@pytest.mark.parametrize(
+    "command", ["planApiGateway", "updateApiGateway", "createApiGateway", "importApiGateway", "deleteApiGateway"]
+)
+@pytest.mark.parametrize(
+    ("api_endpoint", "endpoint_url", "remedy"),
+    [
+        ("ws://127.0.0.1:8001/a1b2", None, "Set AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001 to reach it"),
+        # Nobody listens at the second one: a call would fail in another way.
+        ("wss://a1b2.execute-api.eu-west-1.amazonaws.com", "http://127.0.0.1:9", "Unset AWS_ENDPOINT_URL_APIGATEWAYV2"),
+    ],
+)
+def test_a_row_is_not_taken_to_another_place_by_a_variable(
+    row, settings, monkeypatch, command, api_endpoint, endpoint_url, remedy
+):
+    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "AKIDEXAMPLE", "not-a-secret"
+    settings.AWS_GATEWAY_REGION_NAME = "eu-west-1"
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_APIGATEWAYV2"):
+        monkeypatch.delenv(name, raising=False)
+    if endpoint_url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", endpoint_url)
+    ApiGateway.objects.update(api_id="a1b2", api_endpoint=api_endpoint, api_created=True, status="in_step")
+    text, code = run(command, f"--pk={row.pk}", *(["--no-input"] if command == "deleteApiGateway" else []))
+    assert code == 1
+    assert f"The API is at {api_endpoint}, and boto3 is configured for " in text
+    assert remedy in text
+    row.refresh_from_db()
+    assert (row.api_id, row.status, row.last_error) == ("a1b2", "in_step", "")

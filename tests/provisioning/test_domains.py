@@ -55,6 +55,29 @@ def test_an_api_that_was_deleted_in_aws_gets_its_domain_again(aws, with_domain):
     assert plan_gateway(with_domain).steps == ()
 
 
+class Died(BaseException):
+    """The process was killed."""
+
+
+def _die_before_the_mapping(step):
+    if str(step).startswith("create API mapping"):
+        raise Died
+
+
+@pytest.mark.parametrize("then", ["third.example.com", "ws.example.com"])
+def test_a_run_that_died_while_the_domain_was_being_renamed_leaves_no_domain(aws, with_domain, then):
+    with_domain.domain_name = "second.example.com"
+    with_domain.save()
+    with pytest.raises(Died):
+        update_gateway(with_domain, with_domain=True, progress=_die_before_the_mapping)
+    assert domains(aws) == {"ws.example.com", "second.example.com"}
+    type(with_domain).objects.update(domain_name=then, locked_by="", locked_until=None)
+    with_domain.refresh_from_db()
+    update_gateway(with_domain, with_domain=True)
+    assert domains(aws) == {then}
+    assert plan_gateway(with_domain).steps == ()
+
+
 def _delete_by_hand(aws, row):
     aws.by_hand.delete_api_mapping(DomainName="ws.example.com", ApiMappingId=row.api_mapping_id)
     aws.by_hand.delete_api(ApiId=row.api_id)

@@ -26,9 +26,7 @@ class GatewayCommand(BaseCommand):
     nothing = "in step"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        chosen = parser.add_mutually_exclusive_group(required=True)
-        chosen.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways.")
-        chosen.add_argument("--all", action="store_true", help="Every API gateway.")
+        add_choice(parser, required=True)
         parser.add_argument("--dry-run", action="store_true", help="Show what would be done; exit 3 if anything would.")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
@@ -80,6 +78,13 @@ class GatewayCommand(BaseCommand):
         if self.stdout.isatty():
             self.stdout.write(f"  {step} …")
             self.stdout.flush()
+
+
+def add_choice(parser: CommandParser, required: bool) -> None:
+    """``--pk`` and ``--all``, for ``choose``."""
+    chosen = parser.add_mutually_exclusive_group(required=required)
+    chosen.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways.")
+    chosen.add_argument("--all", action="store_true", help="Every API gateway.")
 
 
 def choose(options: dict[str, Any]) -> list[ApiGateway]:

@@ -7,7 +7,8 @@ import time
 from typing import Any, Iterator
 
 from ..aws import control_client, translated
-from ..exceptions import AwsError, AwsUnreachable, Conflict, PermissionMissing, Throttled
+from ..exceptions import AwsError, AwsUnreachable, Conflict, InvalidGateway, PermissionMissing, Throttled
+from ..protocol import is_loopback, parse_connections_url
 from .operations import SERVICES, iam_resource
 
 # "not authorized to perform: apigateway:POST on resource: arn:aws:apigateway:eu-west-1::/apis because …"
@@ -49,6 +50,21 @@ class ControlPlane:
     @property
     def partition(self) -> str:
         return str(control_client().meta.partition)
+
+    def check_holds(self, api_endpoint: str) -> None:
+        """Raises ``InvalidGateway`` where an API at ``api_endpoint`` lives on a local gateway and this is AWS, or vice
+        versa: one would be created anew in the wrong place, and the other one lost."""
+        asked = str(control_client().meta.endpoint_url)
+        is_local, is_on_aws = is_loopback(api_endpoint), parse_connections_url(api_endpoint).region is not None
+        remedy = ""
+        if is_local and not is_loopback(asked):
+            place = api_endpoint.rpartition("/")[0].replace("ws:", "http:", 1)
+            remedy = f"Set AWS_ENDPOINT_URL_APIGATEWAYV2={place} to reach it, or make another row for AWS."
+        elif is_on_aws and is_loopback(asked):
+            remedy = "Unset AWS_ENDPOINT_URL_APIGATEWAYV2 to reach it, or make another row for the local gateway."
+        if remedy:
+            text = f"The API is at {api_endpoint}, and boto3 is configured for {asked}. {remedy}"
+            raise InvalidGateway(text, {"api_endpoint": [text]})
 
     def arn(self, path: str) -> str:
         """The ARN of an API Gateway resource: ``path`` is ``/apis/ID`` or what lies under it."""

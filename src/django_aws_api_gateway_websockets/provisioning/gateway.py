@@ -76,13 +76,16 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
 
 def plan_removal_of(gateway: ApiGateway) -> Plan:
     """What ``remove_gateway`` would delete."""
+    control = ControlPlane()
+    control.check_holds(gateway.api_endpoint)
     with _noting_failure(gateway):
-        return plan_removal(_actual(ControlPlane(), gateway))
+        return plan_removal(_actual(control, gateway))
 
 
 def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
     """Delete the API, its mapping and, where no other API uses it, its domain name; the row stays."""
     control = ControlPlane()
+    control.check_holds(gateway.api_endpoint)
     with locked(gateway) as renew, _noting_failure(gateway):
 
         def watched(step: Step) -> None:
@@ -142,7 +145,7 @@ def _actual(control: ControlPlane, gateway: ApiGateway) -> Actual:
 
 def _read(control: ControlPlane, gateway: ApiGateway, domain: DomainDefinition | None, api_id: str) -> Actual:
     mapped = MappedDomain(gateway.mapped_domain_name, gateway.mapped_hosted_zone_id)
-    return read(control, api_id, gateway.stage, domain, mapped)
+    return read(control, api_id, gateway.stage, domain, mapped, str(gateway.reference))
 
 
 def _domain_facts(definition: ApiDefinition) -> dict[str, Any]:
@@ -239,6 +242,7 @@ def _check(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> Non
     if problems:
         fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problems.items())
         raise InvalidGateway(f"{gateway.api_name!r} cannot be sent to AWS. {fields}", problems)
+    control.check_holds(gateway.api_endpoint)
 
 
 def _collect(problems: dict[str, list[str]], check: Callable[[], None], prefix: str = "") -> None:

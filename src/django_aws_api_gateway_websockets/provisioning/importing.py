@@ -37,6 +37,7 @@ class Import(NamedTuple):
 def look(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     """What ``gateway`` would become. ``api_id`` and ``stage_name`` choose what the row does not know yet."""
     control = ControlPlane()
+    control.check_holds(gateway.api_endpoint)
     api_id = api_id or find_api(control, gateway.api_id, str(gateway.reference))
     if not api_id:
         raise GatewayNotCreated(f"{gateway.api_name!r} has no API in AWS. Name one with --api-id.")

@@ -74,7 +74,7 @@ def find_api(control: ControlPlane, api_id: str | None, owner: str) -> str:
             return str(control.call("GetApi", ApiId=api_id)["ApiId"])
         except NotFound:
             pass
-    tagged = (api["ApiId"] for api in control.items("GetApis") if api.get("Tags", {}).get(OWNER_TAG) == owner)
+    tagged = (api["ApiId"] for api in control.items("GetApis") if _is_owned(api, owner))
     return str(next(tagged, ""))
 
 
@@ -94,17 +94,19 @@ def read(
     stage_name: str,
     domain: DomainDefinition | None = None,
     mapped: MappedDomain = NEVER_MAPPED,
+    owner: str = "",
 ) -> Actual:
-    """Everything that a plan needs to know of the API ``api_id``, and of its domains, which may outlive it."""
+    """Everything that a plan needs to know of the API ``api_id``, and of its domains, which may outlive it.
+
+    A domain that ``owner`` made under another name was left by a run that died while the row was being renamed.
+    """
     actual = Actual(api_id)
     if api_id:
         _read_api(control, actual, stage_name)
     if domain is not None:
         _read_domain(control, actual, domain)
-    if mapped.name and (domain is None or domain.name != mapped.name):
-        _read_left_domain(control, actual, mapped)
-    elif mapped.hosted_zone_id and domain and domain.hosted_zone_id not in ("", mapped.hosted_zone_id):
-        _read_left_record(control, actual, mapped, actual.domain_target)
+    if domain is not None or mapped.name:
+        _read_left(control, actual, domain, mapped, owner)
     return actual
 
 
@@ -236,6 +238,25 @@ def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition
             actual.domain_shared = True
     if domain.hosted_zone_id and _alias(control, actual, domain.hosted_zone_id, domain.name, actual.domain_target):
         actual.add(Resource(r.RECORD, domain.name, {"HostedZoneId": domain.hosted_zone_id}, domain.name))
+
+
+def _read_left(
+    control: ControlPlane, actual: Actual, domain: DomainDefinition | None, mapped: MappedDomain, owner: str
+) -> None:
+    """Domains of other names that are the row's, and the record of this name in another zone."""
+    zone = domain.hosted_zone_id if domain is not None else mapped.hosted_zone_id
+    left = {one["DomainName"]: zone for one in control.items("GetDomainNames") if _is_owned(one, owner)}
+    if mapped.name:
+        left[mapped.name] = mapped.hosted_zone_id
+    for name, zone_of_name in left.items():
+        if domain is None or domain.name != name:
+            _read_left_domain(control, actual, MappedDomain(name, zone_of_name))
+        elif domain.hosted_zone_id and zone_of_name and domain.hosted_zone_id != zone_of_name:
+            _read_left_record(control, actual, mapped, actual.domain_target)
+
+
+def _is_owned(resource: Mapping[str, Any], owner: str) -> bool:
+    return bool(owner) and resource.get("Tags", {}).get(OWNER_TAG) == owner
 
 
 def _read_left_domain(control: ControlPlane, actual: Actual, mapped: MappedDomain) -> None:

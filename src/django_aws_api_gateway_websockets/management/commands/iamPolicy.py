@@ -6,16 +6,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from ...provisioning.policy import provisioning_policy, sending_policy
-from ..gateways import choose
+from ..gateways import add_choice, choose
 
 
 class Command(BaseCommand):
-    help = "Print the least IAM policy, as JSON, for provisioning gateways or for sending through them."
+    help = "Print the least IAM policy for provisioning gateways or for sending: narrowed to those of --pk or --all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--for", choices=["provisioning", "sending"], default="provisioning", dest="purpose")
-        parser.add_argument("--pk", type=int, nargs="+", help="Narrowed to these API gateways.")
-        parser.add_argument("--all", action="store_true", help="Narrowed to every API gateway that there is now.")
+        add_choice(parser, required=False)
+        parser.add_argument("--dry-run", action="store_true", help="Changes nothing here: neither does the command.")
+        parser.add_argument("--format", choices=["json"], default="json", help="IAM takes JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         gateways = choose(options) if options["pk"] or options["all"] else []
