@@ -85,7 +85,10 @@ def test_nobody_there_is_one_clear_message_and_the_column_says_unreachable(admin
 def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_client, local_aws, row):
     row.create_gateway()
     data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
-    assert "was changed successfully" in text(admin_client.post(change_url(row), data, follow=True))
+    saved = text(admin_client.post(change_url(row), data, follow=True))
+    assert "was changed successfully" in saved
+    assert "AWS has chat as it was before, until you choose “Update in AWS”." in saved
+    assert "ago" in text(admin_client.get(CHANGELIST))
     row.refresh_from_db()
     assert row.status == "differs"
     pages = [act(admin_client, "plan_api_gateway", row), act(admin_client, "update_api_gateway", row)]

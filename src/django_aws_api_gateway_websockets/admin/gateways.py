@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiGateway, ApiGatewayAdditionalRoute
@@ -40,7 +41,7 @@ class AdditionalRouteInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(ApiGateway)
 class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("api_name", "status", "status_checked_on", "sends_secret", "target_base_endpoint", "websocket_url")
+    list_display = ("api_name", "status", "last_look", "sends_secret", "websocket_url")
     list_filter = ("status", "sends_secret", "api_created", "custom_domain_created")
     search_fields = ("api_name", "api_id", "domain_name")
     readonly_fields = AWS_FIELDS
@@ -100,6 +101,12 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     # -- what is in AWS -------------------------------------------------------------------------------
 
+    @admin.display(description=_("last look"), ordering="status_checked_on", empty_value="-")
+    def last_look(self, gateway: ApiGateway) -> str | None:
+        if gateway.status_checked_on is None:
+            return None
+        return _("%s ago") % timesince(gateway.status_checked_on, depth=1)
+
     @admin.display(description=_("AWS console"))
     def console_link(self, gateway: ApiGateway) -> str | SafeString:
         if not gateway.console_url:
@@ -153,7 +160,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # -- saving ---------------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: ApiGateway, form: Any, change: bool) -> None:
-        if obj.api_created and set(form.changed_data) - {"default_channel_name"}:
+        if _is_news_for_aws(form):
             # So says the form; the next look at AWS says it for certain.
             obj.status = ApiGateway.Status.DIFFERS
         super().save_model(request, obj, form, change)
@@ -162,6 +169,13 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         super().save_related(request, form, formsets, change)
         if any(formset.has_changed() for formset in formsets):
             _tell_after_deployment(self, request, form.instance.pk)
+        elif _is_news_for_aws(form):
+            text = _("AWS has %s as it was before, until you choose “Update in AWS”.") % form.instance
+            self.message_user(request, text, messages.WARNING)
+
+
+def _is_news_for_aws(form: Any) -> bool:
+    return form.instance.api_created and bool(set(form.changed_data) - {"default_channel_name"})
 
 
 def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:

@@ -1,0 +1,96 @@
+"""The admin's pages, as an operator sees them. `SCREENSHOTS=docs/images` keeps the pictures."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from django_aws_api_gateway_websockets.models import ApiGateway
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+ADMIN = "/admin/django_aws_api_gateway_websockets/apigateway/"
+
+
+@pytest.fixture
+def gateways(local_gateway, settings):
+    """Three rows: one in step, one that differs, one that was not created."""
+    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["*.example.com"]}
+
+    def describe(name, **values):
+        target = f"https://{name}.example.com/ws/"
+        return ApiGateway.objects.create(api_name=name, target_base_endpoint=target, **values)
+
+    chat = describe("chat", api_description="The chat of the shop", tags={"team": "web"}, throttling_rate=500)
+    chat.additional_routes.create(name="Orders", route_key="orders", integration_url="https://orders.example.com/ws")
+    chat.create_gateway()
+    prices = describe("prices")
+    prices.create_gateway()
+    prices.target_base_endpoint = "https://www.example.com/ws/"
+    prices.two_way_replies, prices.throttling_rate = True, 50
+    prices.save()
+    prices.plan()
+    describe("alerts").plan()
+    return {gateway.api_name: gateway for gateway in ApiGateway.objects.all()}
+
+
+@pytest.fixture
+def window(make_window, live_server, admin_user):
+    window = make_window(1440, 900)
+    window.open(f"{live_server.url}{ADMIN}")
+    window.fill("#id_username", "admin")
+    window.fill("#id_password", "password", "\n")
+    return window
+
+
+def choose(window, gateway, action):
+    window.run(
+        "document.querySelector(arguments[0]).checked = true;"
+        "document.querySelector('[name=action]').value = arguments[1];"
+        "document.querySelector('#changelist-form').submit()",
+        f"[name=_selected_action][value='{gateway.pk}']",
+        action,
+    )
+
+
+def keep(window, name):
+    height = window.run("return document.documentElement.scrollHeight")
+    window.resize(1440, max(height, 700))
+    picture = window.screenshot()
+    window.resize(1440, 900)
+    if os.environ.get("SCREENSHOTS"):
+        from PIL import Image
+
+        path = Path(os.environ["SCREENSHOTS"], f"{name}.png")
+        path.write_bytes(picture)
+        image = Image.open(path)
+        image.resize((1440, image.height * 1440 // image.width)).save(path, optimize=True)
+
+
+def test_the_pages_of_gateways(gateways, window, live_server, monkeypatch):
+    window.wait_for_text("#result_list", "prices")
+    rows = window.text("#result_list tbody")
+    assert [word in rows for word in ("in step", "differs", "not created", "ago")] == [True] * 4
+    # The list is all there, not behind an edge.
+    assert window.run("const list = document.querySelector('.results'); return list.scrollWidth <= list.clientWidth")
+    keep(window, "admin-gateways")
+
+    window.open(f"{live_server.url}{ADMIN}{gateways['chat'].pk}/change/")
+    window.wait_for_text(".gateway-operations", "Update in AWS")
+    assert "in step" in window.text(".gateway-status")
+    keep(window, "admin-gateway")
+
+    window.open(f"{live_server.url}{ADMIN}")
+    window.wait_for_text("#result_list", "prices")
+    choose(window, gateways["prices"], "update_api_gateway")
+    window.wait_for_text(".gateway-plan", "https://www.example.com/ws/connect")
+    keep(window, "admin-plan")
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", "http://127.0.0.1:9")  # nobody listens there
+    window.open(f"{live_server.url}{ADMIN}")
+    window.wait_for_text("#result_list", "prices")
+    choose(window, gateways["prices"], "plan_api_gateway")
+    window.wait_for_text("#content", "Check the endpoint and the network")
+    keep(window, "admin-error")
