@@ -169,7 +169,7 @@ def test_what_only_prints_takes_the_options_of_all_commands(row):
 @pytest.mark.parametrize(
     ("api_endpoint", "endpoint_url", "remedy"),
     [
-        ("ws://127.0.0.1:8001/a1b2", None, "Set AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001 to reach it"),
+        ("ws://gateway:8001/a1b2", None, "Set AWS_ENDPOINT_URL_APIGATEWAYV2=http://gateway:8001 to reach it"),
         # Nobody listens at the second one: a call would fail in another way.
         ("wss://a1b2.execute-api.eu-west-1.amazonaws.com", "http://127.0.0.1:9", "Unset AWS_ENDPOINT_URL_APIGATEWAYV2"),
     ],

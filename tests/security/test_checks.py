@@ -9,11 +9,13 @@ from types import ModuleType
 
 import pytest
 from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from django.urls import include, path, re_path
+from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
@@ -133,6 +135,15 @@ def test_w003_a_decorator_in_the_way(urls, settings):
 def test_w003_a_decorator_that_asks_for_a_login(urls, decorate):
     urls(path("ws/<slug:route>", never_cache(decorate(ExampleView.as_view()))))
     assert found() == ([] if decorate is never_cache else ["websockets.W003"])
+
+
+def test_w003_djangos_own_mixins_and_method_decorators_are_fine(urls):
+    class MixedView(LoginRequiredMixin, ExampleView):
+        pass
+
+    decorated = method_decorator(login_required, name="dispatch")(type("DecoratedView", (ExampleView,), {}))
+    urls(path("a/<slug:route>", MixedView.as_view()), path("b/<slug:route>", decorated.as_view()))
+    assert found() == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from typing import Any, Iterator
+from urllib.parse import urlsplit
 
 from ..aws import control_client, translated
 from ..exceptions import AwsError, AwsUnreachable, Conflict, InvalidGateway, PermissionMissing, Throttled
@@ -13,6 +14,8 @@ from .operations import SERVICES, iam_resource
 
 # "not authorized to perform: apigateway:POST on resource: arn:aws:apigateway:eu-west-1::/apis because …"
 _DENIED = re.compile(r"not authorized to perform: (\S+)(?: on resource: ([^\s\"]+))?")
+
+_AWS_HOST = re.compile(r"\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)\Z")
 
 # AWS's limits: one CreateDeployment in 5 s, one change of a domain name in 30 s, 10 calls of others in a second.
 _FIRST_DELAY = {"CreateDeployment": 5.0, "CreateDomainName": 30.0, "UpdateDomainName": 30.0}
@@ -55,12 +58,12 @@ class ControlPlane:
         """Raises ``InvalidGateway`` where an API at ``api_endpoint`` lives on a local gateway and this is AWS, or vice
         versa: one would be created anew in the wrong place, and the other one lost."""
         asked = str(control_client().meta.endpoint_url)
-        is_local, is_on_aws = is_loopback(api_endpoint), parse_connections_url(api_endpoint).region is not None
         remedy = ""
-        if is_local and not is_loopback(asked):
+        # AWS gives wss:// only.
+        if api_endpoint.startswith("ws://") and _AWS_HOST.search(urlsplit(asked).hostname or ""):
             place = api_endpoint.rpartition("/")[0].replace("ws:", "http:", 1)
             remedy = f"Set AWS_ENDPOINT_URL_APIGATEWAYV2={place} to reach it, or make another row for AWS."
-        elif is_on_aws and is_loopback(asked):
+        elif parse_connections_url(api_endpoint).region and is_loopback(asked):
             remedy = "Unset AWS_ENDPOINT_URL_APIGATEWAYV2 to reach it, or make another row for the local gateway."
         if remedy:
             text = f"The API is at {api_endpoint}, and boto3 is configured for {asked}. {remedy}"
