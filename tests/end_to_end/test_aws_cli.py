@@ -47,8 +47,7 @@ def aws() -> Iterator[Aws]:
 
         def run(service: str, operation: str, *positional: str, stage: str = "", **options: str) -> Any:
             command = [program, service, operation, "--endpoint-url", gateway.url + stage, *positional]
-            for name, value in options.items():
-                command += [f"--{name.replace('_', '-')}", value]
+            command += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
             if done.returncode:
                 raise RuntimeError(done.stderr)

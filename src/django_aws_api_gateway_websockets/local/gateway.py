@@ -240,5 +240,6 @@ def _token(size: int) -> str:
 
 
 def new_connection_id() -> str:
-    """An id in AWS's form, such as ``L0SM9cOFvHcCIhw=``."""
-    return _token(11)
+    """An id in AWS's form, such as ``L0SM9cOFvHcCIhw=``. A ``-`` in front would make the AWS CLI see an option."""
+    found = _token(11)
+    return new_connection_id() if found.startswith("-") else found
