@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from typing import Any, Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -216,6 +217,30 @@ def test_a_value_that_no_header_can_hold_is_an_error_frame(api: Api) -> None:
     with connect(api.url) as ws:
         ws.send('{"action": "odd", "x": "\\ud800"}')
         assert json.loads(ws.recv(timeout=5))["message"] == "Internal server error"
+
+
+@pytest.mark.parametrize("room", ["..", ".", "", None, "../admin", "a/../../admin", "a/b", "..\\admin", "/", "\n/"])
+def test_a_mapped_path_parameter_leads_to_no_other_path(api: Api, room: Any) -> None:
+    parameters = {"integration.request.path.room": "route.request.body.room"}
+    api.route("$default", "/rooms/{room}/messages", parameters=parameters)
+    api.deploy()
+    with connect(api.url) as ws:
+        ws.send(json.dumps({"room": room}))
+        assert json.loads(ws.recv(timeout=5))["message"] == "Internal server error"
+        ws.send(json.dumps({"room": "..%2f.. &é"}))
+        api.backend.wait("/rooms/..%252f..%20%26%C3%A9/messages")
+    assert len(api.backend.received) == 1
+
+
+@pytest.mark.parametrize("query", ["id=forged", "a=1&i%64=forged", "a=1#"])
+def test_a_client_cannot_write_a_mapped_parameter_of_the_query(api: Api, query: str) -> None:
+    api.route("$connect", parameters={"integration.request.querystring.id": "context.connectionId"})
+    api.deploy()
+    with socket.create_connection(("127.0.0.1", api.gateway.port)) as raw:
+        raw.sendall(HANDSHAKE.format(path=f"/{api.api_id}/test?{query}").encode())
+        assert raw.recv(4096).startswith(b"HTTP/1.1 101")
+    got = api.backend.wait("/connect")[0]
+    assert parse_qs(urlsplit(got.path).query)["id"] == [got.headers["connectionId"]]
 
 
 def test_an_api_that_is_deleted_takes_no_more_messages(chat: Api) -> None:

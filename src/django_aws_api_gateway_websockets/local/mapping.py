@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Mapping, NamedTuple
-from urllib.parse import parse_qs, quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus, unquote_plus
 
 from ..protocol import API_ID_HEADER, CONNECT, TRACE_ID_HEADER, body_value
 from . import unknowns
@@ -124,14 +124,24 @@ def missing_parameter(route: Resource, event: Event) -> str | None:
 def _url(uri: str, event: Event, mapped: Mapping[str, Mapping[str, str | None]], variables: Mapping[str, str]) -> str:
     url = _STAGE_VARIABLE.sub(lambda match: variables.get(match.group(1), ""), uri)
     for name, value in mapped["path"].items():
-        if value in (".", ".."):
-            raise ValueError(f"{value!r} is no value for {{{name}}}: the request would go to another path")
-        url = url.replace("{" + name + "}", quote(value or "", safe=""))
-    added = [event.query] if event.query else []
+        url = url.replace("{" + name + "}", _path_segment(name, value))
+    added = [pair for pair in _pairs(event.query) if unquote_plus(pair.partition("=")[0]) not in mapped["querystring"]]
     for name, value in mapped["querystring"].items():
         if value is not None:
             added.append(f"{quote_plus(name)}={quote_plus(value)}")
     return url + ("&" if "?" in url else "?") + "&".join(added) if added else url
+
+
+def _pairs(query: str) -> list[str]:
+    """The handshake's parameters as they were written; a ``#`` would cut off what follows it."""
+    return query.replace("#", "%23").split("&") if query else []
+
+
+def _path_segment(name: str, value: str | None) -> str:
+    """``value`` in the place of ``{name}``. Raises ValueError where it would lead to another path of the backend."""
+    if not value or value in unknowns.NO_PATH_VALUES or set(value) & set(unknowns.NO_PATH_CHARACTERS):
+        raise ValueError(f"{value!r} cannot stand for {{{name}}} in the path: expected one segment of it")
+    return quote(value, safe="")
 
 
 def _headers(event: Event, mapped: Mapping[str, str | None]) -> Headers:

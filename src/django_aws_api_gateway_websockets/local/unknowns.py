@@ -46,6 +46,11 @@ DISCONNECT_CONTEXT_MAPPED = False
 #: Control characters in a mapped value (a body may hold any) cannot stand in a header: each becomes this.
 CONTROL_CHARACTER = " "
 
+#: What a mapped path parameter cannot be or hold, for a backend that decodes or tidies its paths would take it
+#: to another one. Such an event does not reach the integration, as one without the value does not.
+NO_PATH_VALUES = (".", "..")
+NO_PATH_CHARACTERS = "/\\"
+
 # -- What the client receives -----------------------------------------------------------------------------
 
 #: A message that no route takes while the API has no ``$default``.
