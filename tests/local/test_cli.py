@@ -8,14 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import List, Tuple
+from typing import Iterator, List, NamedTuple, Tuple
 
 import pytest
 from websockets.sync.client import connect
 
 from .conftest import Backend, client
-from .test_data_plane import closed_with
+from .test_data_plane import closed_with, refused_with
 
 PYTHON = [sys.executable, "-W", "error::DeprecationWarning"]
 COMMAND = [*PYTHON, "-m", "django_aws_api_gateway_websockets.local"]
@@ -29,36 +33,89 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=30, check=False)
 
 
+class Running(NamedTuple):
+    process: subprocess.Popen[str]
+    line: str
+
+    def deployed(self, backend: Backend, *keys: str) -> str:
+        """The URL for clients of an API whose routes, predefined ones, go to ``backend``."""
+        url = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
+        assert url and int(url.group(1)) > 0
+        control = client("apigatewayv2", url.group())
+        created = control.create_api(Name="cli", ProtocolType="WEBSOCKET")
+        ids = {"ApiId": created["ApiId"]}
+        for key in keys:
+            target = f"{backend.url}/{key[1:]}"
+            integration = control.create_integration(
+                **ids, IntegrationType="HTTP_PROXY", IntegrationMethod="POST", IntegrationUri=target
+            )["IntegrationId"]
+            control.create_route(**ids, RouteKey=key, Target=f"integrations/{integration}")
+        control.create_stage(**ids, StageName="test")
+        control.create_deployment(**ids, StageName="test")
+        return f"{created['ApiEndpoint']}/test"
+
+    def ended(self) -> Tuple[int, str, str]:
+        """Exit code, and what it wrote after its first line."""
+        code = self.process.wait(10)
+        return (code, *self.process.communicate())
+
+
+@contextmanager
+def running(command: List[str]) -> Iterator[Running]:
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield Running(process, process.stdout.readline())
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize(
     ("command", "number"), [(COMMAND, signal.SIGINT), (COMMAND, signal.SIGTERM), (MANAGE, signal.SIGINT)]
 )
 def test_it_says_when_it_is_ready_and_stops_cleanly(
     backend: Backend, tmp_path: Path, command: List[str], number: signal.Signals
 ) -> None:
-    command = [*command, "--port", "0", "--state", str(tmp_path / "state.json")]
-    with subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        url = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-        assert url and int(url.group(1)) > 0
-        control = client("apigatewayv2", url.group())
-        created = control.create_api(Name="cli", ProtocolType="WEBSOCKET")
-        ids = {"ApiId": created["ApiId"]}
-        integration = control.create_integration(
-            **ids, IntegrationType="HTTP_PROXY", IntegrationMethod="POST", IntegrationUri=f"{backend.url}/disconnect"
-        )["IntegrationId"]
-        control.create_route(**ids, RouteKey="$disconnect", Target=f"integrations/{integration}")
-        control.create_stage(**ids, StageName="test")
-        control.create_deployment(**ids, StageName="test")
-        with connect(f"{created['ApiEndpoint']}/test") as ws:
-            process.send_signal(number)
+    with running([*command, "--port", "0", "--state", str(tmp_path / "state.json")]) as gateway:
+        with connect(gateway.deployed(backend, "$disconnect")) as ws:
+            gateway.process.send_signal(number)
             assert closed_with(ws) == 1001
-        assert process.wait(10) == 0
-        rest, errors = process.communicate()
-        assert (rest, errors) == ("", "")
+        assert gateway.ended() == (0, "", "")
     backend.wait("/disconnect")
+
+
+def test_it_stops_while_a_connect_is_under_way(backend: Backend) -> None:
+    release = threading.Event()
+    backend.answers["/connect"] = lambda got: (release.wait(5), 200)[1]
+    with running([*COMMAND, "--port", "0"]) as gateway, ThreadPoolExecutor(1) as threads:
+        seen = threads.submit(refused_with, gateway.deployed(backend, "$connect"))
+        backend.wait("/connect")
+        gateway.process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert seen.result() == 503
+        assert gateway.ended() == (0, "", "")
+        assert time.monotonic() - began < 3
+        release.set()
+
+
+def test_it_lets_nobody_in_while_it_stops(backend: Backend) -> None:
+    """A first connection's ``$disconnect`` keeps it from ending at once."""
+    release = threading.Event()
+    backend.answers["/disconnect"] = lambda got: (release.wait(5), 200)[1]
+    with running([*COMMAND, "--port", "0"]) as gateway, ThreadPoolExecutor(1) as threads:
+        url = gateway.deployed(backend, "$connect", "$disconnect")
+        with connect(url) as ws:
+            backend.answers["/connect"] = lambda got: (time.sleep(1), 200)[1]
+            seen = threads.submit(refused_with, url)
+            backend.wait("/connect", 2)
+            gateway.process.send_signal(signal.SIGINT)
+            assert closed_with(ws) == 1001
+        assert seen.result() == 503
+        code, _, errors = gateway.ended()
+        release.set()
+    assert (code, errors.count("\n"), errors.count("as the gateway stopped")) == (0, 1, 1)
 
 
 def test_other_machines_are_let_in_only_by_the_explicit_flag() -> None:
@@ -69,16 +126,12 @@ def test_other_machines_are_let_in_only_by_the_explicit_flag() -> None:
 
 
 def test_letting_other_machines_in_is_loud() -> None:
-    command = [*COMMAND, "--host", "0.0.0.0", "--port", "0", "--allow-remote"]
-    with subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        assert "http://127.0.0.1:" in process.stdout.readline()
-        process.terminate()
-        _, errors = process.communicate(timeout=10)
+    with running([*COMMAND, "--host", "0.0.0.0", "--port", "0", "--allow-remote"]) as gateway:
+        assert "http://127.0.0.1:" in gateway.line
+        gateway.process.terminate()
+        code, _, errors = gateway.ended()
     assert "WARNING" in errors
-    assert process.returncode == 0
+    assert code == 0
 
 
 @pytest.mark.parametrize(

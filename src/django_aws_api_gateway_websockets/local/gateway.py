@@ -9,7 +9,7 @@ import secrets
 import time
 from typing import Any, NamedTuple
 
-from ..protocol import CONNECT, DISCONNECT, MAX_URL_CHARS, error_frame, select_route
+from ..protocol import CLOSE_GOING_AWAY, CONNECT, DISCONNECT, MAX_URL_CHARS, error_frame, select_route
 from . import unknowns
 from .connections import Connections
 from .control import ControlPlane
@@ -39,6 +39,8 @@ class Gateway:
         self._integrations = integrations
         self._timers = timers
         self._tasks: set[asyncio.Task[None]] = set()
+        self._handshakes: set[asyncio.Task[Accepted | Response]] = set()
+        self._stopping = False
         self.connections = Connections()
 
     # -- plain HTTP -----------------------------------------------------------------------------------------
@@ -96,6 +98,18 @@ class Gateway:
 
     async def upgrade(self, request: Request) -> Accepted | Response:
         """Waits for the ``$connect`` integration; then either the connection or the refusal."""
+        handshake = asyncio.ensure_future(self._handshake(request))
+        self._handshakes.add(handshake)
+        if self._stopping:
+            handshake.cancel()
+        try:
+            return await handshake
+        except asyncio.CancelledError:
+            return refusal(503, "The gateway is stopping")
+        finally:
+            self._handshakes.discard(handshake)
+
+    async def _handshake(self, request: Request) -> Accepted | Response:
         if len(request.path) + len(request.query) > MAX_URL_CHARS:
             return refusal(unknowns.URL_TOO_LONG_STATUS, "URI Too Long")
         stage = self._stage_at(request, request.segments)
@@ -192,10 +206,20 @@ class Gateway:
         except IntegrationFailed:
             pass  # best effort, as on AWS; the call has been logged
 
-    async def settle(self, seconds: float) -> None:
-        """Waits so long at most for the ``$disconnect`` calls that are under way."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=seconds)
+    async def stop(self, seconds: float) -> None:
+        """Refuses handshakes with 503 and closes connections with 1001.
+
+        Waits so long at most for clients to answer, and for the ``$disconnect`` calls that are under way.
+        """
+        self._stopping = True
+        for handshake in self._handshakes:
+            handshake.cancel()
+        sockets = self.connections.all()
+        for socket in sockets:
+            socket.close(CLOSE_GOING_AWAY, "Going away")
+        pending = {*self._tasks, *(asyncio.ensure_future(socket.finished.wait()) for socket in sockets)}
+        if pending:
+            await asyncio.wait(pending, timeout=seconds)
 
     def _event(self, socket: Socket, event_type: str, route_key: str) -> Event:
         now = time.time()

@@ -52,8 +52,9 @@ class Integrations:
         )
 
     async def stop(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     async def call(self, route: Resource, event: Event, variables: Mapping[str, str]) -> Reply:
         """The answer for ``event``. Raises IntegrationFailed or IntegrationTimedOut."""
@@ -74,7 +75,7 @@ class Integrations:
             raise IntegrationTimedOut(f"no answer in {timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: a mapped value that cannot be encoded, such as half of a surrogate pair.
-            logger.warning("%s: %r", where, error)
+            logger.warning("%s: %s", where, "cut off, as the gateway stopped" if self._session is None else repr(error))
             raise IntegrationFailed(str(error)) from error
         # Nobody else may ever hear of an error of a one-way route.
         logger.log(logging.WARNING if reply.status >= 400 else logging.INFO, "%s: %d", where, reply.status)

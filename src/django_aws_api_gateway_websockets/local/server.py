@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from ..protocol import CLOSE_GOING_AWAY, IDLE_TIMEOUT, INTEGRATION_TIMEOUT, MAX_CONNECTION_AGE
+from ..protocol import IDLE_TIMEOUT, INTEGRATION_TIMEOUT, MAX_CONNECTION_AGE
 from .front import FrontDoor
 from .gateway import Gateway
 from .integrations import Integrations
@@ -58,15 +58,9 @@ class GatewayServer:
         await self._server.start_serving()
 
     async def stop(self) -> None:
-        """Closes every connection with 1001, tells the backends, and ends."""
+        """Refuses handshakes, closes every connection with 1001, tells the backends, and ends."""
         self._server.close()
-        sockets = self._gateway.connections.all()
-        for socket in sockets:
-            socket.close(CLOSE_GOING_AWAY, "Going away")
-        answered = [asyncio.ensure_future(socket.finished.wait()) for socket in sockets]
-        if answered:
-            await asyncio.wait(answered, timeout=STOP_GRACE)
-        await self._gateway.settle(STOP_GRACE)
+        await self._gateway.stop(STOP_GRACE)
         for task in list(self._clients):
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
