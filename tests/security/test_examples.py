@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
-from django.test import Client
 from django.urls import path
 
-from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+from django_aws_api_gateway_websockets.testing import HandshakeRefused
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "docs" / "examples"
 rules, rooms, orders, tokens = (
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
     for name in ("channel_rules", "can_join", "handler_permissions", "token_urls")
 )
+# Both its tests run here, against the URLs of the page on tokens.
+ConnectTokenTests = runpy.run_path(str(EXAMPLES / "token_test.py"))["ConnectTokenTests"]
 urlpatterns = [
     path("rules/<slug:route>", rules["ChatView"].as_view()),
     path("rooms/<slug:route>", rooms["RoomsView"].as_view()),
@@ -51,10 +51,3 @@ def test_handler_permissions(connect, alice, make_user):
     socket = connect(root, path="/orders/")
     socket.send_json({"action": "order.cancel", "id": 1})
     assert socket.receive_json() == {"cancelled": 1}
-
-
-def test_tokens(alice):
-    page = Client()
-    page.force_login(alice)
-    token = json.loads(page.post("/ws-token/").content)["token"]
-    assert GatewayClient().connect("/ws/", query={"ws_token": token}).session.user == alice
