@@ -9,11 +9,17 @@ from django.utils import timezone
 
 
 def make_sessions(api_endpoint, count, user=None):
-    """A database with ``count`` connected sessions of one gateway; returns the gateway."""
+    """A database with ``count`` connected sessions of one gateway and no other; returns the gateway.
+
+    A server's database still has the rows of an earlier run.
+    """
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
     call_command("migrate", verbosity=0)
-    gateway, _ = ApiGateway.objects.get_or_create(
+    sessions = WebSocketSession.objects.all()
+    sessions._raw_delete(sessions.db)
+    ApiGateway.objects.all().delete()
+    gateway = ApiGateway.objects.create(
         api_name="bench", target_base_endpoint="https://x/ws/", api_id="a1b2", api_endpoint=api_endpoint
     )
     for start in range(0, count, 10_000):
