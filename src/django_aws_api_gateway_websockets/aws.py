@@ -220,7 +220,10 @@ _BY_STATUS: Mapping[int, tuple[type[AwsError], str]] = {
         PermissionMissing,
         "Check that the credentials may do this (docs: IAM policy), and that the endpoint and the stage are right.",
     ),
-    404: (NotFound, "It may have been deleted in AWS: check the ids on the gateway's page."),
+    404: (
+        NotFound,
+        "It may have been deleted in AWS: check the ids on the gateway's page; and of a send, its API endpoint.",
+    ),
     409: (Conflict, "It exists already, or another change is under way: try again."),
     410: (ConnectionGone, "The client has gone; its row is marked as not connected."),
     413: (PayloadTooLarge, f"It takes {protocol.MAX_MESSAGE_BYTES} bytes at most."),

@@ -26,6 +26,7 @@ _STATUS = {
     "too large": (413, b'{"message":"Payload too large"}', {}),
     "forbidden": (403, b'{"message":"Forbidden"}', {"x-amzn-ErrorType": "ForbiddenException"}),
     "malformed": (400, b'{"message":"Invalid connectionId"}', {"x-amzn-ErrorType": "BadRequestException"}),
+    "nowhere": (404, b"<h1>Not Found</h1>", {}),
     "broken": (500, b'{"message":"Internal server error"}', {}),
 }
 _AT_FIRST = {"first ": 1, "twice ": 2}
@@ -56,7 +57,7 @@ class ConnectionsServer:
         self.late = 0.0
         self.calls = []
         self.received = defaultdict(list)
-        self.connections = 0
+        self.connections = self.open = self.most_open = 0
         self._seen = Counter()
         self._tokens, self._refilled = (limit or 0) / 10, time.monotonic()
         self._ssl = ssl_context
@@ -116,6 +117,11 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self._transport = transport
         self._server.connections += 1
+        self._server.open += 1
+        self._server.most_open = max(self._server.most_open, self._server.open)
+
+    def connection_lost(self, error):
+        self._server.open -= 1
 
     def data_received(self, data):
         self._buffer += data
@@ -144,6 +150,9 @@ class _Connection(asyncio.Protocol):
             return
         if request.method == "POST":
             server.received[request.connection_id].append(json.loads(request.body))
+        if name == "taken, then cut":
+            self._transport.abort()
+            return
         body = json.dumps(_LOOK_UP).encode() if request.method == "GET" else b""
         status = 204 if request.method == "DELETE" else 200
         if name == "late":

@@ -14,6 +14,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_aws_api_gateway_websockets.delivery import background
+from django_aws_api_gateway_websockets.exceptions import AwsError
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.signals import message_delivered
 
@@ -148,6 +149,26 @@ def test_a_chunk_reports_by_signal_and_log(people, server, caplog):
     assert len(kwargs["report"].sent) == 4
     assert (summary["sent"], summary["failed"]) == (4, 1)
     assert "broadcast b1, chunk 2 of 3): 4 sent, 1 failed" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_chunk_that_reaches_nobody_reports_too(people, server):
+    """Who counts the reports of a broadcast waits for as many as there are chunks."""
+    (name,) = people(1)
+    server.script = {name: "broken"}
+    told = []
+
+    def receive(sender, report, chunk, **kwargs):
+        told.append((chunk, list(report.failed)))
+
+    message_delivered.connect(receive)
+    try:
+        keys = [WebSocketSession.objects.get().pk]
+        with pytest.raises(AwsError, match="500"):
+            background.deliver(background.Chunk("b1", 2, 3, "default", '{"n":1}', keys))
+    finally:
+        message_delivered.disconnect(receive)
+    assert told == [(2, [name])]
 
 
 @pytest.mark.django_db

@@ -32,3 +32,11 @@ def test_e031_an_engine_that_is_not_installed(monkeypatch):
 def test_e032_a_number_that_is_none(value):
     assert found(SEND_THREADS=value) == ["websockets.E032"]
     assert found(SEND_RATE=None, SEND_DEADLINE=2.5) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"SEND_THREADS": 2.5}, {"SEND_CONNECTIONS": None}, {"SEND_CONNECT_TIMEOUT": None}, {"BACKGROUND_CHUNK": True}],
+)
+def test_e032_counts_are_whole_numbers_and_only_limits_may_be_none(options):
+    assert found(**options) == ["websockets.E032"]

@@ -13,6 +13,7 @@ from django.utils.functional import lazystr
 
 from django_aws_api_gateway_websockets.aws import connections_client
 from django_aws_api_gateway_websockets.exceptions import (
+    AwsError,
     AwsUnreachable,
     MessageTooLarge,
     PermissionMissing,
@@ -188,6 +189,19 @@ def test_a_deadline_leaves_the_next_send_alone(people, server):
 
 
 @pytest.mark.slow
+def test_at_the_deadline_an_answer_that_came_stands(people, server, options):
+    """Who waits for another try has had one: nobody is called untried who may have the message."""
+    options(SEND_READ_TIMEOUT=0.2, SEND_CONNECT_TIMEOUT=0.1, MESSAGE_ID_KEY="id")
+    ids = people(20)
+    server.everybody = "hang"
+    report = everyone.all().send_message({"n": 1}, deadline=0.5, rate=60)
+    assert sorted(report.timed_out) == sorted(ids)
+    server.everybody = "busy"
+    report = everyone.all().send_message({"n": 1}, deadline=0.5)
+    assert sorted(report.throttled) == sorted(ids)
+
+
+@pytest.mark.slow
 def test_a_budget_is_kept(people, server):
     people(100)
     report = everyone.all().send_message({"n": 1}, rate=100)
@@ -229,7 +243,65 @@ def test_a_connection_that_is_reset_is_tried_once_more(people, server):
     assert len(everyone.all().send_message({"n": 1}).sent) == 20
 
 
+def test_a_message_that_was_taken_is_repeated_once_at_most(people, server):
+    """Connections that are open already tempt HTTP libraries to repeat on their own."""
+    ids = people(400)
+    everyone.all().send_message({"n": 1})
+    server.received.clear()
+    server.script = dict.fromkeys(ids[::20], "taken, then cut")
+    report = everyone.all().send_message({"n": 2})
+    assert sorted(report.failed) == sorted(ids[::20])
+    assert {len(server.received[name]) for name in ids[::20]} == {2}
+    assert {len(server.received[name]) for name in set(ids) - set(ids[::20])} == {1}
+
+
+def test_whatever_order_the_queryset_has_everyone_gets_the_message_once(people, server):
+    ids = people(1100)
+    for sessions in (everyone.order_by("pk").reverse(), everyone.order_by("-connection_id")):
+        server.received.clear()
+        assert sessions.send_message({"n": 1}).total == len(ids)
+        assert server.received == {name: [{"n": 1}] for name in ids}
+
+
 # --- everybody --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("behaviour", ["broken", "reset"])
+@pytest.mark.parametrize("which", [slice(None, None, 10), slice(-80, None)], ids=["every tenth", "the last ones"])
+def test_many_that_fail_among_those_that_do_not_stop_nobody(people, server, behaviour, which):
+    ids = people(800)
+    server.script = dict.fromkeys(ids[which], behaviour)
+    report = everyone.all().send_message({"n": 1})
+    assert sorted(report.failed) == sorted(ids[which])
+    assert len(report.sent) == 720
+
+
+@pytest.mark.parametrize("behaviour", ["nowhere", "malformed"])
+def test_an_endpoint_that_is_no_gateway_stops_early_and_raises(people, server, behaviour):
+    people(800)
+    server.everybody = behaviour
+    with pytest.raises(AwsError, match=r"AWS answered 40[04]") as raised:
+        everyone.all().send_message({"n": 1})
+    assert len(server.calls) < 700
+    assert raised.value.report.total == 800
+
+
+@pytest.mark.slow
+def test_an_account_that_takes_nothing_ends_the_send(people, server):
+    """Without a deadline, too: waiting does not help."""
+    ids = people(60)
+    server.everybody = "busy"
+    report = everyone.all().send_message({"n": 1})
+    assert sorted(report.throttled) == sorted(ids)
+    assert report.elapsed < 20
+
+
+def test_a_rate_that_is_none_is_refused_before_any_call(people, server):
+    people(1)
+    for rate in (0, -5):
+        with pytest.raises(ValueError, match=f"rate={rate}: sends a second, a number above 0"):
+            everyone.all().send_message({"n": 1}, rate=rate)
+    assert not server.calls
 
 
 def test_no_permission_stops_early_and_raises_with_the_remedy(people, server):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
+from functools import partial
+from typing import Callable
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -12,6 +15,7 @@ from django.db import transaction
 from django.test import RequestFactory
 from django.urls import path
 
+from django_aws_api_gateway_websockets.exceptions import SendDuringConnect
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.signals import message_delivered
 from django_aws_api_gateway_websockets.views import WebSocketView
@@ -41,7 +45,27 @@ class MeetingView(WebSocketView):
             await asyncio.sleep(0.01)
 
 
-urlpatterns = [path("meeting/<slug:route>", MeetingView.as_view()), path("async/<slug:route>", AsyncView.as_view())]
+class HastyView(WebSocketView):
+    def connect(self, request, *args, **kwargs):
+        super().connect(request, *args, **kwargs)
+        self.websocket_session.disconnect()
+
+
+class WelcomingView(WebSocketView):
+    later: list[Callable[[], bool]]
+
+    def connect(self, request, *args, **kwargs):
+        super().connect(request, *args, **kwargs)
+        # What asyncio.create_task and asyncio.to_thread do, too: the context is copied.
+        self.later.append(partial(copy_context().run, self.websocket_session.send_message, {"welcome": True}))
+
+
+urlpatterns = [
+    path("meeting/<slug:route>", MeetingView.as_view()),
+    path("async/<slug:route>", AsyncView.as_view()),
+    path("hasty/<slug:route>", HastyView.as_view()),
+    path("welcoming/<slug:route>", WelcomingView.as_view()),
+]
 
 
 @pytest.fixture
@@ -101,6 +125,23 @@ def test_async_handlers_run_under_wsgi(settings, connect, alice, gateway):
     socket = connect(alice, "Room", path="/async/")
     assert socket.send_json({"action": "x"}).status_code == 200
     assert (socket.receive_json(), socket.receive_json()) == ({"to": "alice"}, {"all": True})
+
+
+@pytest.mark.django_db
+def test_a_disconnect_from_inside_connect_says_what_to_do_instead(settings, connect, alice, gateway):
+    settings.ROOT_URLCONF = __name__
+    with pytest.raises(SendDuringConnect, match=r"cannot be closed before its \$connect has returned\. Refuse it"):
+        connect(alice, path="/hasty/")
+
+
+@pytest.mark.django_db
+def test_what_connect_starts_may_send_once_connect_has_returned(settings, connect, alice, gateway):
+    settings.ROOT_URLCONF = __name__
+    WelcomingView.later = []
+    socket = connect(alice, path="/welcoming/")
+    (send,) = WelcomingView.later
+    assert send() is True
+    assert socket.receive_json() == {"welcome": True}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import conf
+from ..exceptions import WebSocketsError
 from .later import tell
 from .send import send_to_many
 from .targets import rows
@@ -44,7 +45,7 @@ def enqueue(sessions: WebSocketSessionQuerySet, encoded: bytes) -> str:
     message = encoded.decode()
     hand_over(
         [
-            Chunk(broadcast, number, len(key_lists), sessions.db, message, keys)
+            Chunk(broadcast, number, len(key_lists), sessions.write_db, message, keys)
             for number, keys in enumerate(key_lists, 1)
         ]
     )
@@ -56,7 +57,12 @@ def deliver(chunk: Chunk) -> dict[str, Any]:
     from ..models import WebSocketSession
 
     sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
-    report = send_to_many(sessions, chunk.message.encode())
+    try:
+        report = send_to_many(sessions, chunk.message.encode())
+    except WebSocketsError as error:
+        if error.report is not None:
+            tell(WebSocketSession, error.report, chunk.broadcast, chunk.number, chunk.chunks)
+        raise
     tell(WebSocketSession, report, chunk.broadcast, chunk.number, chunk.chunks)
     return report.summary()
 

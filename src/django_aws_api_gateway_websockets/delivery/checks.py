@@ -11,16 +11,9 @@ from ..conf import conf
 from .background import engine
 from .choice import uses_curl
 
-_ABOVE_ZERO = (
-    "SEND_CONNECT_TIMEOUT",
-    "SEND_READ_TIMEOUT",
-    "SEND_THREADS",
-    "SEND_CONNECTIONS",
-    "SEND_DEADLINE",
-    "SEND_RATE",
-    "BACKGROUND_CHUNK",
-    "BACKGROUND_LEASE",
-)
+_SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "BACKGROUND_LEASE")
+_LIMITS = ("SEND_DEADLINE", "SEND_RATE")  # None: no limit
+_COUNTS = ("SEND_THREADS", "SEND_CONNECTIONS", "BACKGROUND_CHUNK")
 
 
 @register("websockets")
@@ -50,13 +43,28 @@ def _engine() -> list[CheckMessage]:
 
 
 def _numbers() -> list[CheckMessage]:
-    values = {key: getattr(conf, key) for key in _ABOVE_ZERO}
     return [
-        Error(
-            f'WEBSOCKETS["{key}"] is {value!r}, which is no number above 0.',
-            hint="Seconds, or how many (docs: Sending).",
-            id="websockets.E032",
-        )
-        for key, value in values.items()
-        if value is not None and not (isinstance(value, (int, float)) and value > 0)
+        *(_wrong(key, "number above 0", "Seconds") for key in _SECONDS if not _is_above_zero(getattr(conf, key))),
+        *(
+            _wrong(key, "number above 0", "Seconds, or sends a second; None: no limit")
+            for key in _LIMITS
+            if getattr(conf, key) is not None and not _is_above_zero(getattr(conf, key))
+        ),
+        *(
+            _wrong(key, "whole number above 0", "How many")
+            for key in _COUNTS
+            if not _is_above_zero(getattr(conf, key), int)
+        ),
     ]
+
+
+def _is_above_zero(value: Any, types: Any = (int, float)) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool) and value > 0
+
+
+def _wrong(key: str, wanted: str, means: str) -> CheckMessage:
+    return Error(
+        f'WEBSOCKETS["{key}"] is {getattr(conf, key)!r}, which is no {wanted}.',
+        hint=f"{means} (docs: Sending).",
+        id="websockets.E032",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import Iterator
+from typing import TYPE_CHECKING, Iterator
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -12,9 +12,11 @@ from ..conf import conf
 from .boto import BotoTransport
 from .transport import Transport, WithInProcess, in_process
 
-# libcurl's transports of this process that nobody uses at the moment, with their open connections. The last
-# one used is the next one taken, so that a single thread always finds its connections again.
-_kept: dict[tuple[int, int], list[Transport]] = {}
+if TYPE_CHECKING:
+    from .pool import Pool
+
+# Servers fork: a connection must not be shared between processes.
+_pools: dict[tuple[int, int], Pool] = {}
 
 
 @contextmanager
@@ -36,17 +38,14 @@ def _transport(threads: int) -> Iterator[Transport]:
     if not uses_curl():
         yield BotoTransport(threads)
         return
-    from .curl import CurlTransport
+    from .pool import Pool
 
-    # Servers fork: a connection must not be shared between processes.
-    kept = _kept.setdefault((os.getpid(), conf.SEND_CONNECTIONS), [])
-    try:
-        transport = kept.pop()
-    except IndexError:
-        transport = CurlTransport(conf.SEND_CONNECTIONS)
+    key = (os.getpid(), conf.SEND_CONNECTIONS)
+    pool = _pools.get(key) or _pools.setdefault(key, Pool(conf.SEND_CONNECTIONS))
+    transport = pool.take()
     yield transport
     # Not after an exception: nobody knows what state it is in.
-    kept.append(transport)
+    pool.give_back(transport)
 
 
 def uses_curl() -> bool:

@@ -6,18 +6,21 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Iterator
 
-_connecting: ContextVar[str | None] = ContextVar("connecting", default=None)
+# A set that is emptied, since a task or thread that outlives the $connect has a copy of the context.
+_connecting: ContextVar[set[str]] = ContextVar("connecting")
 
 
 @contextmanager
 def connecting(connection_id: str) -> Iterator[None]:
     """While this lasts, ``connection_id`` takes no messages: API Gateway answers 410 until ``$connect`` returns."""
-    token = _connecting.set(connection_id)
+    current = {connection_id}
+    token = _connecting.set(current)
     try:
         yield
     finally:
+        current.clear()
         _connecting.reset(token)
 
 
 def is_connecting(connection_id: str) -> bool:
-    return _connecting.get() == connection_id
+    return connection_id in _connecting.get(())

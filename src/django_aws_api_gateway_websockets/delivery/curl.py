@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from io import BytesIO
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,8 @@ _is_plain = re.compile(r"[A-Za-z0-9_=-]*\Z").match  # what quote() would do take
 # libcurl adds these of itself where they are not taken out.
 _HEADERS = ("Expect:", "Accept:")
 _TIMED_OUT = pycurl.E_OPERATION_TIMEDOUT
+# What libcurl says where it would have sent the body a second time.
+_CUT = pycurl.E_SEND_FAIL_REWIND
 
 
 def is_able() -> bool:
@@ -29,14 +33,35 @@ def is_able() -> bool:
 
 # Calls under way at once: few at first, as a fast server needs no more and each costs a connection; twice as many
 # each time that all of them were under way and the first answer took longer than so many seconds.
-_FEW, _LONG = 32, 0.002
+FEW, _LONG = 32, 0.002
+
+
+class Room:
+    """How many calls beyond the first few of each send may be under way in a process: each costs a connection."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._lock = Lock()
+
+    def take(self, wanted: int) -> int:
+        """How many of ``wanted`` there was room for."""
+        with self._lock:
+            taken = max(0, min(wanted, self._left))
+            self._left -= taken
+        return taken
+
+    def give_back(self, taken: int) -> None:
+        with self._lock:
+            self._left += taken
 
 
 class CurlTransport:
     """One libcurl multi handle. Its connections stay open for the next call."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, room: Room) -> None:
+        self._most, self._room = most, room
+        self._taken = 0
+        self.has_grown = False  # whether it had more than a few connections once
         self._multi = pycurl.CurlMulti()
         # Never more calls than connections: a call that waited for one would use up its own timeout.
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, most)
@@ -49,7 +74,7 @@ class CurlTransport:
 
     def begin(self, call: Call) -> None:
         self._call = call
-        self.slots = min(_FEW, self._most)
+        self.slots = min(FEW, self._most)
         self._signers: dict[str, Signer] = {}
         self._identified = time.monotonic()
         for handles in self._idle.values():
@@ -97,7 +122,14 @@ class CurlTransport:
         began = time.monotonic()
         self._multi.select(timeout)
         if len(self._busy) >= self.slots and time.monotonic() - began > _LONG:
-            self.slots = min(self.slots * 2, self._most)
+            self._grow()
+
+    def _grow(self) -> None:
+        more = self._room.take(min(self.slots, self._most - self.slots))
+        if more:
+            self._taken += more
+            self.slots += more
+            self.has_grown = True
 
     def _read(self) -> list[Outcome]:
         outcomes = []
@@ -115,6 +147,8 @@ class CurlTransport:
         return handle
 
     def end(self) -> None:
+        self._room.give_back(self._taken)
+        self._taken = 0
         # Removing a handle that has not finished closes its connection: its answer reaches nobody.
         for curl in tuple(self._busy):
             self._take(curl)
@@ -127,6 +161,7 @@ class _Handle:
         self.curl = pycurl.Curl()
         self.signer: Signer | None = None
         self.target = Target("", "")
+        self._data = BytesIO()
         self._body: list[bytes] = []
         self.curl.setopt(pycurl.NOSIGNAL, 1)
         # By the write callback: nothing is called for an empty body, which is what a 200 has.
@@ -138,7 +173,12 @@ class _Handle:
         curl, identity = self.curl, signer.identity
         if call.method == "POST":
             curl.unsetopt(pycurl.CUSTOMREQUEST)
-            curl.setopt(pycurl.POSTFIELDS, call.data)
+            # Not POSTFIELDS: where a connection that was used before is cut, libcurl sends those again, and again,
+            # by itself. What it reads from us it cannot rewind. Whether to try again is the engine's to say.
+            self._data = BytesIO(call.data)
+            curl.setopt(pycurl.POST, 1)
+            curl.setopt(pycurl.POSTFIELDSIZE, len(call.data))
+            curl.setopt(pycurl.READFUNCTION, self._data.read)
         else:
             curl.setopt(pycurl.HTTPGET, 1)
             curl.setopt(pycurl.CUSTOMREQUEST, call.method)
@@ -156,6 +196,7 @@ class _Handle:
         self.target = target
         if self._body:
             self._body.clear()
+        self._data.seek(0)
         # As boto3 writes it: "=" as %3D.
         name = target.connection_id
         encoded = name.replace("=", "%3D") if _is_plain(name) else quote(name, safe="")
@@ -172,7 +213,8 @@ class _Handle:
     def failure(self, number: int, text: str) -> Outcome:
         if number == _TIMED_OUT and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0:
             return Outcome(self.target, timed_out(self._doing()))
-        return Outcome(self.target, unreachable(self._doing(), text))
+        reason = "the connection was closed before an answer came" if number == _CUT else text
+        return Outcome(self.target, unreachable(self._doing(), reason))
 
     def _doing(self) -> str:
         return self._call.describe(self.target)

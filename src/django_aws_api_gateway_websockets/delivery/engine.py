@@ -9,6 +9,7 @@ from typing import Callable, Iterator
 
 from ..exceptions import AwsError, AwsUnreachable, ConnectionGone, SendTimedOut, Throttled
 from .connecting import is_connecting
+from .connection_ids import ConnectionIds
 from .health import Endpoints, is_own
 from .pace import Pace
 from .report import DeliveryReport
@@ -48,8 +49,8 @@ class Sending:
         self._repeatable = repeatable  # the message has an id, so a client drops a repetition
         self._on_gone = on_gone
         self._under_way: dict[str, Target] = {}
-        self._again: deque[tuple[float, Target]] = deque()  # since when
-        self._suspects: list[Target] = []  # slow ones, as it seems
+        self._again: deque[tuple[float, Target, AwsError]] = deque()  # since when, and why
+        self._suspects: list[tuple[Target, AwsError]] = []  # slow ones, as it seems
         self._refused: set[str] = set()  # by a 429, and to be tried again
         self._tries: dict[str, int] = {}
         self._exhausted = False
@@ -89,7 +90,10 @@ class Sending:
         """Start what may be started; False when everything is done."""
         now = time.monotonic()
         if self._ends is not None and now >= self._ends:
-            self._stop(targets)
+            self._stop(targets, self.report.not_tried)
+            return False
+        if self._pace.is_hopeless:
+            self._stop(targets, self.report.throttled)
             return False
         room = min(self._transport.slots - len(self._under_way), self._pace.allowance(now))
         if room > 0:
@@ -100,7 +104,7 @@ class Sending:
                 started += more
             self._pace.spend(started)
         if self._exhausted and not self._under_way and not self._again:
-            self._again.extend((now, target) for target in self._suspects)
+            self._again.extend((now, target, error) for target, error in self._suspects)
             self._suspects.clear()
         return bool(self._under_way or self._again or not self._exhausted)
 
@@ -129,12 +133,12 @@ class Sending:
         is_last = self._exhausted and not self._under_way and not self._pace.throttled
         return self._again[0][0] + (_LAST_RETRY_AFTER if is_last else _RETRY_AFTER) - now
 
-    def _stop(self, targets: Iterator[Target]) -> None:
-        """The deadline has passed: what has no answer timed out, what was not started was not tried."""
+    def _stop(self, targets: Iterator[Target], rest: ConnectionIds) -> None:
+        """No patience is left: what has no answer timed out, a last answer stands, ``rest`` takes who had no try."""
         self.report.timed_out.extend(self._under_way)
-        self.report.slow.extend(target.connection_id for target in self._suspects)
-        self.report.not_tried.extend(target.connection_id for _, target in self._again)
-        self.report.not_tried.extend(target.connection_id for target in targets)
+        for target, error in [*self._suspects, *((target, error) for _, target, error in self._again)]:
+            self._record(target, error)
+        rest.extend(target.connection_id for target in targets)
 
     # --- Taking answers -------------------------------------------------------------------------
 
@@ -178,13 +182,16 @@ class Sending:
             self._pace.accepted(1, now)
         if not self._may_retry(target, error):
             self._record(target, error)
+            self._judge(target, error)
         elif isinstance(error, Throttled) and not self._pace.throttled and self._tries[target.connection_id] > 1:
-            self._suspects.append(target)
+            self._suspects.append((target, error))
         else:
-            self._again.append((now, target))
+            self._again.append((now, target, error))
 
     def _may_retry(self, target: Target, error: AwsError) -> bool:
         tries = self._tries[target.connection_id] = self._tries.get(target.connection_id, 0) + 1
+        if tries == 1 and not is_own(error):
+            self._endpoints.refuses(target.url, error)
         if isinstance(error, Throttled):
             return tries < (_THROTTLED_TRIES if self._pace.throttled else _SLOW_TRIES)
         if isinstance(error, SendTimedOut) and not self._repeatable:
@@ -206,6 +213,8 @@ class Sending:
             self.report.timed_out.append(connection_id)
         else:
             self.report.failed[connection_id] = error
+
+    def _judge(self, target: Target, error: AwsError) -> None:
         if is_own(error):
             self._endpoints.works(target.url)
         else:

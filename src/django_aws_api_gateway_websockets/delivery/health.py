@@ -8,13 +8,22 @@ from ..exceptions import AwsError, SendTimedOut, WebSocketsError
 STREAK = 50
 
 
+# What @connections says of one connection: gone, too large for it, its client or the account is throttled. Anything
+# else, a 400 or 404 too, could be a wrong endpoint's answer to everybody.
+_OWN = (410, 413, 429)
+
+
 def is_own(error: AwsError) -> bool:
-    """Whether the answer concerns this recipient only: a malformed id, a message too large for it."""
-    return error.status is not None and 400 <= error.status < 500 and error.status not in (401, 403)
+    """Whether the answer is surely one of ``@connections``, about this recipient only."""
+    return error.status in _OWN
 
 
 class Endpoints:
-    """The failures of each connections URL: where everyone fails, nobody else is tried."""
+    """The failures of each connections URL: where everyone fails, nobody else is tried.
+
+    First tries come as the recipients do, so a streak of them says something of the endpoint. Those that are tried
+    again come together, for no other reason than that each failed before.
+    """
 
     def __init__(self) -> None:
         self.broken: dict[str, WebSocketsError] = {}
@@ -28,13 +37,16 @@ class Endpoints:
         if self._streaks:
             self._streaks.pop(url, None)
 
-    def fails(self, url: str, error: AwsError) -> None:
-        """A call to ``url`` failed for good, in a way that could hit everybody."""
-        self._last[url] = error
+    def refuses(self, url: str, error: AwsError) -> None:
+        """A first call failed, in a way that could hit everybody."""
         if isinstance(error, SendTimedOut) and url in self._answered:
             return  # The ones that hang are the last to finish, so they come in a row.
         self._streaks[url] = self._streaks.get(url, 0) + 1
-        if self._streaks[url] >= STREAK:
+
+    def fails(self, url: str, error: AwsError) -> None:
+        """A recipient failed for good, in a way that could hit everybody."""
+        self._last[url] = error
+        if self._streaks.get(url, 0) >= STREAK:
             self.broken.setdefault(url, error)
 
     def gives_up(self, url: str, error: WebSocketsError) -> None:
@@ -42,7 +54,7 @@ class Endpoints:
         self.broken[url] = error
 
     def verdict(self) -> WebSocketsError | None:
-        """The error of everybody: None where an endpoint works, or nothing went wrong."""
-        if self._answered - set(self.broken):
+        """The error of everybody: None where anyone at all was answered, or nothing went wrong."""
+        if self._answered:
             return None
         return next(iter((*self.broken.values(), *self._last.values())), None)

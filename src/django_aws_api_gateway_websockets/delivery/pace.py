@@ -17,6 +17,8 @@ _ENOUGH = 8
 _RECOVERED = 3
 #: Seconds without sends after the account was found throttled; it doubles while nothing gets through.
 _PAUSE, _MAX_PAUSE = 0.1, 2.0
+#: So many pauses one after another with nothing through between them: waiting does not help.
+_IN_VAIN = 5
 #: Below what got through, then up again by a tenth each fifth of a second.
 _BACK_OFF, _GROW, _GROW_EVERY = 0.9, 1.1, 0.2
 _SLOWEST = 10.0
@@ -31,12 +33,18 @@ class Pace:
         self._tokens = 1.0
         self._refilled = now
         self._pause = _PAUSE
+        self._in_vain = 0
         self._paused_until = now
         self._grown = now
         self._window: deque[tuple[float, int, bool]] = deque()  # when, how many answers, throttled?
         self._answers = self._refusals = 0
         self._recovered = 0
         self.throttled = False
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether the account takes nothing at all, however long one waits."""
+        return self._in_vain >= _IN_VAIN
 
     def allowance(self, now: float) -> int:
         """How many sends may start at ``now``."""
@@ -61,6 +69,7 @@ class Pace:
 
     def accepted(self, count: int, now: float) -> None:
         """``count`` answers were no 429."""
+        self._in_vain = 0
         self._note(now, count, False)
         if self.throttled and now - self._grown >= _GROW_EVERY and self._share() < _SHARE / 4:
             self._grow(now)
@@ -94,6 +103,7 @@ class Pace:
         through = self._answers - self._refusals
         seconds = max(now - self._window[0][0], 0.001)
         self._pause = _PAUSE if through else min(self._pause * 2, _MAX_PAUSE)
+        self._in_vain += 1
         got_through = through / seconds * _BACK_OFF
         # Few answers make a poor measure: no more than halved at once.
         self._rate = max(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Iterator
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from ..conf import conf
@@ -22,6 +24,8 @@ from .transport import DELETE, Call, Target, post
 if TYPE_CHECKING:
     from ..models import WebSocketSession, WebSocketSessionQuerySet
 
+logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
+
 # API Gateway answers 410 while $connect is still running: such a row is not closed.
 FRESH = timedelta(seconds=10)
 _BATCH = 500
@@ -31,7 +35,7 @@ class _Closer:
     """Closes the rows of connections that AWS calls gone, one UPDATE a batch."""
 
     def __init__(self, sessions: WebSocketSessionQuerySet) -> None:
-        self._rows = sessions.model.objects.using(sessions.db)
+        self._rows = sessions.model.objects.using(sessions.write_db)
         self._ids: list[str] = []
         self._since: datetime | None = None
 
@@ -61,7 +65,7 @@ def disconnect_many(sessions: WebSocketSessionQuerySet) -> DeliveryReport:
     closer = _Closer(sessions)
     report = _call_many(DELETE, sessions, closer, None, None)
     for ids in _batches(report.sent, report.gone):
-        sessions.model.objects.using(sessions.db).filter(connection_id__in=ids).mark_disconnected()
+        sessions.model.objects.using(sessions.write_db).filter(connection_id__in=ids).mark_disconnected()
     return report
 
 
@@ -80,6 +84,11 @@ def send_to_one(session: WebSocketSession, encoded: bytes) -> bool:
 
 def disconnect_one(session: WebSocketSession) -> bool:
     """True when AWS closed the socket, False when it was closed before. The row is closed either way."""
+    if is_connecting(session.connection_id):
+        raise SendDuringConnect(
+            f"The connection {session.connection_id} cannot be closed before its $connect has returned. "
+            "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied."
+        )
     closed = _call_one(DELETE, session)
     session.mark_disconnected()
     return closed
@@ -98,6 +107,8 @@ def _call_many(
     deadline: float | None,
     rate: float | None,
 ) -> DeliveryReport:
+    if rate is not None and rate <= 0:
+        raise ValueError(f"rate={rate!r}: sends a second, a number above 0; or None for the setting SEND_RATE.")
     endpoints = Endpoints()
     with transport_for_many() as transport:
         sending = Sending(
@@ -112,7 +123,16 @@ def _call_many(
         try:
             return sending.run(stream(sessions, endpoints))
         finally:
-            closer.flush()
+            _flush(closer, sending.report)
+
+
+def _flush(closer: _Closer, report: DeliveryReport) -> None:
+    """A database that fails now is no reason to lose sight of who got the message."""
+    try:
+        closer.flush()
+    except DatabaseError:
+        logger.error("The rows of connections that are gone were not closed after this send: %s", report)
+        raise
 
 
 def _call_one(call: Call, session: WebSocketSession) -> bool:

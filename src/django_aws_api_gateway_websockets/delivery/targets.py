@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Iterator
 
-from ..exceptions import WebSocketsError
+from ..exceptions import GatewayNotCreated, WebSocketsError
 from .health import Endpoints
 from .transport import Target
 
@@ -32,6 +32,8 @@ def rows(sessions: WebSocketSessionQuerySet) -> Iterator[tuple[int, str, int]]:
     """Primary key, connection id and gateway of each connected row."""
     if sessions.query.distinct_fields:  # DISTINCT ON wants an order of its own
         sessions = sessions.model.objects.using(sessions.db).filter(pk__in=sessions.values("pk"))
+    if not sessions.query.standard_ordering:  # a reverse() would turn order_by() round, too
+        sessions = sessions.reverse()
     connected = sessions.filter(connected=True).order_by("pk").values_list("pk", "connection_id", "api_gateway_id")
     last, size = None, _FIRST_CHUNK
     while True:
@@ -46,10 +48,14 @@ def rows(sessions: WebSocketSessionQuerySet) -> Iterator[tuple[int, str, int]]:
 
 
 def _connections_url(sessions: WebSocketSessionQuerySet, gateway_id: int, endpoints: Endpoints) -> str:
-    session = sessions.model.objects.using(sessions.db).select_related("api_gateway")
+    from ..models import ApiGateway
+
+    gateway = ApiGateway.objects.using(sessions.db).filter(pk=gateway_id).first()
     try:
-        url = session.filter(api_gateway=gateway_id)[0].api_gateway.connections_url
+        if gateway is None:
+            raise GatewayNotCreated(f"The gateway {gateway_id} was deleted while a message was being sent through it.")
+        return gateway.connections_url
     except WebSocketsError as error:
         url = f"gateway {gateway_id}"
         endpoints.gives_up(url, error)
-    return url
+        return url

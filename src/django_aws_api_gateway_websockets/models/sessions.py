@@ -35,6 +35,12 @@ class ClosedReason(models.TextChoices):
 
 
 class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
+    @property
+    def write_db(self) -> str:
+        """The database where rows of this queryset are written: a router may read them from another one."""
+        # As Django's own writing methods choose it; the stubs do not know the two.
+        return self._db or router.db_for_write(self.model, **self._hints)  # type: ignore[attr-defined]
+
     @overload
     def send_message(
         self,
@@ -76,7 +82,7 @@ class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
         deliver = partial(send.send_to_many, self.all(), encode(data, message_id), deadline=deadline, rate=rate)
         if not on_commit:
             return deliver()
-        later.after_commit(deliver, self.model, self.db)
+        later.after_commit(deliver, self.model, self.write_db)
         return None
 
     async def asend_message(self, data: Mapping[str, Any], **options: Any) -> DeliveryReport | None:
@@ -101,12 +107,14 @@ class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
     def clear_closed(self) -> int:
         """Delete the rows that are no longer connected; returns how many were."""
         deleted = 0
-        closed = self.filter(connected=False).order_by("pk").values_list("pk", flat=True)
+        written = self.using(self.write_db)
+        closed = written.filter(connected=False).order_by("pk").values_list("pk", flat=True)
         while True:
             batch = list(closed[:CLEAR_BATCH])
             if not batch:
                 return deleted
-            deleted += self.model.objects.filter(pk__in=batch)._raw_delete(self.db)
+            self.model.objects.using(self.write_db).filter(pk__in=batch).delete()
+            deleted += len(batch)
 
     def open(self, **values: Any) -> WebSocketSession:
         """Record a connection. A repeated ``$connect`` finds the row of the first, open or closed by now.
@@ -114,10 +122,10 @@ class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
         Raises ``UnknownConnection`` where the gateway or the user has been deleted meanwhile.
         """
         try:
-            with transaction.atomic(using=self.db):
+            with transaction.atomic(using=self.write_db):
                 return self.create(**values)
         except IntegrityError as error:
-            session = self.filter(connection_id=values["connection_id"]).first()
+            session = self.using(self.write_db).filter(connection_id=values["connection_id"]).first()
             if session is None:
                 raise UnknownConnection("The gateway or the user of this connection is gone.") from error
             return session
@@ -182,7 +190,7 @@ class WebSocketSession(models.Model):
         deliver = partial(send.send_to_one, self, encode(data, message_id))
         if not on_commit:
             return deliver()
-        later.after_commit(deliver, type(self), self._state.db or router.db_for_write(type(self)))
+        later.after_commit(deliver, type(self), router.db_for_write(type(self), instance=self))
         return None
 
     async def asend_message(self, data: Mapping[str, Any], **options: Any) -> bool | None:
@@ -203,10 +211,14 @@ class WebSocketSession(models.Model):
         if (now - self.last_activity_on).total_seconds() >= conf.ACTIVITY_INTERVAL:
             self.last_activity_on = now
             # Not save(), which raises where the row has been deleted meanwhile.
-            type(self).objects.filter(pk=self.pk).update(last_activity_on=now)
+            self._row.update(last_activity_on=now)
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
-        if type(self).objects.filter(pk=self.pk).mark_disconnected(reason):
+        if self._row.mark_disconnected(reason):
             self.closed_reason = reason
         self.connected = False
+
+    @property
+    def _row(self) -> WebSocketSessionQuerySet:
+        return type(self).objects.using(router.db_for_write(type(self), instance=self)).filter(pk=self.pk)
