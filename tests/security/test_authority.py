@@ -7,9 +7,10 @@ import importlib
 import pytest
 from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.contrib.sessions.models import Session
-from django.test import override_settings
+from django.db import connection
+from django.test import Client, override_settings
 
-from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -183,6 +184,50 @@ def test_a_socket_that_aws_does_not_close_stops_neither_the_logout_nor_the_other
     assert [socket.closed for socket in sockets] == [False, True]
     assert not WebSocketSession.objects.filter(connected=True).exists()
     assert f"The connection {sockets[0].connection_id} was not closed" in caplog.text
+
+
+@pytest.fixture
+def sockets_that_are_nowhere(browser):
+    """One whose gateway was deleted in AWS, one whose gateway has a broken endpoint, and one that is well."""
+    sockets = [browser.connect("/ws/") for _ in range(3)]
+    for socket, endpoint in zip(sockets, ["", "not a URL"]):
+        gone = ApiGateway.objects.create(api_name="gone", target_base_endpoint="https://testserver/ws/")
+        ApiGateway.objects.filter(pk=gone.pk).update(api_endpoint=endpoint)
+        WebSocketSession.objects.filter(connection_id=socket.connection_id).update(api_gateway=gone)
+    return sockets
+
+
+def assert_only_the_last_is_closed(sockets, caplog):
+    assert [socket.closed for socket in sockets] == [False, False, True]
+    for socket in sockets[:2]:
+        assert f"The connection {socket.connection_id} cannot be closed" in caplog.text
+    assert not WebSocketSession.objects.filter(connected=True).exists()
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_gateway_that_is_no_more_does_not_keep_a_user_logged_in(
+    browser, sockets_that_are_nowhere, atomic, monkeypatch, caplog
+):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
+    get_user_model().objects.update(is_staff=True)
+    page = Client()
+    page.cookies = browser.cookies
+    assert page.post("/admin/logout/").status_code == 200
+    assert "_auth_user_id" not in page.session
+    assert_only_the_last_is_closed(sockets_that_are_nowhere, caplog)
+
+
+def test_a_gateway_that_is_no_more_stops_no_password_change(alice, sockets_that_are_nowhere, caplog):
+    alice.set_password("another")
+    alice.save()
+    assert_only_the_last_is_closed(sockets_that_are_nowhere, caplog)
+
+
+def test_a_gateway_that_is_no_more_stops_no_refusal(browser, alice):
+    socket = browser.connect("/ws/")
+    ApiGateway.objects.filter(pk=socket.gateway.pk).update(api_endpoint="")
+    get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
+    assert socket.send_json({"action": "refuse"}).status_code == 403
 
 
 def test_a_message_still_costs_1_query(browser, django_assert_num_queries):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
-from typing import Any
+from typing import Any, Iterable, Iterator
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
@@ -15,9 +16,12 @@ from django.db.models import Q, signals
 from ..conf import conf
 from ..delivery.disconnect import disconnect_soon
 from ..delivery.transport import Target
+from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
 from .authority import auth_hash, hash_session_key, session_key_hash
 from .tokens import note_session_end
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _BATCH = 500
 # What Django itself writes at each login: nothing that a socket's authority hangs on.
@@ -34,11 +38,20 @@ def close_connections(sessions: WebSocketSessionQuerySet, reason: str) -> int:
     for start in range(0, len(rows), _BATCH):
         batch = [row.pk for row in rows[start : start + _BATCH]]
         WebSocketSession.objects.using(sessions.db).filter(pk__in=batch).mark_disconnected(reason)
-    targets = [Target(row.connection_id, row.api_gateway.connections_url) for row in rows]
+    targets = list(_targets(rows))
     if targets:
         # robust: a logout is done, whatever AWS says of the sockets.
         transaction.on_commit(partial(disconnect_soon, targets), using=sessions.db, robust=True)
-    return len(targets)
+    return len(rows)
+
+
+def _targets(rows: Iterable[WebSocketSession]) -> Iterator[Target]:
+    """Where the sockets are closed. One that is nowhere, its gateway being no more, must not undo a logout."""
+    for row in rows:
+        try:
+            yield Target(row.connection_id, row.api_gateway.connections_url)
+        except (WebSocketsError, ValueError) as error:
+            logger.error("The connection %s cannot be closed: %s", row.connection_id, error)
 
 
 def connect_signals() -> None:
