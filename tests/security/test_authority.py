@@ -7,7 +7,7 @@ import importlib
 import pytest
 from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.contrib.sessions.models import Session
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client, override_settings
 
 from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
@@ -90,8 +90,6 @@ def test_deleting_the_user_closes_50_sockets(browser, alice):
 
 
 def test_a_change_that_is_rolled_back_closes_nothing(browser, alice):
-    from django.db import transaction
-
     socket = browser.connect("/ws/")
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         alice.is_active = False
@@ -228,6 +226,25 @@ def test_a_gateway_that_is_no_more_stops_no_refusal(browser, alice):
     ApiGateway.objects.filter(pk=socket.gateway.pk).update(api_endpoint="")
     get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
     assert socket.send_json({"action": "refuse"}).status_code == 403
+
+
+class ReadsFromAReplica:
+    """One that is down, so that whatever asks it fails."""
+
+    def db_for_read(self, model, **hints):
+        return "replica"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+
+def test_a_site_that_reads_from_a_replica_closes_sockets_where_it_writes(browser, alice):
+    socket = browser.connect("/ws/")
+    alice.set_password("another")
+    with override_settings(DATABASE_ROUTERS=[ReadsFromAReplica()]), transaction.atomic():
+        alice.save()
+        assert not socket.closed
+    assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.PASSWORD_CHANGED)
 
 
 def test_a_message_still_costs_1_query(browser, django_assert_num_queries):

@@ -35,6 +35,12 @@ class ClosedReason(models.TextChoices):
 
 
 class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
+    @property
+    def write_db(self) -> str:
+        """The database where rows of this queryset are written: a router may read them from another one."""
+        # As Django's own writing methods choose it; the stubs do not know the two.
+        return self._db or router.db_for_write(self.model, **self._hints)  # type: ignore[attr-defined]
+
     @overload
     def send_message(
         self,

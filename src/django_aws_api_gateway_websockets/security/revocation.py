@@ -34,14 +34,16 @@ def close_connections(sessions: WebSocketSessionQuerySet, reason: str) -> int:
     Their rows are closed now, in the caller's transaction, so that no later message is accepted; the sockets
     get a DeleteConnection after the commit, from the task engine where there is one.
     """
-    rows = list(sessions.filter(connected=True).select_related("api_gateway"))
+    # Read there too: a replica may not know yet of a connection that was just opened.
+    database = sessions.write_db
+    rows = list(sessions.using(database).filter(connected=True).select_related("api_gateway"))
     for start in range(0, len(rows), _BATCH):
         batch = [row.pk for row in rows[start : start + _BATCH]]
-        WebSocketSession.objects.using(sessions.db).filter(pk__in=batch).mark_disconnected(reason)
+        WebSocketSession.objects.using(database).filter(pk__in=batch).mark_disconnected(reason)
     targets = list(_targets(rows))
     if targets:
         # robust: a logout is done, whatever AWS says of the sockets.
-        transaction.on_commit(partial(disconnect_soon, targets), using=sessions.db, robust=True)
+        transaction.on_commit(partial(disconnect_soon, targets), using=database, robust=True)
     return len(rows)
 
 
