@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core import signing
 from django.test import Client, override_settings
@@ -23,7 +24,18 @@ class TokenView(ExampleView):
     require_token = True
 
 
+class AsyncView(TokenView):
+    """Tells whom code that waits and code that does not take for the user, also where it was refused already."""
+
+    seen = []
+
+    def dispatch(self, request, *args, **kwargs):
+        self.seen.append((request.user.username, async_to_sync(request.auser)().username))
+        return super().dispatch(request, *args, **kwargs)
+
+
 urlpatterns = [
+    path("async/<slug:route>", AsyncView.as_view()),
     path("token/", WebSocketTokenView.as_view()),
     path("ws/<slug:route>", ExampleView.as_view()),
     path("strict/<slug:route>", TokenView.as_view()),
@@ -95,6 +107,15 @@ def test_a_token_works_where_none_is_required_and_wins_over_the_cookie(page, ali
     assert connect_with(token_of(page), path="/ws/", client=client).session.user == alice
     # A bad one is no reason to fall back on the cookie.
     assert refused("nonsense", path="/ws/", client=client) == 403
+
+
+def test_request_auser_is_whoever_the_token_was_made_for(page, bob, monkeypatch):
+    monkeypatch.setattr(AsyncView, "seen", [])
+    client = GatewayClient()
+    client.force_login(bob)
+    connect_with(token_of(page), path="/async/", client=client)
+    assert refused("nonsense", path="/async/", client=client) == 403
+    assert AsyncView.seen == [("alice", "alice"), ("", "")]
 
 
 def test_fault_7_a_token_is_used_once(page):

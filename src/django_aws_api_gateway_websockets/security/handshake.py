@@ -12,6 +12,7 @@ from ..exceptions import TokenRefused
 from .authority import session_key_hash
 from .limits import check_rate
 from .origins import check_origin
+from .speaker import speak_as
 from .tokens import QUERY_PARAMETER, redeem_token
 
 
@@ -42,8 +43,9 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
 def _identify(request: HttpRequest, policy: HandshakePolicy) -> str:
     token = request.GET.get(QUERY_PARAMETER)
     if token is not None:
-        request.user, session_hash = redeem_token(token)
-        return session_hash
+        login = redeem_token(token)
+        speak_as(request, login.user)
+        return login.session_key_hash
     if policy.require_token:
         raise TokenRefused(
             f"The handshake needs a connect token: ?{QUERY_PARAMETER}=TOKEN, one that WebSocketTokenView has given."
