@@ -153,6 +153,54 @@ def test_secret_key_fallbacks_keep_sockets_as_they_keep_logins(browser, settings
         assert socket.send_json({"action": "help"}).status_code == 403
 
 
+@pytest.fixture
+def rotated(settings):
+    """From now on the key under which everything was made is one that still counts."""
+    return lambda: override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY])
+
+
+def test_while_keys_rotate_saving_a_user_closes_nothing_and_a_password_change_everything(browser, alice, rotated):
+    old = browser.connect("/ws/")
+    with rotated():
+        fresh = GatewayClient()
+        fresh.force_login(alice)
+        new = fresh.connect("/ws/")
+        alice.first_name = "Alice"
+        alice.save()
+        assert [socket.send_json({"action": "help"}).status_code for socket in (old, new)] == [200, 200]
+        alice.set_password("another")
+        alice.save()
+        assert [socket.session.closed_reason for socket in (old, new)] == [ClosedReason.PASSWORD_CHANGED] * 2
+
+
+def test_while_keys_rotate_a_handshake_leaves_the_session_its_key(browser, alice, rotated):
+    old = browser.connect("/ws/")
+    key = browser.cookies["sessionid"].value
+    with rotated():
+        new = browser.connect("/ws/")
+        # No gateway brings the browser another cookie.
+        assert browser.cookies["sessionid"].value == key
+        assert new.session.user == alice
+        assert not old.closed
+        browser.logout()
+    assert [socket.session.closed_reason for socket in (old, new)] == [ClosedReason.LOGOUT] * 2
+
+
+@pytest.mark.parametrize(("engine", "open_still"), [("db", False), ("cache", True)])
+def test_while_keys_rotate_djangos_new_session_key_leaves_no_socket_behind(
+    alice, gateway, rotated, settings, engine, open_still
+):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    browser = GatewayClient()
+    browser.force_login(alice)
+    socket = browser.connect("/ws/")
+    with rotated():
+        browser._browser.get("/admin/")
+        assert socket.session.connected == open_still
+        browser.logout()
+    assert socket.closed
+
+
 def test_signed_cookie_sessions_have_no_key_so_logout_closes_every_socket_of_the_user(alice, bob, gateway, settings):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     mine, his = GatewayClient(), GatewayClient()

@@ -153,6 +153,14 @@ def test_a_signature_made_for_something_else_is_refused(alice):
     assert refused(signing.dumps({"user": str(alice.pk), "session": "", "password": "", "nonce": "x"})) == 403
 
 
+def test_a_token_that_was_made_before_a_new_secret_key_is_good(page, alice, settings):
+    tokens_of_before = [token_of(page), token_of(page)]
+    with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        assert connect_with(tokens_of_before[0]).session.user == alice
+        get_user_model().objects.filter(pk=alice.pk).update(password="md5$x$0cc175b9c0f1b6a831c399e269772661")
+        assert refused(tokens_of_before[1]) == 403
+
+
 def test_after_the_logout_the_token_is_worth_nothing(page):
     token = token_of(page)
     page.logout()

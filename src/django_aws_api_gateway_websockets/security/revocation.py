@@ -18,7 +18,7 @@ from ..delivery.disconnect import disconnect_soon
 from ..delivery.transport import Target
 from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
-from .authority import auth_hash, hash_session_key, session_key_hash
+from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
 from .tokens import note_session_end
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
@@ -74,7 +74,8 @@ def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     note_session_end(session_hash)
     which = Q(session_key_hash=session_hash) if session_hash else Q(pk__in=[])
     if user is not None:
-        which |= Q(user=user, session_key_hash="")
+        # Since SECRET_KEY is another one, Django may have given the session another key.
+        which |= Q(user=user) & (Q(session_key_hash="") | ~Q(session_auth_hash=auth_hash(user)))
     close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
@@ -93,7 +94,8 @@ def _on_user_saved(
     if not instance.is_active:
         close_connections(sessions, ClosedReason.USER_INACTIVE)
     else:
-        close_connections(sessions.exclude(session_auth_hash=auth_hash(instance)), ClosedReason.PASSWORD_CHANGED)
+        ended = sessions.exclude(session_auth_hash__in=list(auth_hashes(instance)))
+        close_connections(ended, ClosedReason.PASSWORD_CHANGED)
 
 
 def _on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:

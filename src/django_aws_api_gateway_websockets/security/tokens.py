@@ -6,6 +6,7 @@ spent by its first use. Nothing lies in the database; the cache remembers what w
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from typing import Any, NamedTuple
@@ -15,11 +16,11 @@ from django.core import signing
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
 
 from ..conf import conf
 from ..exceptions import TokenRefused
-from .authority import auth_hash, session_key_hash
+from .authority import auth_hash, auth_hashes, session_key_hash
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -42,7 +43,7 @@ def make_token(request: HttpRequest) -> str:
     content = {
         "user": str(user.pk),
         "session": session_key_hash(request),
-        "password": _password_mark(user),
+        "password": _password_mark(auth_hash(user)),
         "nonce": secrets.token_urlsafe(16),
     }
     return signing.dumps(content, salt=_SALT)
@@ -57,7 +58,7 @@ def redeem_token(token: str) -> TokenLogin:
     if not _spend(content["nonce"]) or _has_ended(content["session"]):
         raise TokenRefused(_REFUSED)
     user = _user(content["user"])
-    if user is None or not user.is_active or not constant_time_compare(_password_mark(user), content["password"]):
+    if user is None or not user.is_active or _password_changed(user, content["password"]):
         raise TokenRefused("The login under which the connect token was issued has ended.")
     return TokenLogin(user, content["session"])
 
@@ -98,6 +99,11 @@ def _user(pk: str) -> Any:
         return None
 
 
-def _password_mark(user: Any) -> str:
+def _password_mark(session_auth_hash: str) -> str:
     """Changes with the password and tells nothing of it: a token stands in URLs."""
-    return salted_hmac(_SALT, auth_hash(user), algorithm="sha256").hexdigest()[:32]
+    # The key is in the hash already: under another one, the mark could not be told after a rotation.
+    return hashlib.sha256(f"{_SALT}:{session_auth_hash}".encode()).hexdigest()[:32]
+
+
+def _password_changed(user: Any, mark: str) -> bool:
+    return not any(constant_time_compare(mark, _password_mark(current)) for current in auth_hashes(user))
