@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 
 from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient
@@ -98,6 +101,38 @@ def test_a_change_that_is_rolled_back_closes_nothing(browser, alice):
         1 / 0  # noqa: B018
     assert not socket.closed
     assert socket.send_json({"action": "help"}).status_code == 200
+
+
+@pytest.fixture
+def member():
+    """A proxy of the user model, as an app would declare it."""
+
+    class Member(get_user_model()):
+        class Meta:
+            proxy = True
+            app_label = "auth"
+
+    yield Member
+    del apps.all_models["auth"]["member"]
+    apps.clear_cache()
+
+
+def test_a_user_saved_or_deleted_through_a_proxy_model_is_that_user(browser, alice, member):
+    first = browser.connect("/ws/")
+    same = member.objects.get(pk=alice.pk)
+    same.set_password("another")
+    same.save()
+    assert (first.closed, first.session.closed_reason) == (True, ClosedReason.PASSWORD_CHANGED)
+    browser.force_login(same)
+    second = browser.connect("/ws/")
+    same.delete()
+    assert second.closed
+
+
+def test_rows_of_other_models_are_not_loaded_to_be_deleted(db):
+    with CaptureQueriesContext(connection) as captured:
+        LogEntry.objects.all().delete()
+    assert not [query for query in captured.captured_queries if query["sql"].startswith("SELECT")]
 
 
 @pytest.mark.parametrize(

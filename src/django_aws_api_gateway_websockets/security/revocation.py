@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import transaction
-from django.db.models import Q, signals
+from django.db.models import Model, Q, signals
 
 from ..conf import conf
 from ..delivery.disconnect import disconnect_soon
@@ -59,13 +59,22 @@ def _targets(rows: Iterable[WebSocketSession]) -> Iterator[Target]:
 def connect_signals() -> None:
     """Called once, when the apps are ready."""
     user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
-    signals.post_save.connect(_on_user_saved, sender=get_user_model(), dispatch_uid="websockets.user_saved")
-    signals.pre_delete.connect(_on_user_deleted, sender=get_user_model(), dispatch_uid="websockets.user_deleted")
-    if conf.CLOSE_ON_SESSION_DELETE:
-        for model in apps.get_models():
-            if issubclass(model, AbstractBaseSession):
-                uid = f"websockets.session_deleted.{model._meta.label}"
-                signals.post_delete.connect(_on_session_deleted, sender=model, dispatch_uid=uid)
+    for model in apps.get_models():
+        _watch(model)
+    # Those that come later, such as a proxy in an admin.py.
+    signals.class_prepared.connect(_watch, dispatch_uid="websockets.model")
+
+
+def _watch(sender: type[Model], **kwargs: Any) -> None:
+    """Django tells the signals of a proxy or a child under its own name, not under that of its parent.
+
+    Nor can they be heard of every model: one that is heard of is deleted row by row.
+    """
+    if issubclass(sender, get_user_model()):
+        signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
+        signals.pre_delete.connect(_on_user_deleted, sender=sender, dispatch_uid="websockets.user_deleted")
+    elif issubclass(sender, AbstractBaseSession) and conf.CLOSE_ON_SESSION_DELETE:
+        signals.post_delete.connect(_on_session_deleted, sender=sender, dispatch_uid="websockets.session_deleted")
 
 
 def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
