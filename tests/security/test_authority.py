@@ -6,17 +6,38 @@ import importlib
 
 import pytest
 from django.apps import apps
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.urls import path
 
 from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
-from django_aws_api_gateway_websockets.testing import GatewayClient
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+from tests.views import ExampleView
 
-pytestmark = pytest.mark.django_db(transaction=True)
+
+class SlowView(ExampleView):
+    """While it asks whether a user may join, something happens elsewhere."""
+
+    meanwhile = []
+
+    def can_join(self, request, channel_name):
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return True
+
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("ws/<slug:route>", ExampleView.as_view()),
+    path("slow/<slug:route>", SlowView.as_view()),
+]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
 
 @pytest.fixture(autouse=True)
@@ -245,6 +266,50 @@ def test_signed_cookie_sessions_have_no_key_so_logout_closes_every_socket_of_the
     mine.logout()
     assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.LOGOUT)
     assert not other.closed
+
+
+def assert_refused_for_good(browser, meanwhile):
+    SlowView.meanwhile.append(meanwhile)
+    with pytest.raises(HandshakeRefused) as refused:
+        browser.connect("/slow/", "lobby")
+    assert refused.value.status_code == 403
+    assert "The login under which the connection was opened has ended." in str(refused.value)
+    row = WebSocketSession.objects.get()
+    assert (row.connected, row.closed_reason) == (False, ClosedReason.REFUSED)
+
+
+@pytest.mark.parametrize("engine", ["db", "cache", "signed_cookies"])
+def test_a_logout_while_a_connect_is_under_way_ends_it(alice, gateway, settings, engine):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    browser = GatewayClient()
+    browser.force_login(alice)
+    assert_refused_for_good(browser, browser.logout)
+    # The next login has nothing to do with it.
+    browser.force_login(alice)
+    assert browser.connect("/slow/", "lobby").send_json({"action": "help"}).status_code == 200
+
+
+def test_the_end_of_a_session_while_a_connect_is_under_way_ends_it(browser):
+    assert_refused_for_good(browser, Session.objects.all().delete)
+
+
+def test_a_token_must_not_outlive_a_connect_to_have_its_logout_noticed(browser, settings):
+    settings.WEBSOCKETS = {"CONNECT_TOKEN_MAX_AGE": -1}
+    assert_refused_for_good(browser, browser.logout)
+
+
+def test_a_cache_that_fails_lets_handshakes_and_logouts_pass_and_says_so(browser, caplog):
+    with override_settings(CACHES={"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}):
+        socket = browser.connect("/ws/")
+        browser.logout()
+    assert socket.closed
+    assert "Whether a login has ended was not checked, the cache 'default' fails" in caplog.text
+    assert "The end of a session was not noted, the cache 'default' fails" in caplog.text
+
+
+def test_who_comes_with_a_stale_login_is_a_visitor(browser, alice):
+    get_user_model().objects.filter(pk=alice.pk).update(password="md5$x$0cc175b9c0f1b6a831c399e269772661")
+    assert browser.connect("/ws/").session.user is None
 
 
 def test_a_logout_does_not_close_what_visitors_opened(browser):

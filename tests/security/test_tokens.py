@@ -161,10 +161,18 @@ def test_a_token_that_was_made_before_a_new_secret_key_is_good(page, alice, sett
         assert refused(tokens_of_before[1]) == 403
 
 
-def test_after_the_logout_the_token_is_worth_nothing(page):
-    token = token_of(page)
+@pytest.mark.parametrize("engine", ["db", "cache", "signed_cookies"])
+def test_after_the_logout_the_token_is_worth_nothing(alice, bob, settings, engine):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    page, other = Client(), Client()
+    page.force_login(alice)
+    other.force_login(bob)
+    token, others = token_of(page), token_of(other)
     page.logout()
     assert refused(token) == 403
+    assert connect_with(others).session.user == bob
+    page.force_login(alice)
+    assert connect_with(token_of(page)).session.user == alice
 
 
 def test_after_the_end_of_the_session_the_token_is_worth_nothing(page):
@@ -209,6 +217,6 @@ def test_a_hostile_page_cannot_use_a_token_of_its_own(page):
 
 def test_a_token_tells_nothing(page, alice):
     content = signing.loads(token_of(page), salt=tokens._SALT)
-    assert set(content) == {"user", "session", "password", "nonce"}
+    assert set(content) == {"user", "session", "password", "issued", "nonce"}
     assert page.session.session_key not in str(content)
     assert alice.get_session_auth_hash() not in str(content)

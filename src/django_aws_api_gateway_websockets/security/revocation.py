@@ -19,7 +19,7 @@ from ..delivery.transport import Target
 from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
 from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
-from .tokens import note_session_end
+from .ended import note_end
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -80,7 +80,7 @@ def _watch(sender: type[Model], **kwargs: Any) -> None:
 def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """The sockets opened under this session, and those of the user that no session can be told of."""
     session_hash = session_key_hash(request)
-    note_session_end(session_hash)
+    note_end(session_hash, user)
     which = Q(session_key_hash=session_hash) if session_hash else Q(pk__in=[])
     if user is not None:
         # Since SECRET_KEY is another one, Django may have given the session another key.
@@ -90,7 +90,7 @@ def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
 
 def _on_session_deleted(sender: Any, instance: AbstractBaseSession, **kwargs: Any) -> None:
     session_hash = hash_session_key(instance.session_key)
-    note_session_end(session_hash)
+    note_end(session_hash)
     close_connections(WebSocketSession.objects.filter(session_key_hash=session_hash), ClosedReason.SESSION_ENDED)
 
 

@@ -1,7 +1,7 @@
 """Connect tokens: a login for one handshake, where the session cookie does not reach the gateway's domain.
 
 Signed, valid for ``CONNECT_TOKEN_MAX_AGE`` seconds, bound to the user, the password and the Django session, and
-spent by its first use. Nothing lies in the database; the cache remembers what was spent and which sessions ended.
+spent by its first use. Nothing lies in the database; the cache remembers what was spent.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+import time
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -21,6 +22,7 @@ from django.utils.crypto import constant_time_compare
 from ..conf import conf
 from ..exceptions import TokenRefused
 from .authority import auth_hash, auth_hashes, session_key_hash
+from .ended import has_ended
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -44,6 +46,7 @@ def make_token(request: HttpRequest) -> str:
         "user": str(user.pk),
         "session": session_key_hash(request),
         "password": _password_mark(auth_hash(user)),
+        "issued": time.time(),
         "nonce": secrets.token_urlsafe(16),
     }
     return signing.dumps(content, salt=_SALT)
@@ -55,21 +58,17 @@ def redeem_token(token: str) -> TokenLogin:
         content = signing.loads(token, salt=_SALT, max_age=conf.CONNECT_TOKEN_MAX_AGE)
     except signing.BadSignature:
         raise TokenRefused(_REFUSED) from None
-    if not _spend(content["nonce"]) or _has_ended(content["session"]):
+    if not _spend(content["nonce"]):
         raise TokenRefused(_REFUSED)
     user = _user(content["user"])
-    if user is None or not user.is_active or _password_changed(user, content["password"]):
+    if (
+        user is None
+        or not user.is_active
+        or _password_changed(user, content["password"])
+        or has_ended(content["session"], user, since=content["issued"])
+    ):
         raise TokenRefused("The login under which the connect token was issued has ended.")
     return TokenLogin(user, content["session"])
-
-
-def note_session_end(session_hash: str) -> None:
-    """Refuse the tokens of a session that has ended for as long as one could live."""
-    try:
-        caches[conf.CACHE].set(_ended_key(session_hash), True, conf.CONNECT_TOKEN_MAX_AGE + 1)
-    except Exception as error:
-        # A logout must not fail because the cache does; tokens are not accepted either without a cache.
-        logger.error("The end of a session was not noted, the cache %r fails: %r", conf.CACHE, error)
 
 
 def _spend(nonce: str) -> bool:
@@ -82,14 +81,6 @@ def _spend(nonce: str) -> bool:
     except Exception as error:
         logger.error("A connect token was refused, the cache %r fails: %r", conf.CACHE, error)
         return False
-
-
-def _has_ended(session_hash: str) -> bool:
-    return bool(session_hash) and caches[conf.CACHE].get(_ended_key(session_hash)) is not None
-
-
-def _ended_key(session_hash: str) -> str:
-    return f"websockets:ended:{session_hash}"
 
 
 def _user(pk: str) -> Any:
