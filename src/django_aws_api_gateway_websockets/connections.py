@@ -12,6 +12,7 @@ from .events import GatewayEvent
 from .exceptions import UnknownConnection
 from .models import ApiGateway, ClosedReason, WebSocketSession
 from .security.authority import auth_hash
+from .security.ended import has_ended
 
 
 class ConnectionsMixin(ChannelsMixin):
@@ -41,6 +42,9 @@ class ConnectionsMixin(ChannelsMixin):
         ):
             raise UnknownConnection(f"The connection {session.connection_id} was opened before, or is closed already.")
         self.websocket_session = session
+        # Only now: a logout from here on finds the row.
+        if has_ended(self._session_key_hash, user, since=self.event.received_at):
+            raise UnknownConnection("The login under which the connection was opened has ended.")
         return None
 
     def disconnect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Mapping
 
 from django.http import HttpRequest
@@ -32,6 +33,7 @@ class GatewayEvent:
     source_ip: str | None = None
     connected_at: str | None = None  # milliseconds since the epoch
     domain_name: str | None = None
+    received_at: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
 
     @classmethod
     def from_request(cls, request: HttpRequest) -> GatewayEvent:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, Awaitable, Callable, Optional, Sequence, Union
 
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
@@ -30,7 +29,7 @@ from .security.escaping import one_line
 from .security.handshake import check_handshake
 from .security.limits import check_rate
 from .security.permissions import check_no_redirect, check_permissions
-from .security.speaker import check_may_speak, find_session
+from .security.speaker import check_may_speak, find_session, speak_as
 from .security.token_view import WebSocketTokenView
 
 __all__ = ["Channel", "ManagedChannels", "WebSocketTokenView", "WebSocketView", "handler", "handler_names"]
@@ -118,7 +117,7 @@ class WebSocketView(ConnectionsMixin, View):
                 self._identify(request, kwargs["route"])
             except EventRefused as refusal:
                 self._refusal = refusal
-                request.user = AnonymousUser()
+                speak_as(request, None)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST":
@@ -157,11 +156,9 @@ class WebSocketView(ConnectionsMixin, View):
         session = find_session(self.event)
         self._debug(f"connection {self.event.connection_id!r}: {'known' if session else 'unknown'}")
         self.websocket_session = session
-        request.user = AnonymousUser()
         if session is not None:
             self.api_gateway = session.api_gateway
-            request.user = session.user or request.user
-        request.auser = partial(_already, request.user)
+        speak_as(request, session.user if session else None)
 
     # --- The three kinds of event ---------------------------------------------------------------
 
@@ -283,11 +280,6 @@ class WebSocketView(ConnectionsMixin, View):
 
 async def _awaited(awaitable: Any) -> Any:
     return await awaitable
-
-
-async def _already(value: Any) -> Any:
-    """What ``request.auser`` is once the user is known."""
-    return value
 
 
 def handler_names(view: type[WebSocketView]) -> set[str]:

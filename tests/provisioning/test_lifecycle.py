@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, remove_gateway, update_gateway
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
@@ -222,6 +223,17 @@ def test_a_domain_that_another_api_uses_too_stays(aws, row):
     assert [one["ApiId"] for one in aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]] == [
         other["ApiId"]
     ]
+
+
+def test_the_sockets_go_with_the_api(aws, row, gateway):
+    row.create_gateway()
+    ours = WebSocketSession.objects.create(connection_id="ours=", api_gateway=row)
+    other = WebSocketSession.objects.create(connection_id="other=", api_gateway=gateway)
+    remove_gateway(row)
+    for session in (ours, other):
+        session.refresh_from_db()
+    assert (ours.connected, ours.closed_reason) == (False, ClosedReason.CLIENT)
+    assert other.connected
 
 
 def test_removed_nothing_is_left_and_the_row_can_be_created_again(aws, row):

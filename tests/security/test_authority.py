@@ -5,14 +5,39 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model, update_session_auth_hash
 from django.contrib.sessions.models import Session
-from django.test import override_settings
+from django.db import connection, transaction
+from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
 
-from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
-from django_aws_api_gateway_websockets.testing import GatewayClient
+from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+from tests.views import ExampleView
 
-pytestmark = pytest.mark.django_db(transaction=True)
+
+class SlowView(ExampleView):
+    """While it asks whether a user may join, something happens elsewhere."""
+
+    meanwhile = []
+
+    def can_join(self, request, channel_name):
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return True
+
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("ws/<slug:route>", ExampleView.as_view()),
+    path("slow/<slug:route>", SlowView.as_view()),
+]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
 
 @pytest.fixture(autouse=True)
@@ -89,8 +114,6 @@ def test_deleting_the_user_closes_50_sockets(browser, alice):
 
 
 def test_a_change_that_is_rolled_back_closes_nothing(browser, alice):
-    from django.db import transaction
-
     socket = browser.connect("/ws/")
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         alice.is_active = False
@@ -99,6 +122,38 @@ def test_a_change_that_is_rolled_back_closes_nothing(browser, alice):
         1 / 0  # noqa: B018
     assert not socket.closed
     assert socket.send_json({"action": "help"}).status_code == 200
+
+
+@pytest.fixture
+def member():
+    """A proxy of the user model, as an app would declare it."""
+
+    class Member(get_user_model()):
+        class Meta:
+            proxy = True
+            app_label = "auth"
+
+    yield Member
+    del apps.all_models["auth"]["member"]
+    apps.clear_cache()
+
+
+def test_a_user_saved_or_deleted_through_a_proxy_model_is_that_user(browser, alice, member):
+    first = browser.connect("/ws/")
+    same = member.objects.get(pk=alice.pk)
+    same.set_password("another")
+    same.save()
+    assert (first.closed, first.session.closed_reason) == (True, ClosedReason.PASSWORD_CHANGED)
+    browser.force_login(same)
+    second = browser.connect("/ws/")
+    same.delete()
+    assert second.closed
+
+
+def test_rows_of_other_models_are_not_loaded_to_be_deleted(db):
+    with CaptureQueriesContext(connection) as captured:
+        LogEntry.objects.all().delete()
+    assert not [query for query in captured.captured_queries if query["sql"].startswith("SELECT")]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +209,54 @@ def test_secret_key_fallbacks_keep_sockets_as_they_keep_logins(browser, settings
         assert socket.send_json({"action": "help"}).status_code == 403
 
 
+@pytest.fixture
+def rotated(settings):
+    """From now on the key under which everything was made is one that still counts."""
+    return lambda: override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY])
+
+
+def test_while_keys_rotate_saving_a_user_closes_nothing_and_a_password_change_everything(browser, alice, rotated):
+    old = browser.connect("/ws/")
+    with rotated():
+        fresh = GatewayClient()
+        fresh.force_login(alice)
+        new = fresh.connect("/ws/")
+        alice.first_name = "Alice"
+        alice.save()
+        assert [socket.send_json({"action": "help"}).status_code for socket in (old, new)] == [200, 200]
+        alice.set_password("another")
+        alice.save()
+        assert [socket.session.closed_reason for socket in (old, new)] == [ClosedReason.PASSWORD_CHANGED] * 2
+
+
+def test_while_keys_rotate_a_handshake_leaves_the_session_its_key(browser, alice, rotated):
+    old = browser.connect("/ws/")
+    key = browser.cookies["sessionid"].value
+    with rotated():
+        new = browser.connect("/ws/")
+        # No gateway brings the browser another cookie.
+        assert browser.cookies["sessionid"].value == key
+        assert new.session.user == alice
+        assert not old.closed
+        browser.logout()
+    assert [socket.session.closed_reason for socket in (old, new)] == [ClosedReason.LOGOUT] * 2
+
+
+@pytest.mark.parametrize(("engine", "open_still"), [("db", False), ("cache", True)])
+def test_while_keys_rotate_djangos_new_session_key_leaves_no_socket_behind(
+    alice, gateway, rotated, settings, engine, open_still
+):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    browser = GatewayClient()
+    browser.force_login(alice)
+    socket = browser.connect("/ws/")
+    with rotated():
+        browser._browser.get("/admin/")
+        assert socket.session.connected == open_still
+        browser.logout()
+    assert socket.closed
+
+
 def test_signed_cookie_sessions_have_no_key_so_logout_closes_every_socket_of_the_user(alice, bob, gateway, settings):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     mine, his = GatewayClient(), GatewayClient()
@@ -163,6 +266,50 @@ def test_signed_cookie_sessions_have_no_key_so_logout_closes_every_socket_of_the
     mine.logout()
     assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.LOGOUT)
     assert not other.closed
+
+
+def assert_refused_for_good(browser, meanwhile):
+    SlowView.meanwhile.append(meanwhile)
+    with pytest.raises(HandshakeRefused) as refused:
+        browser.connect("/slow/", "lobby")
+    assert refused.value.status_code == 403
+    assert "The login under which the connection was opened has ended." in str(refused.value)
+    row = WebSocketSession.objects.get()
+    assert (row.connected, row.closed_reason) == (False, ClosedReason.REFUSED)
+
+
+@pytest.mark.parametrize("engine", ["db", "cache", "signed_cookies"])
+def test_a_logout_while_a_connect_is_under_way_ends_it(alice, gateway, settings, engine):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    browser = GatewayClient()
+    browser.force_login(alice)
+    assert_refused_for_good(browser, browser.logout)
+    # The next login has nothing to do with it.
+    browser.force_login(alice)
+    assert browser.connect("/slow/", "lobby").send_json({"action": "help"}).status_code == 200
+
+
+def test_the_end_of_a_session_while_a_connect_is_under_way_ends_it(browser):
+    assert_refused_for_good(browser, Session.objects.all().delete)
+
+
+def test_a_token_must_not_outlive_a_connect_to_have_its_logout_noticed(browser, settings):
+    settings.WEBSOCKETS = {"CONNECT_TOKEN_MAX_AGE": -1}
+    assert_refused_for_good(browser, browser.logout)
+
+
+def test_a_cache_that_fails_lets_handshakes_and_logouts_pass_and_says_so(browser, caplog):
+    with override_settings(CACHES={"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}):
+        socket = browser.connect("/ws/")
+        browser.logout()
+    assert socket.closed
+    assert "Whether a login has ended was not checked, the cache 'default' fails" in caplog.text
+    assert "The end of a session was not noted, the cache 'default' fails" in caplog.text
+
+
+def test_who_comes_with_a_stale_login_is_a_visitor(browser, alice):
+    get_user_model().objects.filter(pk=alice.pk).update(password="md5$x$0cc175b9c0f1b6a831c399e269772661")
+    assert browser.connect("/ws/").session.user is None
 
 
 def test_a_logout_does_not_close_what_visitors_opened(browser):
@@ -183,6 +330,69 @@ def test_a_socket_that_aws_does_not_close_stops_neither_the_logout_nor_the_other
     assert [socket.closed for socket in sockets] == [False, True]
     assert not WebSocketSession.objects.filter(connected=True).exists()
     assert f"The connection {sockets[0].connection_id} was not closed" in caplog.text
+
+
+@pytest.fixture
+def sockets_that_are_nowhere(browser):
+    """One whose gateway was deleted in AWS, one whose gateway has a broken endpoint, and one that is well."""
+    sockets = [browser.connect("/ws/") for _ in range(3)]
+    for socket, endpoint in zip(sockets, ["", "not a URL"]):
+        gone = ApiGateway.objects.create(api_name="gone", target_base_endpoint="https://testserver/ws/")
+        ApiGateway.objects.filter(pk=gone.pk).update(api_endpoint=endpoint)
+        WebSocketSession.objects.filter(connection_id=socket.connection_id).update(api_gateway=gone)
+    return sockets
+
+
+def assert_only_the_last_is_closed(sockets, caplog):
+    assert [socket.closed for socket in sockets] == [False, False, True]
+    for socket in sockets[:2]:
+        assert f"The connection {socket.connection_id} cannot be closed" in caplog.text
+    assert not WebSocketSession.objects.filter(connected=True).exists()
+
+
+@pytest.mark.parametrize("atomic", [False, True])
+def test_a_gateway_that_is_no_more_does_not_keep_a_user_logged_in(
+    browser, sockets_that_are_nowhere, atomic, monkeypatch, caplog
+):
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
+    get_user_model().objects.update(is_staff=True)
+    page = Client()
+    page.cookies = browser.cookies
+    assert page.post("/admin/logout/").status_code == 200
+    assert "_auth_user_id" not in page.session
+    assert_only_the_last_is_closed(sockets_that_are_nowhere, caplog)
+
+
+def test_a_gateway_that_is_no_more_stops_no_password_change(alice, sockets_that_are_nowhere, caplog):
+    alice.set_password("another")
+    alice.save()
+    assert_only_the_last_is_closed(sockets_that_are_nowhere, caplog)
+
+
+def test_a_gateway_that_is_no_more_stops_no_refusal(browser, alice):
+    socket = browser.connect("/ws/")
+    ApiGateway.objects.filter(pk=socket.gateway.pk).update(api_endpoint="")
+    get_user_model().objects.filter(pk=alice.pk).update(is_active=False)
+    assert socket.send_json({"action": "refuse"}).status_code == 403
+
+
+class ReadsFromAReplica:
+    """One that is down, so that whatever asks it fails."""
+
+    def db_for_read(self, model, **hints):
+        return "replica"
+
+    def db_for_write(self, model, **hints):
+        return "default"
+
+
+def test_a_site_that_reads_from_a_replica_closes_sockets_where_it_writes(browser, alice):
+    socket = browser.connect("/ws/")
+    alice.set_password("another")
+    with override_settings(DATABASE_ROUTERS=[ReadsFromAReplica()]), transaction.atomic():
+        alice.save()
+        assert not socket.closed
+    assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.PASSWORD_CHANGED)
 
 
 def test_a_message_still_costs_1_query(browser, django_assert_num_queries):

@@ -6,6 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core import signing
 from django.test import Client, override_settings
@@ -23,7 +24,18 @@ class TokenView(ExampleView):
     require_token = True
 
 
+class AsyncView(TokenView):
+    """Tells whom code that waits and code that does not take for the user, also where it was refused already."""
+
+    seen = []
+
+    def dispatch(self, request, *args, **kwargs):
+        self.seen.append((request.user.username, async_to_sync(request.auser)().username))
+        return super().dispatch(request, *args, **kwargs)
+
+
 urlpatterns = [
+    path("async/<slug:route>", AsyncView.as_view()),
     path("token/", WebSocketTokenView.as_view()),
     path("ws/<slug:route>", ExampleView.as_view()),
     path("strict/<slug:route>", TokenView.as_view()),
@@ -97,6 +109,15 @@ def test_a_token_works_where_none_is_required_and_wins_over_the_cookie(page, ali
     assert refused("nonsense", path="/ws/", client=client) == 403
 
 
+def test_request_auser_is_whoever_the_token_was_made_for(page, bob, monkeypatch):
+    monkeypatch.setattr(AsyncView, "seen", [])
+    client = GatewayClient()
+    client.force_login(bob)
+    connect_with(token_of(page), path="/async/", client=client)
+    assert refused("nonsense", path="/async/", client=client) == 403
+    assert AsyncView.seen == [("alice", "alice"), ("", "")]
+
+
 def test_fault_7_a_token_is_used_once(page):
     token = token_of(page)
     connect_with(token)
@@ -132,10 +153,26 @@ def test_a_signature_made_for_something_else_is_refused(alice):
     assert refused(signing.dumps({"user": str(alice.pk), "session": "", "password": "", "nonce": "x"})) == 403
 
 
-def test_after_the_logout_the_token_is_worth_nothing(page):
-    token = token_of(page)
+def test_a_token_that_was_made_before_a_new_secret_key_is_good(page, alice, settings):
+    tokens_of_before = [token_of(page), token_of(page)]
+    with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY]):
+        assert connect_with(tokens_of_before[0]).session.user == alice
+        get_user_model().objects.filter(pk=alice.pk).update(password="md5$x$0cc175b9c0f1b6a831c399e269772661")
+        assert refused(tokens_of_before[1]) == 403
+
+
+@pytest.mark.parametrize("engine", ["db", "cache", "signed_cookies"])
+def test_after_the_logout_the_token_is_worth_nothing(alice, bob, settings, engine):
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    page, other = Client(), Client()
+    page.force_login(alice)
+    other.force_login(bob)
+    token, others = token_of(page), token_of(other)
     page.logout()
     assert refused(token) == 403
+    assert connect_with(others).session.user == bob
+    page.force_login(alice)
+    assert connect_with(token_of(page)).session.user == alice
 
 
 def test_after_the_end_of_the_session_the_token_is_worth_nothing(page):
@@ -180,6 +217,6 @@ def test_a_hostile_page_cannot_use_a_token_of_its_own(page):
 
 def test_a_token_tells_nothing(page, alice):
     content = signing.loads(token_of(page), salt=tokens._SALT)
-    assert set(content) == {"user", "session", "password", "nonce"}
+    assert set(content) == {"user", "session", "password", "issued", "nonce"}
     assert page.session.session_key not in str(content)
     assert alice.get_session_auth_hash() not in str(content)

@@ -84,6 +84,8 @@ def plan_removal_of(gateway: ApiGateway) -> Plan:
 
 def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
     """Delete the API, its mapping and, where no other API uses it, its domain name; the row stays."""
+    from ..models import ClosedReason
+
     control = ControlPlane()
     control.check_holds(gateway.api_endpoint)
     with locked(gateway) as renew, _noting_failure(gateway):
@@ -98,6 +100,8 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
         _applier(control, gateway, {}, actual, watched).apply(steps)
         gateway.additional_routes.update(deployed=False)
         _record(gateway, _NOTHING)
+        # The sockets went with the API, and no $disconnect will tell of it.
+        gateway.sessions.mark_disconnected(ClosedReason.CLIENT)
     _note_status(gateway, Plan(), exists=False)
     return steps
 

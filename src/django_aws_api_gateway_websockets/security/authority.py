@@ -8,7 +8,7 @@ row that their one query has loaded anyway.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Iterator
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -38,12 +38,15 @@ def auth_hash(user: Any) -> str:
     return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""
 
 
-def login_ended(user: Any, remembered: str) -> bool:
-    """Whether ``user`` changed the password since ``remembered`` was their session auth hash.
+def auth_hashes(user: Any) -> Iterator[str]:
+    """The session auth hashes under which a login of ``user`` stands.
 
-    As in ``django.contrib.auth.get_user``, hashes under ``SECRET_KEY_FALLBACKS`` still count.
+    As in ``django.contrib.auth.get_user``, those under ``SECRET_KEY_FALLBACKS`` still count.
     """
-    if constant_time_compare(remembered, auth_hash(user)):
-        return False
-    fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
-    return not any(constant_time_compare(remembered, fallback) for fallback in fallbacks())
+    yield auth_hash(user)
+    yield from getattr(user, "get_session_auth_fallback_hash", tuple)()
+
+
+def login_ended(user: Any, remembered: str) -> bool:
+    """Whether ``user`` changed the password since ``remembered`` was their session auth hash."""
+    return not any(constant_time_compare(remembered, current) for current in auth_hashes(user))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Sequence
+from typing import Any, Protocol, Sequence
 
 from django.http import HttpRequest
 
@@ -12,6 +12,7 @@ from ..exceptions import TokenRefused
 from .authority import session_key_hash
 from .limits import check_rate
 from .origins import check_origin
+from .speaker import speak_as
 from .tokens import QUERY_PARAMETER, redeem_token
 
 
@@ -33,19 +34,34 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
     allowed = conf.ALLOWED_ORIGINS if policy.allowed_origins is None else policy.allowed_origins
     required = conf.REQUIRE_ORIGIN if policy.require_origin is None else policy.require_origin
     check_origin(request, allowed, required=required)
-    session_hash = _identify(request, policy)
+    session_hash = _redeem_token(request, policy)
+    if session_hash is None:
+        _keep_session_key(request)
     if request.user.is_authenticated:
         check_rate("connects-user", str(request.user.pk), conf.CONNECTS_PER_USER)
-    return session_hash
+    # Not before the user is known: to find out, Django may end the session.
+    return session_key_hash(request) if session_hash is None else session_hash
 
 
-def _identify(request: HttpRequest, policy: HandshakePolicy) -> str:
+def _redeem_token(request: HttpRequest, policy: HandshakePolicy) -> str | None:
+    """The hash of the session in which the token was asked for; None where the cookie decides."""
     token = request.GET.get(QUERY_PARAMETER)
     if token is not None:
-        request.user, session_hash = redeem_token(token)
-        return session_hash
+        login = redeem_token(token)
+        speak_as(request, login.user)
+        return login.session_key_hash
     if policy.require_token:
         raise TokenRefused(
             f"The handshake needs a connect token: ?{QUERY_PARAMETER}=TOKEN, one that WebSocketTokenView has given."
         )
-    return session_key_hash(request)
+    return None
+
+
+def _keep_session_key(request: HttpRequest) -> None:
+    """After a change of ``SECRET_KEY``, Django gives the session of a login another key, and the browser a cookie.
+
+    But no cookie of a handshake reaches the browser: the user would be logged out.
+    """
+    session: Any = getattr(request, "session", None)
+    if session is not None:
+        session.cycle_key = lambda: None

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
-from typing import Any
+from typing import Any, Iterable, Iterator
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import transaction
-from django.db.models import Q, signals
+from django.db.models import Model, Q, signals
 
 from ..conf import conf
 from ..delivery.disconnect import disconnect_soon
 from ..delivery.transport import Target
+from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
-from .authority import auth_hash, hash_session_key, session_key_hash
-from .tokens import note_session_end
+from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
+from .ended import note_end
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _BATCH = 500
 # What Django itself writes at each login: nothing that a socket's authority hangs on.
@@ -30,42 +34,63 @@ def close_connections(sessions: WebSocketSessionQuerySet, reason: str) -> int:
     Their rows are closed now, in the caller's transaction, so that no later message is accepted; the sockets
     get a DeleteConnection after the commit, from the task engine where there is one.
     """
-    rows = list(sessions.filter(connected=True).select_related("api_gateway"))
+    # Read there too: a replica may not know yet of a connection that was just opened.
+    database = sessions.write_db
+    rows = list(sessions.using(database).filter(connected=True).select_related("api_gateway"))
     for start in range(0, len(rows), _BATCH):
         batch = [row.pk for row in rows[start : start + _BATCH]]
-        WebSocketSession.objects.using(sessions.db).filter(pk__in=batch).mark_disconnected(reason)
-    targets = [Target(row.connection_id, row.api_gateway.connections_url) for row in rows]
+        WebSocketSession.objects.using(database).filter(pk__in=batch).mark_disconnected(reason)
+    targets = list(_targets(rows))
     if targets:
         # robust: a logout is done, whatever AWS says of the sockets.
-        transaction.on_commit(partial(disconnect_soon, targets), using=sessions.db, robust=True)
-    return len(targets)
+        transaction.on_commit(partial(disconnect_soon, targets), using=database, robust=True)
+    return len(rows)
+
+
+def _targets(rows: Iterable[WebSocketSession]) -> Iterator[Target]:
+    """Where the sockets are closed. One that is nowhere, its gateway being no more, must not undo a logout."""
+    for row in rows:
+        try:
+            yield Target(row.connection_id, row.api_gateway.connections_url)
+        except (WebSocketsError, ValueError) as error:
+            logger.error("The connection %s cannot be closed: %s", row.connection_id, error)
 
 
 def connect_signals() -> None:
     """Called once, when the apps are ready."""
     user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
-    signals.post_save.connect(_on_user_saved, sender=get_user_model(), dispatch_uid="websockets.user_saved")
-    signals.pre_delete.connect(_on_user_deleted, sender=get_user_model(), dispatch_uid="websockets.user_deleted")
-    if conf.CLOSE_ON_SESSION_DELETE:
-        for model in apps.get_models():
-            if issubclass(model, AbstractBaseSession):
-                uid = f"websockets.session_deleted.{model._meta.label}"
-                signals.post_delete.connect(_on_session_deleted, sender=model, dispatch_uid=uid)
+    for model in apps.get_models():
+        _watch(model)
+    # Those that come later, such as a proxy in an admin.py.
+    signals.class_prepared.connect(_watch, dispatch_uid="websockets.model")
+
+
+def _watch(sender: type[Model], **kwargs: Any) -> None:
+    """Django tells the signals of a proxy or a child under its own name, not under that of its parent.
+
+    Nor can they be heard of every model: one that is heard of is deleted row by row.
+    """
+    if issubclass(sender, get_user_model()):
+        signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
+        signals.pre_delete.connect(_on_user_deleted, sender=sender, dispatch_uid="websockets.user_deleted")
+    elif issubclass(sender, AbstractBaseSession) and conf.CLOSE_ON_SESSION_DELETE:
+        signals.post_delete.connect(_on_session_deleted, sender=sender, dispatch_uid="websockets.session_deleted")
 
 
 def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """The sockets opened under this session, and those of the user that no session can be told of."""
     session_hash = session_key_hash(request)
-    note_session_end(session_hash)
+    note_end(session_hash, user)
     which = Q(session_key_hash=session_hash) if session_hash else Q(pk__in=[])
     if user is not None:
-        which |= Q(user=user, session_key_hash="")
+        # Since SECRET_KEY is another one, Django may have given the session another key.
+        which |= Q(user=user) & (Q(session_key_hash="") | ~Q(session_auth_hash=auth_hash(user)))
     close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
 def _on_session_deleted(sender: Any, instance: AbstractBaseSession, **kwargs: Any) -> None:
     session_hash = hash_session_key(instance.session_key)
-    note_session_end(session_hash)
+    note_end(session_hash)
     close_connections(WebSocketSession.objects.filter(session_key_hash=session_hash), ClosedReason.SESSION_ENDED)
 
 
@@ -78,7 +103,8 @@ def _on_user_saved(
     if not instance.is_active:
         close_connections(sessions, ClosedReason.USER_INACTIVE)
     else:
-        close_connections(sessions.exclude(session_auth_hash=auth_hash(instance)), ClosedReason.PASSWORD_CHANGED)
+        ended = sessions.exclude(session_auth_hash__in=list(auth_hashes(instance)))
+        close_connections(ended, ClosedReason.PASSWORD_CHANGED)
 
 
 def _on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:

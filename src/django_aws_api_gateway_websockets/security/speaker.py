@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ClosedReason, WebSocketSession
@@ -20,6 +26,17 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
     if session.api_gateway.api_id != event.api_id:
         raise UnknownConnection("The connection belongs to another gateway.")
     return session
+
+
+def speak_as(request: HttpRequest, user: Any) -> None:
+    """From now on ``request`` is ``user``'s (None: nobody's), for code that waits and for code that does not."""
+    request.user = user or AnonymousUser()
+    request.auser = partial(_already, request.user)
+
+
+async def _already(value: Any) -> Any:
+    """What ``request.auser`` is once the user is known."""
+    return value
 
 
 def check_may_speak(session: WebSocketSession | None) -> None:

@@ -1,13 +1,15 @@
 """Connect tokens: a login for one handshake, where the session cookie does not reach the gateway's domain.
 
 Signed, valid for ``CONNECT_TOKEN_MAX_AGE`` seconds, bound to the user, the password and the Django session, and
-spent by its first use. Nothing lies in the database; the cache remembers what was spent and which sessions ended.
+spent by its first use. Nothing lies in the database; the cache remembers what was spent.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
+import time
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
@@ -15,11 +17,12 @@ from django.core import signing
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import constant_time_compare
 
 from ..conf import conf
 from ..exceptions import TokenRefused
-from .authority import auth_hash, session_key_hash
+from .authority import auth_hash, auth_hashes, session_key_hash
+from .ended import has_ended
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -42,7 +45,8 @@ def make_token(request: HttpRequest) -> str:
     content = {
         "user": str(user.pk),
         "session": session_key_hash(request),
-        "password": _password_mark(user),
+        "password": _password_mark(auth_hash(user)),
+        "issued": time.time(),
         "nonce": secrets.token_urlsafe(16),
     }
     return signing.dumps(content, salt=_SALT)
@@ -54,21 +58,17 @@ def redeem_token(token: str) -> TokenLogin:
         content = signing.loads(token, salt=_SALT, max_age=conf.CONNECT_TOKEN_MAX_AGE)
     except signing.BadSignature:
         raise TokenRefused(_REFUSED) from None
-    if not _spend(content["nonce"]) or _has_ended(content["session"]):
+    if not _spend(content["nonce"]):
         raise TokenRefused(_REFUSED)
     user = _user(content["user"])
-    if user is None or not user.is_active or not constant_time_compare(_password_mark(user), content["password"]):
+    if (
+        user is None
+        or not user.is_active
+        or _password_changed(user, content["password"])
+        or has_ended(content["session"], user, since=content["issued"])
+    ):
         raise TokenRefused("The login under which the connect token was issued has ended.")
     return TokenLogin(user, content["session"])
-
-
-def note_session_end(session_hash: str) -> None:
-    """Refuse the tokens of a session that has ended for as long as one could live."""
-    try:
-        caches[conf.CACHE].set(_ended_key(session_hash), True, conf.CONNECT_TOKEN_MAX_AGE + 1)
-    except Exception as error:
-        # A logout must not fail because the cache does; tokens are not accepted either without a cache.
-        logger.error("The end of a session was not noted, the cache %r fails: %r", conf.CACHE, error)
 
 
 def _spend(nonce: str) -> bool:
@@ -83,14 +83,6 @@ def _spend(nonce: str) -> bool:
         return False
 
 
-def _has_ended(session_hash: str) -> bool:
-    return bool(session_hash) and caches[conf.CACHE].get(_ended_key(session_hash)) is not None
-
-
-def _ended_key(session_hash: str) -> str:
-    return f"websockets:ended:{session_hash}"
-
-
 def _user(pk: str) -> Any:
     try:
         return get_user_model()._default_manager.filter(pk=pk).first()
@@ -98,6 +90,11 @@ def _user(pk: str) -> Any:
         return None
 
 
-def _password_mark(user: Any) -> str:
+def _password_mark(session_auth_hash: str) -> str:
     """Changes with the password and tells nothing of it: a token stands in URLs."""
-    return salted_hmac(_SALT, auth_hash(user), algorithm="sha256").hexdigest()[:32]
+    # The key is in the hash already: under another one, the mark could not be told after a rotation.
+    return hashlib.sha256(f"{_SALT}:{session_auth_hash}".encode()).hexdigest()[:32]
+
+
+def _password_changed(user: Any, mark: str) -> bool:
+    return not any(constant_time_compare(mark, _password_mark(current)) for current in auth_hashes(user))
