@@ -395,6 +395,14 @@ def test_a_site_that_reads_from_a_replica_closes_sockets_where_it_writes(browser
     assert (socket.closed, socket.session.closed_reason) == (True, ClosedReason.PASSWORD_CHANGED)
 
 
+def test_a_message_asks_no_replica_who_speaks(browser, alice):
+    socket = browser.connect("/ws/")
+    with override_settings(DATABASE_ROUTERS=[ReadsFromAReplica()]):
+        assert socket.send_json({"action": "refuse"}).status_code == 400
+        socket.session.mark_disconnected()
+        assert "is closed" in socket.send_json({"action": "refuse"}).content.decode()
+
+
 def test_a_message_still_costs_1_query(browser, django_assert_num_queries):
     socket = browser.connect("/ws/")
     with django_assert_num_queries(1):

@@ -145,7 +145,7 @@ def check_deployment() -> Checks:
     if settings.CACHES.get(conf.CACHE, {}).get("BACKEND") in _NOT_SHARED and _needs_cache():
         yield CheckWarning(
             f"The cache {conf.CACHE!r} is not shared between processes: limits count in each of them, and a connect "
-            "token can be used once in each of them.",
+            "token can be used once in each of them; a logout can miss a socket that is just being opened.",
             hint="Use Redis or Memcached, and name its alias in WEBSOCKETS['CACHE'] unless it is 'default'.",
             id="websockets.W013",
         )

@@ -17,10 +17,11 @@ from .revocation import close_connections
 
 def find_session(event: GatewayEvent) -> WebSocketSession | None:
     """The row of the connection with its gateway and user, in one query; raises for one of another gateway."""
-    sessions = WebSocketSession.objects.select_related("user", "api_gateway")
+    # Where rows are written: a replica may not know yet that one was opened, or closed.
+    sessions = WebSocketSession.objects.using(WebSocketSession.objects.all().write_db)
     try:
         # Not first(), which would order what is unique.
-        session = sessions.get(connection_id=event.connection_id)
+        session = sessions.select_related("user", "api_gateway").get(connection_id=event.connection_id)
     except WebSocketSession.DoesNotExist:
         return None
     if session.api_gateway.api_id != event.api_id:
