@@ -99,6 +99,7 @@ NASTY = {
     "byte order mark": b'\xef\xbb\xbf{"action": "help"}',
     "huge number": b'{"action": "help", "n": ' + b"9" * 100_000 + b"}",
     "many quotes": b'"' * 131_072,
+    "escaped quotes in a text without end": (b'{"action":"help","a":[' + b"[]," * 70 + b'"' + b'\\"' * 65_400)[:131_072],
     "many escapes": b'{"action": "' + b"\\" * 131_000,
 }
 

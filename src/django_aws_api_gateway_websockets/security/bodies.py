@@ -12,7 +12,8 @@ from django.http import HttpRequest, UnreadablePostError
 from .. import protocol
 from ..exceptions import BodyTooLarge, InvalidBody
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A text need not end: else each quote in one that does not would be looked at, to the end of the body, as a beginning.
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 # An escape that may stand for NUL or for half of a surrogate pair.
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89abcdefABCDEF])")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
