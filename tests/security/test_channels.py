@@ -19,8 +19,12 @@ from tests.views import ExampleView
 
 class JoiningView(ExampleView):
     def join(self, request, *args, **kwargs):
-        self.join_channel(request, self.body["channel"])
+        self.join_channel(request, self.body.get("channel"))
         return HttpResponse("joined")
+
+    def join_too_late(self, request, *args, **kwargs):
+        WebSocketSession.objects.all().delete()
+        self.join_channel(request, "x")
 
 
 class OwnRuleView(JoiningView):
@@ -232,3 +236,18 @@ def test_names_that_a_database_or_log_would_choke_on_are_refused(connect, alice,
     socket = connect(alice)
     assert socket.send_json({"action": "join", "channel": name}).status_code == 400
     assert socket.session.channel_name == ""
+
+
+@pytest.mark.parametrize("name", [5, 1.5, True, None, ["x"], {}, {"a": 1}])
+def test_what_is_no_text_is_no_channel_name(connect, alice, said, name):
+    socket = connect(alice, "here")
+    response = socket.send_json({"action": "join", "channel": name})
+    assert response.status_code == 400
+    assert said(response).startswith("A channel name is a text, not ")
+    assert socket.session.channel_name == "here"
+
+
+def test_a_row_that_was_deleted_meanwhile_joins_nothing(connect, alice, said):
+    response = connect(alice).send_json({"action": "join_too_late"})
+    assert response.status_code == 403
+    assert said(response).endswith(" is gone.")

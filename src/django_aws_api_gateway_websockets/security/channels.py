@@ -20,8 +20,10 @@ class Rule(Protocol):
     def allows(self, user: Any, channel_name: str) -> bool: ...
 
 
-def check_channel_name(name: str) -> None:
-    """Raise ``InvalidBody`` for a name that is too long, or that a database or a log would choke on."""
+def check_channel_name(name: object) -> None:
+    """Raise ``InvalidBody`` for what is no text, or one that is too long or that a database or a log would choke on."""
+    if not isinstance(name, str):
+        raise InvalidBody(f"A channel name is a text, not {name!r:.50}.")
     if len(name) > MAX_CHANNEL_LENGTH or not name.isprintable():
         raise InvalidBody(f"A channel name has {MAX_CHANNEL_LENGTH} printable characters at most.")
 
