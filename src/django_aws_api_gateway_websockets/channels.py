@@ -26,8 +26,8 @@ class ChannelsMixin:
 
     def get_channel_name(self, request: HttpRequest) -> str:
         """The channel of a new connection: the query parameter ``channel``, else the gateway's default."""
-        name = request.GET.get("channel", "").strip()
-        return name or (self.api_gateway.default_channel_name if self.api_gateway else "")
+        default = self.api_gateway.default_channel_name if self.api_gateway else ""
+        return request.GET.get("channel", "").strip() or default.strip()
 
     def can_join(self, request: HttpRequest, channel_name: str) -> bool:
         """Whether ``request.user`` may join the channel: asked on connect, and by ``join_channel``."""
