@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from django_aws_api_gateway_websockets.conf import Conf
 from django_aws_api_gateway_websockets.models import ApiGateway
-from django_aws_api_gateway_websockets.views import WebSocketTokenView
+from django_aws_api_gateway_websockets.views import WebSocketTokenView, handler
 from tests.views import ExampleView
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -103,6 +103,18 @@ def test_e006_a_url_without_route(urls):
         re_path("^x/(?P<route>.+)$", ExampleView.as_view()),
     )
     assert found() == []
+
+
+def test_e007_a_handler_that_no_message_can_reach(urls):
+    class TwiceView(ExampleView):
+        @handler("test")
+        def other(self, request, **kwargs): ...
+
+    urls(path("ws/<slug:route>", TwiceView.as_view()), path("again/<slug:route>", TwiceView.as_view()))
+    assert [message.msg for message in run_checks(tags=["websockets"], databases=())] == [
+        "TwiceView has two handlers for 'test': other and test."
+    ]
+    assert found() == ["websockets.E007"]
 
 
 def test_w001_no_url(urls):

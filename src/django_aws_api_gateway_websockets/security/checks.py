@@ -8,11 +8,12 @@ from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from ..conf import SETTING, conf
 from ..urlscan import Mounted, mounted_views
-from ..views import WebSocketTokenView, WebSocketView
+from ..views import WebSocketTokenView, WebSocketView, handler_names
 from .limits import parse_rate
 from .origins import ANY, parse_allowed
 from .targets import allowed_target_hosts, is_allowed_target
@@ -92,6 +93,17 @@ def check_urls() -> Checks:
         )
     for one in mounted:
         yield from _check_url(one)
+
+
+@register("websockets", Tags.urls)
+@_collected
+def check_handlers() -> Checks:
+    """E007: each handler of a view can be picked by a message."""
+    for view in {mounted.view: None for mounted in mounted_views(WebSocketView)}:
+        try:
+            handler_names(view)
+        except ImproperlyConfigured as error:
+            yield Error(str(error), hint="Which methods are handlers: docs, The view.", id="websockets.E007")
 
 
 def _check_url(mounted: Mounted) -> Checks:
