@@ -14,15 +14,16 @@ from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRe
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
 
-handlers, debugging, own_dispatch, cookies = (
+handlers, debugging, own_dispatch, cookies, quickstart = (
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
-    for name in ("handlers", "debugging", "own_dispatch", "cookie_settings")
+    for name in ("handlers", "debugging", "own_dispatch", "cookie_settings", "quickstart/sockets")
 )
 
 urlpatterns = [
     path("ws/<slug:route>", handlers["AuctionView"].as_view()),
     path("debugging/<slug:route>", debugging["LoggingView"].as_view(debug=True)),
     path("measured/<slug:route>", own_dispatch["MeasuredView"].as_view()),
+    path("quickstart/<slug:route>", quickstart["ChatView"].as_view()),
 ]
 
 
@@ -44,6 +45,14 @@ def test_handlers(connect, alice, bob):
     assert one.receive_json() == {"error": "I cannot dance."}
     assert other.receive_nothing()
     assert elsewhere.receive_nothing()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("message", "text"), [({"text": "Hello"}, "Hello"), ({}, ""), ({"text": 5}, 5)])
+def test_the_quickstart_answers_whatever_is_said(message, text):
+    socket = GatewayClient().connect("/quickstart/", "x")
+    assert socket.send_json({"action": "say", **message}).status_code == 200
+    assert socket.receive_json() == {"from": "somebody", "text": text}
 
 
 @pytest.mark.django_db

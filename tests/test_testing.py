@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 
 import pytest
+from django.urls import path
 
 from django_aws_api_gateway_websockets.exceptions import AwsUnreachable
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
+from django_aws_api_gateway_websockets.views import WebSocketView
 
 pytestmark = pytest.mark.django_db
 
@@ -90,17 +92,58 @@ def test_two_rows_with_one_target_are_no_problem(gateway):
     assert GatewayClient().connect("/ws/").gateway == gateway
 
 
-@pytest.mark.parametrize("path", ["/nowhere/", "/wss"])
-def test_a_wrong_path_is_named_with_the_remedy(path):
-    with pytest.raises(HandshakeRefused, match=f"no URL leads to '/{path.strip('/')}/connect'. Connect to where"):
-        GatewayClient().connect(path)
+@pytest.mark.parametrize("wrong", ["/nowhere/", "/wss"])
+def test_a_wrong_path_is_named_with_the_remedy(wrong):
+    with pytest.raises(HandshakeRefused, match=f"no URL leads to '/{wrong.strip('/')}/connect'. Connect to where"):
+        GatewayClient().connect(wrong)
 
 
-def test_a_redirect_opens_no_socket(gateway, settings):
+def test_a_redirect_opens_no_socket_and_is_named(gateway, settings):
     settings.SECURE_SSL_REDIRECT = True
-    with pytest.raises(HandshakeRefused) as refused:
-        GatewayClient().connect("/ws/")
+    gateway.target_base_endpoint = "http://testserver/ws/"
+    with pytest.raises(HandshakeRefused, match="301: a redirect to https://testserver/ws/connect, which a ") as refused:
+        GatewayClient(gateway).connect("/ws/")
     assert refused.value.status_code == 301
+
+
+def test_a_site_that_redirects_to_https_is_called_by_https(alice, settings):
+    settings.SECURE_SSL_REDIRECT = True
+    socket = GatewayClient().connect("/ws/")
+    socket.send_json({"action": "help"})
+    assert socket.receive_json() == {"help": ["test", "help"]}
+    assert socket.repeat_connect().status_code == 200
+    assert socket.disconnect().status_code == 200
+
+
+class HostView(WebSocketView):
+    def default(self, request, *args, **kwargs):
+        self.websocket_session.send_message({"host": request.get_host(), "language": request.headers.get("X-Language")})
+
+
+urlpatterns = [path("ws/<slug:route>", HostView.as_view())]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("name", ["SERVER_NAME", "HTTP_HOST"])
+def test_every_event_has_the_host_of_the_site(name):
+    socket = GatewayClient(**{name: "shop.example.com"}).connect("/ws/")
+    assert socket.gateway.target_base_endpoint == "https://shop.example.com/ws/"
+    socket.send_json({"action": "x"})
+    assert socket.receive_json()["host"] == "shop.example.com"
+    assert socket.disconnect().status_code == 200
+
+
+@pytest.mark.urls(__name__)
+def test_every_event_has_the_host_of_a_gateway_of_ones_own(gateway):
+    gateway.target_base_endpoint = "http://www.example.com:8000/ws/"
+    socket = GatewayClient(gateway, HTTP_X_LANGUAGE="eo").connect("/ws/")
+    socket.send_json({"action": "x"})
+    assert socket.receive_json() == {"host": "www.example.com:8000", "language": "eo"}
+
+
+def test_a_host_that_the_site_does_not_take_is_named_with_the_remedy():
+    with pytest.raises(HandshakeRefused, match=r"400: Invalid HTTP_HOST header: 'shop\.test'\. You may need to add"):
+        GatewayClient(SERVER_NAME="shop.test").connect("/ws/")
 
 
 def test_clients_share_the_gateway_of_a_path(connect, alice, bob):

@@ -9,4 +9,4 @@ class OrdersView(WebSocketView):
 
     @handler("order.cancel", permission_required="auth.change_user")
     def cancel(self, request, *args, **kwargs):
-        self.websocket_session.send_message({"cancelled": self.body["id"]})
+        self.websocket_session.send_message({"cancelled": self.body.get("id")})

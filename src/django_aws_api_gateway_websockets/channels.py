@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import Any, Sequence
 
+from django.db import router
 from django.http import HttpRequest
+from django.utils import timezone
 
-from .exceptions import ChannelRefused
+from .exceptions import ChannelRefused, UnknownConnection
 from .models import ApiGateway, WebSocketSession
 from .security.channels import Rule, check_channel_name, may_join
 
@@ -24,22 +26,29 @@ class ChannelsMixin:
 
     def get_channel_name(self, request: HttpRequest) -> str:
         """The channel of a new connection: the query parameter ``channel``, else the gateway's default."""
-        name = request.GET.get("channel", "").strip()
-        return name or (self.api_gateway.default_channel_name if self.api_gateway else "")
+        default = self.api_gateway.default_channel_name if self.api_gateway else ""
+        return request.GET.get("channel", "").strip() or default.strip()
 
     def can_join(self, request: HttpRequest, channel_name: str) -> bool:
         """Whether ``request.user`` may join the channel: asked on connect, and by ``join_channel``."""
         return may_join(self.channel_rules, request.user, channel_name)
 
-    def join_channel(self, request: HttpRequest, channel_name: str) -> None:
-        """Move this connection to another channel, or with an empty name out of any; raises ``ChannelRefused``."""
+    def join_channel(self, request: HttpRequest, channel_name: Any) -> None:
+        """Move this connection to another channel, or with an empty name out of any.
+
+        What a client sent may be passed on as it is: raises ``InvalidBody`` for what can be no channel's name,
+        ``ChannelRefused`` where the user may not join, ``UnknownConnection`` where the row is gone by now.
+        """
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  handlers run with one
+        rows = type(session).objects.using(router.db_for_write(type(session), instance=session))
+        # Not save(), which raises where the row has been deleted meanwhile.
+        if not rows.filter(pk=session.pk).update(channel_name=channel_name, updated_on=timezone.now()):
+            raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
-        session.save(update_fields=["channel_name", "updated_on"])
 
-    def _check_may_join(self, request: HttpRequest, channel_name: str) -> None:
+    def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
         check_channel_name(channel_name)
         if channel_name and not self.can_join(request, channel_name):
             raise ChannelRefused(f"You may not join the channel {channel_name!r}.")

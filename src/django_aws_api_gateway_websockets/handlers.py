@@ -10,6 +10,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 _ATTRIBUTE = "websocket_handler"
 _RESERVED = ("connect", "disconnect")
+# What the view sets on itself for each event: a method of that name is hidden by it.
+_SET_ON_THE_VIEW = frozenset(
+    ("args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "websocket_session")
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def handler_table(view: type, base: type) -> Mapping[str, str]:
 
     A handler is a function that a class of the project defines, below ``base``: declared by ``@handler``, or with
     ``request`` as its first parameter. Not an attribute, nothing that ``base`` has, no name that begins with ``_``.
+    Raises ``ImproperlyConfigured`` for a handler that no message could reach, or that none may.
     """
     if (view, base) not in _tables:
         _tables[view, base] = _make_table(view, base)
@@ -74,8 +79,10 @@ def _make_table(view: type, base: type) -> Mapping[str, str]:
     table: dict[str, str] = {}
     for attribute in sorted({name for cls in own for name in vars(cls)}):
         for name in _names(view, base, attribute):
-            if name in _RESERVED:
-                raise ImproperlyConfigured(f"{view.__name__}.{attribute}: no message may pick {name!r}, rename it.")
+            if not isinstance(name, str) or name.startswith("_") or name in _RESERVED:
+                raise ImproperlyConfigured(
+                    f"{view.__name__}.{attribute}: no message may pick {name!r}: declare another name by @handler."
+                )
             if name in table:
                 raise ImproperlyConfigured(
                     f"{view.__name__} has two handlers for {name!r}: {table[name]} and {attribute}."
@@ -85,15 +92,25 @@ def _make_table(view: type, base: type) -> Mapping[str, str]:
 
 
 def _names(view: type, base: type, attribute: str) -> tuple[str, ...]:
-    if hasattr(base, attribute):
-        return ()
     function = inspect.getattr_static(view, attribute)
-    declaration = declaration_of(function) if inspect.isfunction(function) else None
-    if declaration is not None:
-        return declaration.names or (attribute,)
-    if attribute.startswith("_") or not _takes_request(function):
+    if not inspect.isfunction(function):
         return ()
-    return (attribute,)
+    declaration = declaration_of(function)
+    overrides = hasattr(base, attribute)
+    if declaration is None:
+        is_handler = not overrides and not attribute.startswith("_") and _takes_request(function)
+    else:
+        # On connect and disconnect themselves it says who may use them.
+        is_handler = bool(declaration.names) or attribute not in _RESERVED
+    if not is_handler:
+        return ()
+    names = (declaration and declaration.names) or (attribute,)
+    if overrides or attribute in _SET_ON_THE_VIEW:
+        raise ImproperlyConfigured(
+            f"{view.__name__}.{attribute}: self.{attribute} is the view's own. Rename the method; "
+            f"@handler({names[0]!r}) above it lets messages pick it all the same."
+        )
+    return names
 
 
 def wrong_signature(view: type, base: type, name: object) -> bool:

@@ -20,9 +20,10 @@ import json
 import secrets
 from collections import deque
 from typing import Any, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from weakref import WeakValueDictionary
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.urls import is_valid_path
@@ -42,20 +43,35 @@ _SOURCE_IP = "127.0.0.1"
 class HandshakeRefused(AssertionError):
     """The view refused ``$connect``; ``response`` is its answer, ``status_code`` what a client would see."""
 
-    def __init__(self, response: HttpResponse, path: str) -> None:
-        why = response.content.decode()[:500]
-        if response.status_code == 404 and not is_valid_path(path):
-            why = f"no URL leads to {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
-        super().__init__(f"$connect was refused with {response.status_code}: {why}")
-        self.response = response
-        self.status_code = response.status_code
+    def __init__(self, response: Any, path: str) -> None:
+        super().__init__(f"$connect was refused with {response.status_code}: {_why(response, path)}")
+        self.response: HttpResponse = response
+        self.status_code: int = response.status_code
+
+
+def _why(response: Any, path: str) -> str:
+    if response.status_code == 404 and not is_valid_path(path):
+        return f"no URL leads to {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
+    if "Location" in response:
+        return f"a redirect to {response['Location']}, which a gateway does not follow."
+    try:
+        response.wsgi_request.get_host()
+    except DisallowedHost as error:
+        return str(error)
+    content: bytes = response.content
+    return content.decode()[:500]
 
 
 class GatewayClient:
-    """A browser with a cookie jar, in front of a gateway whose integrations are this process's URLs."""
+    """A browser with a cookie jar, in front of a gateway whose integrations are this process's URLs.
+
+    Events have the scheme and the host of the gateway's target, as a handshake's ``Origin`` has. ``defaults`` are those
+    of ``django.test.Client``, for every event; ``SERVER_NAME`` is the host of a gateway that is made here.
+    """
 
     def __init__(self, gateway: ApiGateway | None = None, **defaults: Any) -> None:
         self._browser = Client(enforce_csrf_checks=True, **defaults)
+        self._defaults = defaults
         self._gateway = gateway
         self._opened: list[GatewaySocket] = []
         # Every client of a test run has this address: what the last one did must not count against this one.
@@ -89,11 +105,12 @@ class GatewayClient:
         ``headers`` are the browser's; the handshake comes from a page of the site itself unless they say
         otherwise: ``{"Origin": "https://elsewhere.example"}``, or None for a client that sends none.
         """
-        gateway = self._gateway or _gateway_for(path)
-        socket = GatewaySocket(gateway)
+        ours = self._browser.defaults
+        gateway = self._gateway or _gateway_for(ours.get("HTTP_HOST") or ours.get("SERVER_NAME", "testserver"), path)
+        socket = GatewaySocket(gateway, **self._defaults)
         self._opened.append(socket)
         parameters = {**({} if channel is None else {"channel": channel}), **(query or {})}
-        handshake = {"Origin": "http://testserver", "Sec-WebSocket-Version": "13"}
+        handshake = {"Origin": socket.origin, "Sec-WebSocket-Version": "13"}
         for name, value in (headers or {}).items():
             if value is None:
                 handshake.pop(name, None)
@@ -106,8 +123,9 @@ class GatewayClient:
 class GatewaySocket:
     """One open socket, held by its client too. ``response`` is the view's answer to the last event."""
 
-    def __init__(self, gateway: ApiGateway) -> None:
+    def __init__(self, gateway: ApiGateway, **defaults: Any) -> None:
         self.gateway = gateway
+        self._defaults = defaults
         self._management = _management_of(gateway)
         # AWS's ids have this form: base64 of 11 bytes, so that they end in "=".
         self.connection_id = base64.b64encode(secrets.token_bytes(11)).decode().translate({43: "-", 47: "_"})
@@ -115,8 +133,14 @@ class GatewaySocket:
         self._routes = {route.route_key: route for route in gateway.definition().routes}
         self._received: deque[bytes] = deque()
         # Messages carry no cookie: the browser is only there for the handshake.
-        self._bare = Client(enforce_csrf_checks=True)
+        self._bare = Client(enforce_csrf_checks=True, **defaults)
         self._open_now = False
+
+    @property
+    def origin(self) -> str:
+        """The origin of the site's own pages: where the gateway posts to."""
+        target = self._target(protocol.CONNECT)
+        return f"{target.scheme}://{target.netloc}"
 
     @property
     def session(self) -> WebSocketSession:
@@ -169,11 +193,11 @@ class GatewaySocket:
 
     def repeat_connect(self, user: Any = None, channel: str | None = None) -> HttpResponse:
         """Deliver another ``$connect`` with this connection's id, as a retry does; returns the view's answer."""
-        browser = Client(enforce_csrf_checks=True)
+        browser = Client(enforce_csrf_checks=True, **self._defaults)
         if user is not None:
             browser.force_login(user)
         query = {} if channel is None else {"channel": channel}
-        return self._event(browser, protocol.CONNECT, headers={"Origin": "http://testserver"}, query=query)
+        return self._event(browser, protocol.CONNECT, headers={"Origin": self.origin}, query=query)
 
     def event_headers(self, route_key: str) -> dict[str, str]:
         """The headers of an event of this connection, for ``RequestFactory`` and for forgeries."""
@@ -182,7 +206,7 @@ class GatewaySocket:
     def _open(self, browser: Client, query: Mapping[str, str], handshake: Mapping[str, str]) -> None:
         response = self._event(browser, protocol.CONNECT, headers=handshake, query=query)
         if not 200 <= response.status_code < 300:
-            raise HandshakeRefused(response, self._path(protocol.CONNECT))
+            raise HandshakeRefused(response, self._target(protocol.CONNECT).path)
         self._open_now = True
         self._opened_at = timezone.now()
         self._management.sockets[self.connection_id] = self
@@ -203,17 +227,19 @@ class GatewaySocket:
         mapped = self.event_headers(route_key)
         names = {name.lower() for name in mapped}
         own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
+        target = self._target(route_key)
         response: Any = client.post(
-            self._path(route_key) + suffix,
+            target.path + suffix,
             data=text,
             content_type="application/json",
-            headers={**own, **mapped},
+            secure=target.scheme == "https",
+            headers={"Host": target.netloc, **own, **mapped},
         )
         self.response = response
         return self.response
 
-    def _path(self, route_key: str) -> str:
-        return urlsplit(self._routes[route_key].integration_uri).path
+    def _target(self, route_key: str) -> SplitResult:
+        return urlsplit(self._routes[route_key].integration_uri)
 
     def _gateway_headers(self, route: RouteDefinition, event_type: str) -> dict[str, str]:
         """What API Gateway adds, and what the integration maps."""
@@ -239,9 +265,9 @@ class GatewaySocket:
         return headers
 
 
-def _gateway_for(path: str) -> ApiGateway:
+def _gateway_for(host: str, path: str) -> ApiGateway:
     """A row for the view under ``path``: made on first use, in the test's own transaction."""
-    base = "https://testserver/" + path.strip("/") + "/"
+    base = f"https://{host}/{path.strip('/')}/"
     known = ApiGateway.objects.filter(target_base_endpoint=base, api_created=True).order_by("pk").first()
     return known or ApiGateway.objects.create(
         target_base_endpoint=base,

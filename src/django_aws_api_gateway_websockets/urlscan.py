@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth import decorators
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -18,11 +19,18 @@ class Mounted(NamedTuple):
     csrf_exempt: bool
     login_required: bool  # by LoginRequiredMiddleware, where the site has it
     login_decorated: bool
+    initkwargs: Mapping[str, Any]  # what as_view() was given
+
+    def option(self, name: str) -> Any:
+        """An attribute of the view, as its instances under this URL have it."""
+        return self.initkwargs.get(name, getattr(self.view, name))
 
 
 def mounted_views(base: type) -> Iterator[Mounted]:
     """Every URL of the site that leads to a subclass of ``base``."""
-    yield from _scan(get_resolver().url_patterns, base, "", False)
+    # A worker's settings may have no URLs.
+    if getattr(settings, "ROOT_URLCONF", None):
+        yield from _scan(get_resolver().url_patterns, base, "", False)
 
 
 def _scan(patterns: Any, base: type, prefix: str, takes_route: bool) -> Iterator[Mounted]:
@@ -37,7 +45,8 @@ def _scan(patterns: Any, base: type, prefix: str, takes_route: bool) -> Iterator
                 callback = pattern.callback
                 exempt = getattr(callback, "csrf_exempt", False)
                 login = getattr(callback, "login_required", True)
-                yield Mounted(view, text, with_route, exempt, login, _asks_for_login(callback))
+                given = getattr(callback, "view_initkwargs", {})
+                yield Mounted(view, text, with_route, exempt, login, _asks_for_login(callback), given)
 
 
 def _asks_for_login(callback: Any) -> bool:

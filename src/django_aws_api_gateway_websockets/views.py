@@ -85,6 +85,8 @@ class WebSocketView(ConnectionsMixin, View):
     permission_required: str | Sequence[str] | None = None
     permission_classes: Sequence[Any] = ()
     http_method_names = ["post"]
+    #: A handler called ``post`` that is ``async def`` makes no asynchronous view of this one.
+    view_is_async = False
 
     body: dict[str, Any]
     debug_log: list[str]

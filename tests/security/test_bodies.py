@@ -75,6 +75,8 @@ NASTY = {
     "NaN": b'{"action": "help", "n": NaN}',
     "Infinity": b'{"action": "help", "n": Infinity}',
     "-Infinity": b'{"action": "help", "n": [-Infinity]}',
+    "a number beyond a float": b'{"action": "help", "n": 1e400}',
+    "a negative one, nested": b'{"action": "help", "n": [{"n": -1.5e999}]}',
     "deep array": b'{"action": "help", "n": ' + b"[" * 100 + b"]" * 100 + b"}",
     "deep object": b'{"action": "help", "n": ' + b'{"a":' * 100 + b"1" + b"}" * 100 + b"}",
     "very deep array": b"[" * 65_000 + b"]" * 65_000,
@@ -99,6 +101,7 @@ NASTY = {
     "byte order mark": b'\xef\xbb\xbf{"action": "help"}',
     "huge number": b'{"action": "help", "n": ' + b"9" * 100_000 + b"}",
     "many quotes": b'"' * 131_072,
+    "escaped quotes in a text without end": b'{"action":"help","a":[' + b"[]," * 70 + b'"' + b'\\"' * 65_400,
     "many escapes": b'{"action": "' + b"\\" * 131_000,
 }
 
@@ -122,6 +125,11 @@ def test_fault_12_a_nasty_body_gets_400(send, name):
 def test_text_that_only_looks_nasty_arrives(send, text):
     assert send(json.dumps({"action": "help", "t": text}).encode()).status_code == 200
     assert send(json.dumps({"action": "help", "t": text}, ensure_ascii=False).encode()).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["1.7976931348623157e308", "-1e308", "1e-400", "-0.0", "1E+2", "4" * 4000])
+def test_numbers_that_a_float_or_an_integer_holds_arrive(send, number):
+    assert send(b'{"action": "default", "n": ' + number.encode() + b"}").status_code == 200
 
 
 def test_64_levels_arrive_and_the_setting_changes_that(send):

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from django_aws_api_gateway_websockets.conf import Conf
 from django_aws_api_gateway_websockets.models import ApiGateway
-from django_aws_api_gateway_websockets.views import WebSocketTokenView
+from django_aws_api_gateway_websockets.views import WebSocketTokenView, handler
 from tests.views import ExampleView
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -68,6 +68,10 @@ def test_the_test_site_is_fine(settings):
         ("CONNECTS_PER_USER", ""),
         ("CONNECT_TOKEN_MAX_AGE", 0),
         ("MAX_JSON_DEPTH", "64"),
+        ("ACTIVITY_INTERVAL", "60"),
+        ("ACTIVITY_INTERVAL", None),
+        ("ACTIVITY_INTERVAL", -1),
+        ("ALLOWED_TARGET_HOSTS", "www.example.com"),
     ],
 )
 def test_e003_a_value_that_nothing_can_work_with(key, value):
@@ -85,14 +89,40 @@ def test_e004_an_origin_that_is_none(origin, urls):
         assert found() == []
 
 
+@pytest.mark.parametrize("origins", [None, "https://a.example", "*", 5, {"https://a.example": True}])
+def test_e004_origins_that_are_no_list_are_one_error(origins, urls):
+    def errors():
+        return [(error.id, error.msg) for error in run_checks(tags=["websockets"], databases=())]
+
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": origins}):
+        assert errors() == [("websockets.E004", f"WEBSOCKETS['ALLOWED_ORIGINS'] is {origins!r}, not a list.")]
+    urls(path("ws/<slug:route>", ExampleView.as_view(allowed_origins=origins)))
+    where = "allowed_origins of ExampleView under 'ws/<slug:route>'"
+    assert errors() == ([] if origins is None else [("websockets.E004", f"{where} is {origins!r}, not a list.")])
+
+
 def test_e004_on_a_view(urls):
     urls(path("ws/<slug:route>", WithOrigins.as_view()))
     assert found() == ["websockets.E004"]
+    urls(path("ws/<slug:route>", WithOrigins.as_view(allowed_origins=["https://partner.example"])))
+    assert found() == []
+    urls(path("ws/<slug:route>", never_cache(ExampleView.as_view(allowed_origins=["partner.example"]))))
+    assert found() == ["websockets.E004"]
 
 
-def test_e005_a_cache_that_is_not_there():
-    with override_settings(WEBSOCKETS={"CACHE": "shared"}):
+def test_origins_that_are_computed_for_each_request_are_not_checked(urls):
+    class AskingView(ExampleView):
+        allowed_origins = property(lambda self: ["https://partner.example"])
+
+    urls(path("ws/<slug:route>", AskingView.as_view()))
+    assert found() == []
+
+
+@pytest.mark.parametrize("alias", ["shared", ["default"], None])
+def test_e005_a_cache_that_is_not_there(alias):
+    with override_settings(WEBSOCKETS={"CACHE": alias}):
         assert found() == ["websockets.E005"]
+        assert found(include_deployment_checks=True) == ["websockets.E005"]
 
 
 def test_e006_a_url_without_route(urls):
@@ -105,9 +135,25 @@ def test_e006_a_url_without_route(urls):
     assert found() == []
 
 
-def test_w001_no_url(urls):
+def test_e007_a_handler_that_no_message_can_reach(urls):
+    class TwiceView(ExampleView):
+        @handler("test")
+        def other(self, request, **kwargs): ...
+
+    urls(path("ws/<slug:route>", TwiceView.as_view()), path("again/<slug:route>", TwiceView.as_view()))
+    assert [message.msg for message in run_checks(tags=["websockets"], databases=())] == [
+        "TwiceView has two handlers for 'test': other and test."
+    ]
+    assert found() == ["websockets.E007"]
+
+
+@pytest.mark.django_db
+def test_w001_no_url(urls, settings):
     urls()
     assert found() == ["websockets.W001"]
+    del settings.ROOT_URLCONF  # as in the settings of a worker
+    call_command("check")
+    assert found(include_deployment_checks=True) == ["websockets.W001", "websockets.W013"]
 
 
 @pytest.mark.parametrize(
@@ -170,8 +216,11 @@ def test_w010_is_silent_while_debug_is_on(settings):
 
 def test_w011_on_a_view(urls, settings):
     settings.CACHES = SHARED_CACHE
-    urls(path("ws/<slug:route>", WithStar.as_view()))
-    assert found(include_deployment_checks=True) == ["websockets.W011"]
+    for mounted in (WithStar.as_view(), ExampleView.as_view(allowed_origins=("*",))):
+        urls(path("ws/<slug:route>", mounted))
+        assert found(include_deployment_checks=True) == ["websockets.W011"]
+    urls(path("ws/<slug:route>", WithStar.as_view(allowed_origins=[])))
+    assert found(include_deployment_checks=True) == []
 
 
 @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])

@@ -40,6 +40,7 @@ def test_can_join(connect, alice):
     socket = connect(alice, path="/rooms/")
     assert socket.send_json({"action": "move", "channel": "Chatroom 2"}).status_code == 200
     assert socket.send_json({"action": "move", "channel": "staff"}).status_code == 403
+    assert socket.send_json({"action": "move"}).status_code == 400
     assert socket.session.channel_name == "Chatroom 2"
 
 
@@ -51,3 +52,4 @@ def test_handler_permissions(connect, alice, make_user):
     socket = connect(root, path="/orders/")
     socket.send_json({"action": "order.cancel", "id": 1})
     assert socket.receive_json() == {"cancelled": 1}
+    assert socket.send_json({"action": "order.cancel"}).status_code == 200

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+from types import ModuleType
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.mixins import LoginRequiredMixin, PermissionRequiredMixin
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.http import HttpResponse
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.http import HttpResponse, JsonResponse
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views.generic.edit import ProcessFormView
@@ -151,6 +157,18 @@ def carol(make_user):
     return carol
 
 
+@pytest.fixture
+def mount(settings):
+    """Makes a view the only one of the site, at ``/ws/``."""
+
+    def mount(view):
+        module = ModuleType("made_up_urls")
+        module.urlpatterns = [path("admin/", admin.site.urls), path("ws/<slug:route>", view.as_view())]
+        settings.ROOT_URLCONF = module
+
+    return mount
+
+
 @pytest.mark.parametrize(
     ("action", "allowed"),
     [
@@ -251,6 +269,92 @@ def test_no_handler_is_declared_under_the_names_that_only_the_gateway_may_call(n
 
     with pytest.raises(ImproperlyConfigured, match=f"no message may pick '{name}'"):
         handler_names(WrongView)
+
+
+@pytest.mark.parametrize("declare", [handler, handler(login_required=True), handler("_other"), handler(5)])
+def test_no_handler_is_declared_under_a_name_that_begins_with_an_underscore_or_is_none(connect, mount, declare):
+    class WrongView(WebSocketView):
+        default = ok
+
+        @declare
+        def _hidden(self, request, *args, **kwargs): ...
+
+    mount(WrongView)
+    with pytest.raises(ImproperlyConfigured, match=r"WrongView._hidden: no message may pick .*: declare another name"):
+        connect().send_json({"action": "_hidden"})
+
+
+# What the view has on itself while a handler runs, and what Django's View has.
+OWN = ["args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "websocket_session"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_handler_that_the_view_hides_says_so_and_how_to_mend_it(connect, mount, name):
+    wrong = type("WrongView", (WebSocketView,), {name: ok, "__module__": __name__})
+    mount(wrong)
+    message = f"WrongView.{name}: self.{name} is the view's own. Rename the method; @handler({name!r}) above it"
+    with pytest.raises(SystemCheckError, match=re.escape(message)) as refused:
+        call_command("check")
+    assert "websockets.E007" in str(refused.value)
+    with pytest.raises(ImproperlyConfigured, match=re.escape(message)):
+        connect().send_json({"action": "x"})
+
+    class MendedView(WebSocketView):
+        @handler(name)
+        def mended(self, request, *args, **kwargs):
+            return HttpResponse("ok")
+
+    mount(MendedView)
+    call_command("check")
+    assert connect().send_json({"action": name}).content == b"ok"
+
+
+def test_a_declared_handler_that_hides_a_method_of_the_view_is_an_error(mount):
+    class OptionsView(WebSocketView):
+        @handler("opt.list")
+        def options(self, request, *args, **kwargs): ...
+
+    class ConnectView(WebSocketView):
+        @handler("join")
+        def connect(self, request, *args, **kwargs): ...
+
+    for view in (OptionsView, ConnectView):
+        mount(view)
+        with pytest.raises(SystemCheckError, match=r"E007\) (Options|Connect)View\.\w+: self\.\w+ is the view's own"):
+            call_command("check")
+
+
+def test_these_are_all_the_names_that_the_view_needs(connect, mount):
+    class VarsView(WebSocketView):
+        def default(self, request, *args, **kwargs):
+            return JsonResponse(sorted(name for name in vars(self) if name[0] != "_"), safe=False)
+
+    mount(VarsView)
+    assert json.loads(connect().send_json({"action": "x"}).content) == sorted(OWN)
+
+
+def test_a_declaration_on_connect_says_who_may(connect, mount, alice):
+    class MembersView(WebSocketView):
+        @handler(login_required=True)
+        def connect(self, request, *args, **kwargs):
+            return super().connect(request, *args, **kwargs)
+
+        default = ok
+
+    mount(MembersView)
+    call_command("check")
+    assert connect(alice).send_json({"action": "x"}).content == b"ok"
+    with pytest.raises(HandshakeRefused):
+        connect()
+
+
+def test_an_async_handler_called_post_is_a_handler_like_any_other(connect, mount):
+    class PostView(WebSocketView):
+        async def post(self, request, *args, **kwargs):
+            return HttpResponse("posted")
+
+    mount(PostView)
+    assert connect().send_json({"action": "post"}).content == b"posted"
 
 
 def test_two_handlers_of_one_name_are_an_error():

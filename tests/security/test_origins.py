@@ -8,7 +8,7 @@ from django.urls import path
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.security.origins import parse_origin
-from django_aws_api_gateway_websockets.testing import HandshakeRefused
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 from tests.views import ExampleView
 
 
@@ -83,7 +83,7 @@ HOSTILE = [
     "chrome-extension://abcdefghijklmnop",
     "http://" + "a" * 5000,
 ]
-GOOD = ["http://testserver", "https://testserver", "http://testserver:80", "https://testserver:443"]
+GOOD = ["https://testserver", "https://testserver:443"]
 
 
 @pytest.fixture(autouse=True)
@@ -107,12 +107,25 @@ def test_the_sites_own_and_trusted_pages_connect(connect, alice, origin):
     assert connect(alice, headers={"Origin": origin}).session.user == alice
 
 
-def test_an_own_page_over_http_may_not_open_what_is_served_over_https(connect, alice, settings):
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    over_https = {"X-Forwarded-Proto": "https", "Host": "testserver"}
-    assert connect(alice, headers={**over_https, "Origin": "https://testserver"})
+@pytest.mark.parametrize("origin", [*GOOD, "http://testserver", "http://testserver:80"])
+def test_a_site_that_is_served_over_http_takes_its_pages_over_either(gateway, origin):
+    gateway.target_base_endpoint = "http://testserver/ws/"
+    assert GatewayClient(gateway).connect("/ws/", headers={"Origin": origin})
+
+
+def test_an_own_page_over_http_may_not_open_what_is_served_over_https(connect, alice):
     with pytest.raises(HandshakeRefused):
-        connect(alice, headers={**over_https, "Origin": "http://testserver"})
+        connect(alice, headers={"Origin": "http://testserver"})
+
+
+def test_behind_a_proxy_that_ends_tls_django_must_be_told_so(gateway, settings):
+    gateway.target_base_endpoint = "http://testserver/ws/"  # as the proxy passes it on
+    page = {"X-Forwarded-Proto": "https", "Origin": "http://testserver"}
+    assert GatewayClient(gateway).connect("/ws/", headers=page)
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    with pytest.raises(HandshakeRefused):
+        GatewayClient(gateway).connect("/ws/", headers=page)
+    assert GatewayClient(gateway).connect("/ws/", headers={**page, "Origin": "https://testserver"})
 
 
 @pytest.mark.parametrize("origin", ["https://partner.example", "https://one.apps.example:8443", *GOOD])

@@ -39,6 +39,20 @@ HOSTS = ["www.example.com", ".example.org", "*.example.net", "127.0.0.1", "[::1]
         ("http://169.254.169.254/latest/meta-data/", False),
         ("http:///ws/", False),
         ("", False),
+        ("https://a.example.net/${stageVariables.path}/", True),
+        ("https://${stageVariables.host}.example.net/", False),
+        ("https://a.example.net${stageVariables.rest}/", False),
+        ("https://a.example.net:${stageVariables.port}/", False),
+        ("${stageVariables.scheme}://a.example.net/", False),
+        ("https://evil.example\\.example.net/", False),
+        ("https://evil.example;.example.net/", False),
+        ("https://evil.example%2f.example.net/", False),
+        ("https://evil.example\t.example.net/", False),
+        ("https://evil.exampl\u00e9.example.net/", False),
+        ("https://\N{KELVIN SIGN}.example.net/", False),  # which is a k in any other case
+        ("https://a.example.net:80evil/", False),
+        ("https://[::1].example.net/", False),
+        ("https:/a.example.net/", False),
     ],
 )
 def test_hosts_of_the_list(url, allowed):
@@ -79,6 +93,21 @@ def test_forms_refuse_other_hosts(gateway, admin_client):
     )
     assert "may not be sent to https://evil.example/x" in page.content.decode()
     assert not gateway.additional_routes.exists()
+
+
+def test_a_host_that_a_stage_variable_decides_is_refused_by_the_admin(gateway, admin_client, settings):
+    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["*.example.com"]}
+    url = "https://${stageVariables.h}.example.com/ws/"
+    page = f"/admin/django_aws_api_gateway_websockets/apigateway/{gateway.pk}/change/"
+    form = admin_client.get(page).context["adminform"].form
+    data = {name: form[name].value() or "" for name in form.fields}
+    data.update({"stage_variables": '{"h": "evil.example/collect?"}', "tags": "{}", "target_base_endpoint": url})
+    data.update({"additional_routes-TOTAL_FORMS": 0, "additional_routes-INITIAL_FORMS": 0})
+    refused = admin_client.post(page, data)
+    (error,) = refused.context["adminform"].form.errors["target_base_endpoint"]
+    assert error.startswith(f"Write the host of {url} out")
+    gateway.refresh_from_db()
+    assert gateway.target_base_endpoint == "https://testserver/ws/"
 
 
 @pytest.mark.parametrize("command", ["createApiGateway", "rotateGatewaySecret"])

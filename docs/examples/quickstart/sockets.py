@@ -7,7 +7,8 @@ class ChatView(WebSocketView):
         """{"action": "say", "text": "Hello"}: everybody in the channel gets it."""
         channel = self.websocket_session.channel_name
         name = request.user.get_username() or "somebody"
-        WebSocketSession.objects.filter(channel_name=channel).send_message({"from": name, "text": self.body["text"]})
+        text = self.body.get("text", "")  # a client may leave it out
+        WebSocketSession.objects.filter(channel_name=channel).send_message({"from": name, "text": text})
 
     def default(self, request, *args, **kwargs):
         """Any other action: only the one who wrote gets an answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -12,7 +13,8 @@ from django.http import HttpRequest, UnreadablePostError
 from .. import protocol
 from ..exceptions import BodyTooLarge, InvalidBody
 
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A text need not end: or each quote in one that does not would be tried as a beginning, up to the end of the body.
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 # An escape that may stand for NUL or for half of a surrogate pair.
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89abcdefABCDEF])")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -28,7 +30,8 @@ def check_length(request: HttpRequest) -> None:
 def parse_body(request: HttpRequest, max_depth: int) -> dict[str, Any]:
     """The JSON object in the body of ``request``; raises ``InvalidBody`` or ``BodyTooLarge``.
 
-    Refused: nesting beyond ``max_depth``, NaN and Infinity, NUL and lone surrogates in any text.
+    Refused: nesting beyond ``max_depth``, NaN, Infinity and numbers that would become it, NUL and lone surrogates
+    in any text.
     """
     try:
         raw = request.body
@@ -42,7 +45,7 @@ def parse_body(request: HttpRequest, max_depth: int) -> dict[str, Any]:
     if is_deeper(raw, max_depth):
         raise InvalidBody(f"The message is nested deeper than {max_depth} levels.")
     try:
-        body = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
+        body = json.loads(raw.decode("utf-8"), parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise InvalidBody("The message is not JSON.") from None
     if not isinstance(body, dict):
@@ -66,6 +69,14 @@ def is_deeper(raw: bytes, max_depth: int) -> bool:
         elif first in b"]}":
             depth -= 1
     return False
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    # 1e400 is JSON, and becomes an infinity, which no answer can hold.
+    if math.isinf(number):
+        raise ValueError(f"{text} is beyond a float")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -20,10 +20,15 @@ class Rule(Protocol):
     def allows(self, user: Any, channel_name: str) -> bool: ...
 
 
-def check_channel_name(name: str) -> None:
-    """Raise ``InvalidBody`` for a name that is too long, or that a database or a log would choke on."""
+def check_channel_name(name: object) -> None:
+    """Raise ``InvalidBody`` for what is no text, or one that is too long or that a database or a log would choke on."""
+    if not isinstance(name, str):
+        raise InvalidBody(f"A channel name is a text, not {name!r:.50}.")
     if len(name) > MAX_CHANNEL_LENGTH or not name.isprintable():
         raise InvalidBody(f"A channel name has {MAX_CHANNEL_LENGTH} printable characters at most.")
+    # MariaDB finds "staff " where one asks for "staff", so that a rule about the one would not guard the other.
+    if name != name.strip():
+        raise InvalidBody("A channel name neither begins nor ends with a space.")
 
 
 def may_join(rules: Iterable[Rule] | None, user: Any, channel_name: str) -> bool:

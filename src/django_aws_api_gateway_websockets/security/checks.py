@@ -8,17 +8,19 @@ from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from ..conf import SETTING, conf
 from ..urlscan import Mounted, mounted_views
-from ..views import WebSocketTokenView, WebSocketView
+from ..views import WebSocketTokenView, WebSocketView, handler_names
 from .limits import parse_rate
 from .origins import ANY, parse_allowed
 from .targets import allowed_target_hosts, is_allowed_target
 
 _RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
 _POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH")
+_LISTS = (list, tuple, set, frozenset)
 _NOT_SHARED = ("django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache")
 
 Checks = Iterator[CheckMessage]
@@ -38,6 +40,19 @@ def _collected(check: Callable[[], Checks]) -> Callable[..., list[CheckMessage]]
 @_collected
 def check_values() -> Checks:
     """E003, E004, E005: values of ``WEBSOCKETS`` that nothing could work with."""
+    yield from _check_numbers()
+    yield from _check_lists()
+    try:
+        caches[str(conf.CACHE)]
+    except InvalidCacheBackendError:
+        yield Error(
+            f"{SETTING}['CACHE'] names {conf.CACHE!r}, which CACHES has not.",
+            hint="Write one of the aliases in CACHES; 'default' is the default.",
+            id="websockets.E005",
+        )
+
+
+def _check_numbers() -> Checks:
     for key in _RATES:
         rate = getattr(conf, key)
         try:
@@ -54,6 +69,30 @@ def check_values() -> Checks:
             yield Error(
                 f"{SETTING}[{key!r}] is {number!r}.", hint="Write a positive whole number.", id="websockets.E003"
             )
+    interval = conf.ACTIVITY_INTERVAL
+    if not isinstance(interval, (int, float)) or interval < 0:
+        yield Error(
+            f"{SETTING}['ACTIVITY_INTERVAL'] is {interval!r}.",
+            hint="Write a number of seconds; 0 is a write for each message.",
+            id="websockets.E003",
+        )
+
+
+def _check_lists() -> Checks:
+    hosts = conf.ALLOWED_TARGET_HOSTS
+    if not (hosts is None or isinstance(hosts, _LISTS)):
+        yield Error(
+            f"{SETTING}['ALLOWED_TARGET_HOSTS'] is {hosts!r}, not a list.",
+            hint="Write a list of hosts, such as ['www.example.com'], or None for ALLOWED_HOSTS.",
+            id="websockets.E003",
+        )
+    for where, origins in _origin_lists():
+        if not isinstance(origins, _LISTS):
+            yield Error(
+                f"{where} is {origins!r}, not a list.",
+                hint="Write a list of origins, such as ['https://example.com'].",
+                id="websockets.E004",
+            )
     for where, origin in _listed_origins():
         if origin != ANY and parse_allowed(str(origin)) is None:
             yield Error(
@@ -61,22 +100,22 @@ def check_values() -> Checks:
                 hint="Write scheme and host only, as in 'https://example.com' or 'https://*.example.com'.",
                 id="websockets.E004",
             )
-    try:
-        caches[conf.CACHE]
-    except InvalidCacheBackendError:
-        yield Error(
-            f"{SETTING}['CACHE'] names {conf.CACHE!r}, which CACHES has not.",
-            hint="Write one of the aliases in CACHES; 'default' is the default.",
-            id="websockets.E005",
-        )
+
+
+def _origin_lists() -> Iterator[tuple[str, object]]:
+    yield f"{SETTING}['ALLOWED_ORIGINS']", conf.ALLOWED_ORIGINS
+    for mounted in mounted_views(WebSocketView):
+        origins = mounted.option("allowed_origins")
+        # A property has its value when a request is there.
+        if origins is not None and not hasattr(origins, "__get__"):
+            yield f"allowed_origins of {mounted.view.__name__} under {mounted.pattern!r}", origins
 
 
 def _listed_origins() -> Iterator[tuple[str, object]]:
-    for origin in conf.ALLOWED_ORIGINS:
-        yield f"{SETTING}['ALLOWED_ORIGINS']", origin
-    for view in {mounted.view for mounted in mounted_views(WebSocketView)}:
-        for origin in view.allowed_origins or ():
-            yield f"{view.__name__}.allowed_origins", origin
+    for where, origins in _origin_lists():
+        if isinstance(origins, _LISTS):
+            for origin in origins:
+                yield where, origin
 
 
 @register("websockets", Tags.urls)
@@ -92,6 +131,17 @@ def check_urls() -> Checks:
         )
     for one in mounted:
         yield from _check_url(one)
+
+
+@register("websockets", Tags.urls)
+@_collected
+def check_handlers() -> Checks:
+    """E007: each handler of a view can be picked by a message."""
+    for view in {mounted.view: None for mounted in mounted_views(WebSocketView)}:
+        try:
+            handler_names(view)
+        except ImproperlyConfigured as error:
+            yield Error(str(error), hint="Which methods are handlers: docs, The view.", id="websockets.E007")
 
 
 def _check_url(mounted: Mounted) -> Checks:
@@ -142,7 +192,7 @@ def check_deployment() -> Checks:
             hint="Set require_origin = False on the views that are for clients other than browsers.",
             id="websockets.W012",
         )
-    if settings.CACHES.get(conf.CACHE, {}).get("BACKEND") in _NOT_SHARED and _needs_cache():
+    if settings.CACHES.get(str(conf.CACHE), {}).get("BACKEND") in _NOT_SHARED and _needs_cache():
         yield CheckWarning(
             f"The cache {conf.CACHE!r} is not shared between processes: limits count in each of them, and a connect "
             "token can be used once in each of them; a logout can miss a socket that is just being opened.",
