@@ -397,9 +397,10 @@ def test_a_site_that_reads_from_a_replica_closes_sockets_where_it_writes(browser
 
 def test_a_message_asks_no_replica_who_speaks(browser, alice):
     socket = browser.connect("/ws/")
+    session = socket.session
     with override_settings(DATABASE_ROUTERS=[ReadsFromAReplica()]):
         assert socket.send_json({"action": "refuse"}).status_code == 400
-        socket.session.mark_disconnected()
+        session.mark_disconnected()
         assert "is closed" in socket.send_json({"action": "refuse"}).content.decode()
 
 
