@@ -95,10 +95,14 @@ class Plan:
 
 
 def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
-    """The steps that make ``actual`` what is ``wanted``: create and change in order, then remove what is too much."""
+    """The steps that make ``actual`` what is ``wanted``: create and change in order, then remove what is too much.
+
+    All that with routes first: a deployment is a copy of them, so what is to go has to be gone by then.
+    """
     known = {one.name: one for one in actual.resources.values()}
     steps = [step for one in wanted for step in _step(one, _counterpart(one, known, actual))]
-    return Plan((*steps, *_removals(wanted, actual, steps)))
+    steps += _removals(wanted, actual, steps)
+    return Plan(tuple(sorted(steps, key=lambda step: step.resource.kind not in r.UNTIL_DEPLOYMENT)))
 
 
 def plan_removal(actual: Actual) -> Plan:

@@ -24,6 +24,8 @@ DEPLOYMENT, STAGE, STAGE_TAGS = "deployment", "stage", "tags of the stage"
 DOMAIN, MAPPING, RECORD = "domain name", "API mapping", "DNS record"
 #: What takes effect only with a deployment.
 DEPLOYED = (INTEGRATION, ROUTE, ROUTE_RESPONSE)
+#: What is in order before a deployment is made.
+UNTIL_DEPLOYMENT = (API, API_TAGS, ROUTE_SETTINGS, *DEPLOYED)
 
 #: What a stage is limited to where nobody said otherwise: AWS's quota of an account.
 ACCOUNT_RATE, ACCOUNT_BURST = 10000.0, 5000
