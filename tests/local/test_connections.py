@@ -111,12 +111,16 @@ def test_the_execute_api_host_can_be_disabled_in_favour_of_a_domain(chat: Api) -
     control.create_domain_name(DomainName=name)
     control.create_api_mapping(DomainName=name, ApiId=chat.api_id, Stage="test", ApiMappingKey="chat")
     control.update_api(ApiId=chat.api_id, DisableExecuteApiEndpoint=True)
+    with connect(chat.url):  # until it is deployed
+        pass
+    chat.deploy()
     assert refused_with(chat.url) == 403
     assert failure(chat.management().get_connection, ConnectionId=UNKNOWN) == (403, "ForbiddenException")
     port, host = chat.gateway.port, {"Host": f"{name}:{chat.gateway.port}"}
     # The name need not resolve: TCP goes to loopback, and the Host header says which domain is meant.
     with socket.create_connection(("127.0.0.1", port)) as sock, connect(f"ws://{name}:{port}/chat", sock=sock) as ws:
-        url = f"http://127.0.0.1:{port}/chat/@connections/{connection_id(chat)}"
+        [*_, got] = chat.backend.wait("/connect", 2)
+        url = f"http://127.0.0.1:{port}/chat/@connections/{got.headers['connectionId']}"
         assert raw("POST", url, b"by domain", **host)[0] == 200
         assert ws.recv(timeout=5) == "by domain"
         assert raw("GET", url.replace("/chat/", "/other/"), **host)[0] == 403

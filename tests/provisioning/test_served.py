@@ -7,11 +7,13 @@ import json
 
 import pytest
 from django.core.management import call_command
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
 
 from ..local.conftest import backend, eventually  # noqa: F401  a fixture
+from .test_lifecycle import CERTIFICATE
 
 
 def update(row):
@@ -75,6 +77,22 @@ def test_without_two_way_replies_nothing_is_sent_back_any_more(created, backend)
         client.send("{}")
         with pytest.raises(TimeoutError):
             client.recv(timeout=0.3)
+
+
+def test_the_execute_api_endpoint_is_disabled_and_enabled_for_clients_too(created):
+    created.domain_name, created.certificate_arn = "ws.example.com", CERTIFICATE
+    created.disable_execute_api_endpoint = True
+    created.save()
+    endpoint = created.websocket_url
+    update(created)
+    with pytest.raises(InvalidStatus) as refused, connect(endpoint):
+        pass
+    assert refused.value.response.status_code == 403
+    created.disable_execute_api_endpoint = False
+    created.save()
+    update(created)
+    with connect(endpoint):
+        pass
 
 
 class Died(BaseException):

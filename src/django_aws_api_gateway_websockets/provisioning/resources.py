@@ -55,7 +55,7 @@ def wanted(definition: ApiDefinition, api_id: str) -> list[Resource]:
     resources = [api(definition), Resource(API_TAGS, definition.name, dict(definition.tags))]
     for route in definition.routes:
         resources += _route(route)
-    mark = fingerprint(definition.route_selection_expression, definition.api_key_selection_expression, resources)
+    mark = fingerprint(definition, resources)
     resources.append(Resource(DEPLOYMENT, mark))
     resources.append(Resource(STAGE, definition.stage.name, {**stage(definition.stage), "DeploymentId": mark}))
     resources.append(Resource(STAGE_TAGS, definition.stage.name, dict(definition.tags)))
@@ -144,8 +144,14 @@ def nested(properties: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key[len(name) + 1 :]: value for key, value in properties.items() if key.startswith(name + ".")}
 
 
-def fingerprint(selection: str, api_key_selection: str, resources: Iterable[Resource]) -> str:
+def fingerprint(definition: ApiDefinition, resources: Iterable[Resource]) -> str:
     """A name for what a deployment of ``resources`` serves: equal if, and only if, they are."""
     deployed = [[*one.name, sorted(one.properties.items())] for one in resources if one.kind in DEPLOYED]
-    text = json.dumps([selection, api_key_selection, sorted(deployed)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    served: list[Any] = [
+        definition.route_selection_expression,
+        definition.api_key_selection_expression,
+        sorted(deployed),
+    ]
+    if definition.disable_execute_api_endpoint:
+        served.append("no execute-api endpoint")
+    return hashlib.sha256(json.dumps(served, sort_keys=True).encode()).hexdigest()[:16]
