@@ -243,7 +243,8 @@ class Applier:
             r.DEPLOYMENT: ("DeleteDeployment", {**api, "DeploymentId": one.id}),
             r.STAGE: ("DeleteStage", {**api, "StageName": one.id}),
             r.DOMAIN: ("DeleteDomainName", {"DomainName": one.key}),
-            r.MAPPING: ("DeleteApiMapping", {"DomainName": one.key, "ApiMappingId": one.id}),
+            # Its key is DOMAIN, or DOMAIN/MAPPING-KEY where there are several.
+            r.MAPPING: ("DeleteApiMapping", {"DomainName": one.key.partition("/")[0], "ApiMappingId": one.id}),
         }
         return table[one.kind]
 

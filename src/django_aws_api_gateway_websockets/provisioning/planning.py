@@ -107,7 +107,7 @@ def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
 
 def plan_removal(actual: Actual) -> Plan:
     """The steps that leave nothing of ``actual``: what points at the API first, the API with all it holds last."""
-    found = [*actual.resources.values(), *actual.left_over]
+    found = [*actual.resources.values(), *actual.left_over, *actual.mapped_elsewhere]
     if actual.domain_shared:
         # The name, and the record that leads to it, serve other APIs too.
         found = [one for one in found if one in actual.left_over or one.kind not in (r.RECORD, r.DOMAIN)]

@@ -39,8 +39,10 @@ class Actual:
     api_id: str = ""
     api_endpoint: str = ""
     resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
-    #: Integrations that no route uses, and second routes of a key: what an interrupted run may leave.
+    #: Integrations that no route uses, second routes of a key, second mappings: what an interrupted run may leave.
     left_over: list[Resource] = field(default_factory=list)
+    #: Mappings of stages that somebody else made: they stay as long as the API does.
+    mapped_elsewhere: list[Resource] = field(default_factory=list)
     #: Where the DNS record of the custom domain must point, and the zone of that name.
     domain_target: str = ""
     domain_target_zone: str = ""
@@ -84,7 +86,8 @@ def find_domain(control: ControlPlane, api_id: str, stage_name: str) -> DomainDe
         name = domain["DomainName"]
         for mapping in control.items("GetApiMappings", DomainName=name):
             if (mapping["ApiId"], mapping["Stage"]) == (api_id, stage_name):
-                return DomainDefinition(name, domain["DomainNameConfigurations"][0].get("CertificateArn", ""))
+                certificate = domain["DomainNameConfigurations"][0].get("CertificateArn", "")
+                return DomainDefinition(name, certificate, mapping.get("ApiMappingKey", ""))
     return None
 
 
@@ -231,13 +234,35 @@ def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition
         "EndpointType": configuration.get("EndpointType", ""),
     }
     actual.add(Resource(r.DOMAIN, domain.name, properties, domain.name))
-    for mapping in control.items("GetApiMappings", DomainName=domain.name):
-        if mapping["ApiId"] == actual.api_id:
-            actual.add(Resource(r.MAPPING, domain.name, _mapping(mapping), mapping["ApiMappingId"]))
-        else:
-            actual.domain_shared = True
+    _read_mappings(control, actual, domain)
     if domain.hosted_zone_id and _alias(control, actual, domain.hosted_zone_id, domain.name, actual.domain_target):
         actual.add(Resource(r.RECORD, domain.name, {"HostedZoneId": domain.hosted_zone_id}, domain.name))
+
+
+def _read_mappings(control: ControlPlane, actual: Actual, domain: DomainDefinition) -> None:
+    """The API's mapping with the wanted key, else one of the row's stage; a second one is too much."""
+    mappings = control.items("GetApiMappings", DomainName=domain.name)
+    found = [one for one in mappings if one["ApiId"] == actual.api_id]
+    actual.domain_shared = len(found) < len(mappings)
+    stages = _stages(actual)
+    # A key is unique on its domain: whatever else has the wanted one would be in the way.
+    found.sort(key=lambda one: (one.get("ApiMappingKey", "") != domain.mapping_key, one["Stage"] not in stages))
+    for number, mapping in enumerate(found):
+        key, ours = mapping.get("ApiMappingKey", ""), mapping["Stage"] in stages
+        if number == 0 and (ours or key == domain.mapping_key):
+            actual.add(Resource(r.MAPPING, domain.name, _mapping(mapping), mapping["ApiMappingId"]))
+        else:
+            (actual.left_over if ours else actual.mapped_elsewhere).append(_too_much(domain.name, mapping))
+
+
+def _too_much(domain_name: str, mapping: Mapping[str, Any]) -> Resource:
+    key = mapping.get("ApiMappingKey")
+    return Resource(r.MAPPING, f"{domain_name}/{key}" if key else domain_name, id=mapping["ApiMappingId"])
+
+
+def _stages(actual: Actual) -> set[str]:
+    """The stage of the row, and those that it had before."""
+    return {one.key for one in (*actual.resources.values(), *actual.left_over) if one.kind == r.STAGE}
 
 
 def _read_left(
@@ -267,7 +292,7 @@ def _read_left_domain(control: ControlPlane, actual: Actual, mapped: MappedDomai
     except NotFound:
         return
     ours = [one for one in mappings if one["ApiId"] == actual.api_id]
-    actual.left_over += [Resource(r.MAPPING, mapped.name, id=one["ApiMappingId"]) for one in ours]
+    actual.left_over += [_too_much(mapped.name, one) for one in ours]
     if len(ours) == len(mappings):
         _read_left_record(control, actual, mapped, found["DomainNameConfigurations"][0].get("ApiGatewayDomainName", ""))
         actual.left_over.append(Resource(r.DOMAIN, mapped.name, id=mapped.name))
