@@ -86,6 +86,34 @@ def _delete_by_hand(aws, row):
     aws.by_hand.delete_api(ApiId=row.api_id)
 
 
+def domain_tags(aws):
+    return aws.by_hand.get_domain_name(DomainName="ws.example.com")["Tags"]
+
+
+def test_the_domain_follows_the_tags_of_the_row_that_made_it(aws, with_domain):
+    arn = "arn:aws:apigateway:us-east-1::/domainnames/ws.example.com"
+    owner = domain_tags(aws)
+    aws.by_hand.tag_resource(ResourceArn=arn, Tags={"who": "me", "aws:cloudformation:stack-name": "s"})
+    with_domain.tags = {"team": "web"}
+    with_domain.save()
+    assert "update tags of the domain name ws.example.com" in described(plan_gateway(with_domain))
+    run("updateApiGateway", with_domain)
+    assert domain_tags(aws) == {**owner, "team": "web", "aws:cloudformation:stack-name": "s"}
+    assert plan_gateway(with_domain).steps == ()
+
+
+def test_the_tags_of_a_domain_that_somebody_else_made_are_theirs(aws, row):
+    configuration = {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}
+    aws.by_hand.create_domain_name(
+        DomainName="ws.example.com", DomainNameConfigurations=[configuration], Tags={"who": "me"}
+    )
+    row.domain_name, row.certificate_arn, row.tags = "ws.example.com", CERTIFICATE, {"team": "web"}
+    row.save()
+    run("createCustomDomain", row)
+    assert domain_tags(aws) == {"who": "me"}
+    assert plan_gateway(row).steps == ()
+
+
 # --- several mappings on the domain ------------------------------------------------------------
 
 

@@ -185,10 +185,11 @@ def mapped(account, db):
     return row, zones
 
 
-@pytest.mark.parametrize("name, zone", [("", 0), ("live.example.com", 0), ("ws.example.org", 1)])
-def test_narrowed_to_a_gateway_it_is_enough_to_take_its_domain_away_or_to_another_name(account, mapped, name, zone):
+@pytest.mark.parametrize("name, zone", [("ws.example.com", 0), ("", 0), ("live.example.com", 0), ("ws.example.org", 1)])
+def test_narrowed_to_a_gateway_it_is_enough_to_tag_its_domain_to_drop_and_to_rename_it(account, mapped, name, zone):
     row, zones = mapped
     ApiGateway.objects.update(domain_name=name, hosted_zone_id=zones[zone], manage_dns_record=bool(name))
+    ApiGateway.objects.update(tags={"team": "web"})
     account.may(policy(pk=[row.pk]))
     run("createCustomDomain" if name else "updateApiGateway", pk=[row.pk])
     domains = account.root("apigatewayv2").get_domain_names()["Items"]

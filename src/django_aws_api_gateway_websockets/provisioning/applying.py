@@ -49,6 +49,7 @@ class Applier:
             (r.STAGE_TAGS, UPDATE): lambda step: self._tag(step, f"/apis/{self._api}/stages/{step.resource.key}"),
             (r.DOMAIN, CREATE): self._create_domain,
             (r.DOMAIN, UPDATE): self._update_domain,
+            (r.DOMAIN_TAGS, UPDATE): lambda step: self._tag(step, f"/domainnames/{step.resource.key}"),
             (r.MAPPING, CREATE): self._create_mapping,
             (r.MAPPING, UPDATE): self._update_mapping,
             (r.RECORD, CREATE): self._write_record,

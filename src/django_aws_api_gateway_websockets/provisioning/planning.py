@@ -125,9 +125,7 @@ def _counterpart(one: Resource, known: Mapping[tuple[str, str], Resource], actua
 def _step(one: Resource, there: Resource | None) -> list[Step]:
     changes = _changes(one, there)
     if there is None:
-        tags = one.kind in (r.API_TAGS, r.STAGE_TAGS)
-        # Tags are sent with the creation of what they are on.
-        return [] if tags else [Step(CREATE, one, None, changes)]
+        return [] if one.kind in r.TAGS else [Step(CREATE, one, None, changes)]
     return [Step(UPDATE, one, there, changes)] if changes else []
 
 

@@ -107,7 +107,7 @@ def read(
     if api_id:
         _read_api(control, actual, stage_name)
     if domain is not None:
-        _read_domain(control, actual, domain)
+        _read_domain(control, actual, domain, owner)
     if domain is not None or mapped.name:
         _read_left(control, actual, domain, mapped, owner)
     return actual
@@ -134,9 +134,12 @@ def _api(api: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tags(control: ControlPlane, kind: str, key: str, path: str) -> Resource:
-    tags = control.call("GetTags", ResourceArn=control.arn(path)).get("Tags") or {}
-    # AWS's own, such as aws:cloudformation:stack-name, can be neither written nor removed.
-    return Resource(kind, key, {name: value for name, value in tags.items() if not name.startswith("aws:")})
+    return Resource(kind, key, _without_aws(control.call("GetTags", ResourceArn=control.arn(path)).get("Tags") or {}))
+
+
+def _without_aws(tags: Mapping[str, str]) -> dict[str, str]:
+    """Without AWS's own, such as aws:cloudformation:stack-name, which can be neither written nor removed."""
+    return {name: value for name, value in tags.items() if not name.startswith("aws:")}
 
 
 def _read_routes(control: ControlPlane, actual: Actual) -> None:
@@ -211,6 +214,7 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Description": stage.get("Description", ""),
         "ClientCertificateId": stage.get("ClientCertificateId", ""),
+        "DefaultRouteSettings.DataTraceEnabled": settings.get("DataTraceEnabled", False),
         "DefaultRouteSettings.DetailedMetricsEnabled": settings.get("DetailedMetricsEnabled", False),
         "DefaultRouteSettings.LoggingLevel": settings.get("LoggingLevel") or "OFF",
         "DefaultRouteSettings.ThrottlingRateLimit": r.rate_limit(settings.get("ThrottlingRateLimit")),
@@ -221,7 +225,7 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition) -> None:
+def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition, owner: str) -> None:
     try:
         found = control.call("GetDomainName", DomainName=domain.name)
     except NotFound:
@@ -234,6 +238,9 @@ def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition
         "EndpointType": configuration.get("EndpointType", ""),
     }
     actual.add(Resource(r.DOMAIN, domain.name, properties, domain.name))
+    if _is_owned(found, owner):
+        # A name that several gateways share has the tags of the one that made it.
+        actual.add(Resource(r.DOMAIN_TAGS, domain.name, _without_aws(found["Tags"])))
     _read_mappings(control, actual, domain)
     if domain.hosted_zone_id and _alias(control, actual, domain.hosted_zone_id, domain.name, actual.domain_target):
         actual.add(Resource(r.RECORD, domain.name, {"HostedZoneId": domain.hosted_zone_id}, domain.name))

@@ -21,7 +21,9 @@ INTEGRATION, ROUTE, ROUTE_RESPONSE = "integration", "route", "route response"
 #: Settings of one route on the stage: a row has none, so they are only ever removed.
 ROUTE_SETTINGS = "stage settings of the route"
 DEPLOYMENT, STAGE, STAGE_TAGS = "deployment", "stage", "tags of the stage"
-DOMAIN, MAPPING, RECORD = "domain name", "API mapping", "DNS record"
+DOMAIN, DOMAIN_TAGS, MAPPING, RECORD = "domain name", "tags of the domain name", "API mapping", "DNS record"
+#: They are sent with the creation of what they are on.
+TAGS = (API_TAGS, STAGE_TAGS, DOMAIN_TAGS)
 #: What takes effect only with a deployment.
 DEPLOYED = (INTEGRATION, ROUTE, ROUTE_RESPONSE)
 #: What is in order before a deployment is made.
@@ -98,6 +100,8 @@ def stage(definition: StageDefinition) -> dict[str, Any]:
     return {
         "Description": definition.description,
         "ClientCertificateId": definition.client_certificate_id,
+        # What people say to each other is for no log.
+        "DefaultRouteSettings.DataTraceEnabled": False,
         "DefaultRouteSettings.DetailedMetricsEnabled": definition.detailed_metrics,
         "DefaultRouteSettings.LoggingLevel": definition.logging_level or "OFF",
         "DefaultRouteSettings.ThrottlingRateLimit": rate_limit(definition.throttling_rate),
@@ -123,6 +127,7 @@ def _domain(definition: ApiDefinition, api_id: str) -> list[Resource]:
         return []
     found = [
         Resource(DOMAIN, domain.name, {"CertificateArn": domain.certificate_arn, "EndpointType": "REGIONAL"}),
+        Resource(DOMAIN_TAGS, domain.name, dict(definition.tags)),
         Resource(
             MAPPING,
             domain.name,
