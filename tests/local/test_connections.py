@@ -126,6 +126,24 @@ def test_the_execute_api_host_can_be_disabled_in_favour_of_a_domain(chat: Api) -
         assert raw("GET", url.replace("/chat/", "/other/"), **host)[0] == 403
 
 
+def test_a_wildcard_domain_serves_each_name_with_one_label_more_that_has_no_domain_of_its_own(chat: Api) -> None:
+    control, port = chat.control, chat.gateway.port
+    for name, key in (("*.shop.localhost", "any"), ("own.shop.localhost", "own")):
+        control.create_domain_name(DomainName=name)
+        control.create_api_mapping(DomainName=name, ApiId=chat.api_id, Stage="test", ApiMappingKey=key)
+
+    def status(host: str, key: str) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(HANDSHAKE.format(path=f"/{key}").replace("Host: x", f"Host: {host}").encode())
+            return int(sock.recv(100).split()[1])
+
+    assert status(f"ws.shop.localhost:{port}", "any") == 101
+    assert status("own.shop.localhost", "own") == 101
+    assert status("own.shop.localhost", "any") == 403
+    assert status("a.b.shop.localhost", "any") == 403
+    assert status("shop.localhost", "any") == 403
+
+
 def test_a_slow_consumer_gets_429_and_nobody_else(chat: Api) -> None:
     management, data = chat.management(), b"x" * 131_072
     with socket.socket() as slow, connect(chat.url) as quick:
