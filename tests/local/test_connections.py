@@ -111,15 +111,37 @@ def test_the_execute_api_host_can_be_disabled_in_favour_of_a_domain(chat: Api) -
     control.create_domain_name(DomainName=name)
     control.create_api_mapping(DomainName=name, ApiId=chat.api_id, Stage="test", ApiMappingKey="chat")
     control.update_api(ApiId=chat.api_id, DisableExecuteApiEndpoint=True)
+    with connect(chat.url):  # until it is deployed
+        pass
+    chat.deploy()
     assert refused_with(chat.url) == 403
     assert failure(chat.management().get_connection, ConnectionId=UNKNOWN) == (403, "ForbiddenException")
     port, host = chat.gateway.port, {"Host": f"{name}:{chat.gateway.port}"}
     # The name need not resolve: TCP goes to loopback, and the Host header says which domain is meant.
     with socket.create_connection(("127.0.0.1", port)) as sock, connect(f"ws://{name}:{port}/chat", sock=sock) as ws:
-        url = f"http://127.0.0.1:{port}/chat/@connections/{connection_id(chat)}"
+        [*_, got] = chat.backend.wait("/connect", 2)
+        url = f"http://127.0.0.1:{port}/chat/@connections/{got.headers['connectionId']}"
         assert raw("POST", url, b"by domain", **host)[0] == 200
         assert ws.recv(timeout=5) == "by domain"
         assert raw("GET", url.replace("/chat/", "/other/"), **host)[0] == 403
+
+
+def test_a_wildcard_domain_serves_each_name_with_one_label_more_that_has_no_domain_of_its_own(chat: Api) -> None:
+    control, port = chat.control, chat.gateway.port
+    for name, key in (("*.shop.localhost", "any"), ("own.shop.localhost", "own")):
+        control.create_domain_name(DomainName=name)
+        control.create_api_mapping(DomainName=name, ApiId=chat.api_id, Stage="test", ApiMappingKey=key)
+
+    def status(host: str, key: str) -> int:
+        with socket.create_connection(("127.0.0.1", port)) as sock:
+            sock.sendall(HANDSHAKE.format(path=f"/{key}").replace("Host: x", f"Host: {host}").encode())
+            return int(sock.recv(100).split()[1])
+
+    assert status(f"ws.shop.localhost:{port}", "any") == 101
+    assert status("own.shop.localhost", "own") == 101
+    assert status("own.shop.localhost", "any") == 403
+    assert status("a.b.shop.localhost", "any") == 403
+    assert status("shop.localhost", "any") == 403
 
 
 def test_a_slow_consumer_gets_429_and_nobody_else(chat: Api) -> None:

@@ -158,7 +158,10 @@ def _read(kind, name, values, route_of):
     if kind == "DomainName":
         [one] = values["DomainNameConfigurations"]
         plain = {key: one[key] for key in ("CertificateArn", "EndpointType")}
-        return [r.Resource(r.DOMAIN, values["DomainName"], plain)]
+        return [
+            r.Resource(r.DOMAIN, values["DomainName"], plain),
+            r.Resource(r.DOMAIN_TAGS, values["DomainName"], values["Tags"]),
+        ]
     if kind == "ApiMapping":
         plain = {"ApiId": "API", "Stage": "live", "ApiMappingKey": values["ApiMappingKey"]}
         return [r.Resource(r.MAPPING, "ws.example.com", plain)]

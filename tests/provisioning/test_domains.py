@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from django.core.management import call_command
 
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, plan_removal_of, remove_gateway, update_gateway
 
@@ -81,6 +84,103 @@ def test_a_run_that_died_while_the_domain_was_being_renamed_leaves_no_domain(aws
 def _delete_by_hand(aws, row):
     aws.by_hand.delete_api_mapping(DomainName="ws.example.com", ApiMappingId=row.api_mapping_id)
     aws.by_hand.delete_api(ApiId=row.api_id)
+
+
+def domain_tags(aws):
+    return aws.by_hand.get_domain_name(DomainName="ws.example.com")["Tags"]
+
+
+def test_the_domain_follows_the_tags_of_the_row_that_made_it(aws, with_domain):
+    arn = "arn:aws:apigateway:us-east-1::/domainnames/ws.example.com"
+    owner = domain_tags(aws)
+    aws.by_hand.tag_resource(ResourceArn=arn, Tags={"who": "me", "aws:cloudformation:stack-name": "s"})
+    with_domain.tags = {"team": "web"}
+    with_domain.save()
+    assert "update tags of the domain name ws.example.com" in described(plan_gateway(with_domain))
+    run("updateApiGateway", with_domain)
+    assert domain_tags(aws) == {**owner, "team": "web", "aws:cloudformation:stack-name": "s"}
+    assert plan_gateway(with_domain).steps == ()
+
+
+def test_the_tags_of_a_domain_that_somebody_else_made_are_theirs(aws, row):
+    configuration = {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}
+    aws.by_hand.create_domain_name(
+        DomainName="ws.example.com", DomainNameConfigurations=[configuration], Tags={"who": "me"}
+    )
+    row.domain_name, row.certificate_arn, row.tags = "ws.example.com", CERTIFICATE, {"team": "web"}
+    row.save()
+    run("createCustomDomain", row)
+    assert domain_tags(aws) == {"who": "me"}
+    assert plan_gateway(row).steps == ()
+
+
+# --- several mappings on the domain ------------------------------------------------------------
+
+
+def mappings(aws):
+    """Stage by mapping key, as AWS has them on the row's domain."""
+    found = aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]
+    return {one.get("ApiMappingKey", ""): one["Stage"] for one in found}
+
+
+def map_by_hand(aws, api_id, stage, key):
+    aws.by_hand.create_api_mapping(DomainName="ws.example.com", ApiId=api_id, Stage=stage, ApiMappingKey=key)
+
+
+def run(command, row):
+    options = {"interactive": False} if command == "deleteApiGateway" else {}
+    call_command(command, pk=[row.pk], stdout=io.StringIO(), **options)
+    row.refresh_from_db()
+
+
+@pytest.mark.parametrize("wanted", ["", "chat", "extra"])
+def test_a_second_mapping_of_the_row_s_stage_is_removed_and_the_wanted_one_stays(aws, with_domain, wanted):
+    map_by_hand(aws, with_domain.api_id, "production", "extra")
+    with_domain.api_mapping_key = wanted
+    with_domain.save()
+    assert f"delete API mapping ws.example.com{'' if wanted == 'extra' else '/extra'}" in described(
+        plan_gateway(with_domain)
+    )
+    run("updateApiGateway", with_domain)
+    assert mappings(aws) == {wanted: "production"}
+    [left] = aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]
+    assert with_domain.api_mapping_id == left["ApiMappingId"]
+    assert plan_gateway(with_domain).steps == ()
+
+
+def test_the_mapping_of_a_stage_that_somebody_else_made_stays_until_the_api_goes(aws, with_domain):
+    aws.by_hand.create_stage(ApiId=with_domain.api_id, StageName="staging")
+    map_by_hand(aws, with_domain.api_id, "staging", "staging")
+    assert plan_gateway(with_domain).steps == ()
+    with_domain.api_mapping_key = "chat"
+    with_domain.save()
+    run("updateApiGateway", with_domain)
+    assert mappings(aws) == {"chat": "production", "staging": "staging"}
+    run("deleteApiGateway", with_domain)
+    assert aws.apis() == []
+    assert domains(aws) == set()
+
+
+@pytest.mark.parametrize("stage, key", [("production", ""), ("staging", "staging")])
+def test_an_import_takes_the_mapping_of_its_stage(aws, with_domain, stage, key):
+    aws.by_hand.create_stage(ApiId=with_domain.api_id, StageName="staging")
+    map_by_hand(aws, with_domain.api_id, "staging", "staging")
+    api_id = with_domain.api_id
+    with_domain.delete()
+    call_command("importApiGateway", api_id=api_id, stage=stage, stdout=io.StringIO())
+    assert type(with_domain).objects.get().api_mapping_key == key
+
+
+def test_removed_with_two_mappings_nothing_is_left_but_what_another_api_is_mapped_to(aws, with_domain):
+    map_by_hand(aws, with_domain.api_id, "production", "extra")
+    other = aws.by_hand.create_api(
+        Name="other", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )
+    aws.by_hand.create_stage(ApiId=other["ApiId"], StageName="v1")
+    map_by_hand(aws, other["ApiId"], "v1", "other")
+    run("deleteApiGateway", with_domain)
+    assert [one["Name"] for one in aws.apis()] == ["other"]
+    assert mappings(aws) == {"other": "v1"}
 
 
 # --- the alias record --------------------------------------------------------------------------

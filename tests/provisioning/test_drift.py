@@ -39,6 +39,11 @@ def _throttle(aws, row):
     aws.by_hand.update_stage(ApiId=row.api_id, StageName=row.stage, DefaultRouteSettings={"ThrottlingRateLimit": 1.0})
 
 
+def _data_trace(aws, row):
+    """The log would have what people say to each other."""
+    aws.by_hand.update_stage(ApiId=row.api_id, StageName=row.stage, DefaultRouteSettings={"DataTraceEnabled": True})
+
+
 def _secret(aws, row):
     one = aws.integration(row, "$connect")
     parameters = {**one["RequestParameters"], SECRET_PARAMETER: "'of-another-key'"}
@@ -90,6 +95,7 @@ DRIFTS = {
     ],
     _extra_route: ["delete route backdoor"],
     _throttle: ["update stage production"],
+    _data_trace: ["update stage production"],
     _secret: ["update integration $connect"],
     _lost_header: ["update integration $disconnect"],
     _tag: ["update tags of the API chat"],
@@ -134,6 +140,14 @@ def test_settings_of_one_route_on_the_stage_are_planned_and_removed(local_aws, r
     update_gateway(row)
     assert plan_gateway(row).steps == ()
     assert not local_aws.stage(row)["RouteSettings"]
+
+
+def test_full_data_in_the_log_is_switched_off(local_aws, row):
+    row.create_gateway()
+    _data_trace(local_aws, row)
+    assert "DataTraceEnabled: True -> False" in str(plan_gateway(row))
+    update_gateway(row)
+    assert local_aws.stage(row)["DefaultRouteSettings"]["DataTraceEnabled"] is False
 
 
 def test_a_secret_is_masked_wherever_a_plan_is_shown(aws, created):

@@ -63,6 +63,7 @@ EDITS = {
         {"ApiKeySelectionExpression", "DeploymentId"},
     ),
     "tags": ({"team": "web"}, {"team"}),
+    "disable_execute_api_endpoint": (True, {"DisableExecuteApiEndpoint", "DeploymentId"}),
     "target_base_endpoint": ("https://new.example.com/ws/", {"IntegrationUri", "DeploymentId"}),
     "integration_timeout": (5000, {"TimeoutInMillis", "DeploymentId"}),
     "two_way_replies": (True, {"DeploymentId"}),
@@ -87,6 +88,9 @@ def test_the_ip_address_type_is_changed_and_changed_back(local_aws, row):
 
 
 def _edit_and_back(row, field, value, names):
+    # Without one its endpoint could not be disabled.
+    row.domain_name, row.certificate_arn = "ws.example.com", CERTIFICATE
+    row.save()
     row.create_gateway()
     old = getattr(row, field)
     for new in (value, old):

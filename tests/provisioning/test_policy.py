@@ -163,6 +163,51 @@ def test_narrowed_to_a_gateway_it_is_enough_to_update_and_delete_that_one_and_no
     run("deleteApiGateway", pk=[rows[0].pk], interactive=False)
 
 
+@pytest.fixture
+def mapped(account, db):
+    """A gateway with a domain and its record, and the ids of two hosted zones."""
+    account.may(policy())
+    create = account.root("route53").create_hosted_zone
+    zones = [
+        create(Name=name, CallerReference=name)["HostedZone"]["Id"].split("/")[-1]
+        for name in ("example.com", "example.org")
+    ]
+    row = ApiGateway.objects.create(
+        api_name="chat",
+        target_base_endpoint="https://www.example.com/ws/",
+        domain_name="ws.example.com",
+        certificate_arn=CERTIFICATE,
+        hosted_zone_id=zones[0],
+        manage_dns_record=True,
+    )
+    run("createApiGateway", pk=[row.pk])
+    run("createCustomDomain", pk=[row.pk])
+    return row, zones
+
+
+@pytest.mark.parametrize("name, zone", [("ws.example.com", 0), ("", 0), ("live.example.com", 0), ("ws.example.org", 1)])
+def test_narrowed_to_a_gateway_it_is_enough_to_tag_its_domain_to_drop_and_to_rename_it(account, mapped, name, zone):
+    row, zones = mapped
+    ApiGateway.objects.update(domain_name=name, hosted_zone_id=zones[zone], manage_dns_record=bool(name))
+    ApiGateway.objects.update(tags={"team": "web"})
+    account.may(policy(pk=[row.pk]))
+    run("createCustomDomain" if name else "updateApiGateway", pk=[row.pk])
+    domains = account.root("apigatewayv2").get_domain_names()["Items"]
+    assert [one["DomainName"] for one in domains] == ([name] if name else [])
+    run("deleteApiGateway", pk=[row.pk], interactive=False)
+
+
+def test_narrowed_to_a_gateway_without_a_domain_it_is_enough_to_import_the_one_that_is_mapped_to_it(account, mapped):
+    row, _ = mapped
+    ApiGateway.objects.update(
+        domain_name="", api_gateway_domain_name="", custom_domain_created=False, mapped_domain_name=""
+    )
+    account.may(policy(pk=[row.pk]))
+    run("importApiGateway", pk=[row.pk])
+    row.refresh_from_db()
+    assert row.domain_name == "ws.example.com"
+
+
 def test_sending_takes_one_action_on_the_connections_of_the_stage(gateway):
     [statement] = policy(pk=[gateway.pk], purpose="sending")["Statement"]
     assert statement["Action"] == ["execute-api:ManageConnections"]

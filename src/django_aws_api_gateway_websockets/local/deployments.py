@@ -23,7 +23,8 @@ def snapshot(store: Store, api_id: str) -> Resource:
     """The routes of an API with all that serving them takes, independent of later changes."""
     api = store.get("Api", api_id) or {}
     routes = {route["RouteKey"]: _route(store, ids, route) for ids, route in store.children("Route", api_id)}
-    return copy.deepcopy({"RouteSelectionExpression": api["RouteSelectionExpression"], "Routes": routes})
+    settings = {name: api[name] for name in ("RouteSelectionExpression", "DisableExecuteApiEndpoint")}
+    return copy.deepcopy({**settings, "Routes": routes})
 
 
 def _route(store: Store, ids: tuple[str, ...], route: Resource) -> Resource:
@@ -41,8 +42,8 @@ def _route(store: Store, ids: tuple[str, ...], route: Resource) -> Resource:
 
 def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | None:
     """The stage as clients see it; None where it does not exist or nothing was deployed to it."""
-    api, stage = store.get("Api", api_id), store.get("Stage", api_id, stage_name)
-    if api is None or stage is None:
+    stage = store.get("Stage", api_id, stage_name)
+    if stage is None:
         return None
     deployment = store.get("Deployment", api_id, stage.get("DeploymentId", ""))
     if deployment is None:
@@ -54,5 +55,6 @@ def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | No
         deployed["RouteSelectionExpression"],
         deployed["Routes"],
         stage.get("StageVariables", {}),
-        bool(api.get("DisableExecuteApiEndpoint")),
+        # A state file of an earlier version has none.
+        deployed.get("DisableExecuteApiEndpoint", False),
     )

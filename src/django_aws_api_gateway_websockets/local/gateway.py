@@ -83,9 +83,10 @@ class Gateway:
     def _stage_at(self, request: Request, segments: list[str]) -> ServedStage | None:
         """The stage of ``/API_ID/STAGE``, or of a custom domain with its mapping key."""
         segments = [segment for segment in segments if segment]
-        if self._store.get("DomainName", request.host) is not None:
+        domain = self._domain_of(request.host)
+        if domain is not None:
             key = "/".join(segments)
-            for _, mapping in self._store.children("ApiMapping", request.host):
+            for _, mapping in self._store.children("ApiMapping", domain):
                 if mapping["ApiMappingKey"] == key:
                     return served_stage(self._store, mapping["ApiId"], mapping["Stage"])
             return None
@@ -93,6 +94,11 @@ class Gateway:
             return None
         stage = served_stage(self._store, *segments)
         return None if stage is None or stage.execute_api_disabled else stage
+
+    def _domain_of(self, host: str) -> str | None:
+        """The custom domain that serves ``host``: that name, else the wildcard for its first label."""
+        names = (host, f"*.{host.partition('.')[2]}")
+        return next((name for name in names if self._store.get("DomainName", name) is not None), None)
 
     # -- $connect -------------------------------------------------------------------------------------------
 

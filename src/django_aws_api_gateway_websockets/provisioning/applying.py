@@ -49,6 +49,7 @@ class Applier:
             (r.STAGE_TAGS, UPDATE): lambda step: self._tag(step, f"/apis/{self._api}/stages/{step.resource.key}"),
             (r.DOMAIN, CREATE): self._create_domain,
             (r.DOMAIN, UPDATE): self._update_domain,
+            (r.DOMAIN_TAGS, UPDATE): lambda step: self._tag(step, f"/domainnames/{step.resource.key}"),
             (r.MAPPING, CREATE): self._create_mapping,
             (r.MAPPING, UPDATE): self._update_mapping,
             (r.RECORD, CREATE): self._write_record,
@@ -243,7 +244,8 @@ class Applier:
             r.DEPLOYMENT: ("DeleteDeployment", {**api, "DeploymentId": one.id}),
             r.STAGE: ("DeleteStage", {**api, "StageName": one.id}),
             r.DOMAIN: ("DeleteDomainName", {"DomainName": one.key}),
-            r.MAPPING: ("DeleteApiMapping", {"DomainName": one.key, "ApiMappingId": one.id}),
+            # Its key is DOMAIN, or DOMAIN/MAPPING-KEY where there are several.
+            r.MAPPING: ("DeleteApiMapping", {"DomainName": one.key.partition("/")[0], "ApiMappingId": one.id}),
         }
         return table[one.kind]
 

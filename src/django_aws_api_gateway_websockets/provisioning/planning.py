@@ -95,15 +95,19 @@ class Plan:
 
 
 def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
-    """The steps that make ``actual`` what is ``wanted``: create and change in order, then remove what is too much."""
+    """The steps that make ``actual`` what is ``wanted``: create and change in order, then remove what is too much.
+
+    All that with routes first: a deployment is a copy of them, so what is to go has to be gone by then.
+    """
     known = {one.name: one for one in actual.resources.values()}
     steps = [step for one in wanted for step in _step(one, _counterpart(one, known, actual))]
-    return Plan((*steps, *_removals(wanted, actual, steps)))
+    steps += _removals(wanted, actual, steps)
+    return Plan(tuple(sorted(steps, key=lambda step: step.resource.kind not in r.UNTIL_DEPLOYMENT)))
 
 
 def plan_removal(actual: Actual) -> Plan:
     """The steps that leave nothing of ``actual``: what points at the API first, the API with all it holds last."""
-    found = [*actual.resources.values(), *actual.left_over]
+    found = [*actual.resources.values(), *actual.left_over, *actual.mapped_elsewhere]
     if actual.domain_shared:
         # The name, and the record that leads to it, serve other APIs too.
         found = [one for one in found if one in actual.left_over or one.kind not in (r.RECORD, r.DOMAIN)]
@@ -121,9 +125,7 @@ def _counterpart(one: Resource, known: Mapping[tuple[str, str], Resource], actua
 def _step(one: Resource, there: Resource | None) -> list[Step]:
     changes = _changes(one, there)
     if there is None:
-        tags = one.kind in (r.API_TAGS, r.STAGE_TAGS)
-        # Tags are sent with the creation of what they are on.
-        return [] if tags else [Step(CREATE, one, None, changes)]
+        return [] if one.kind in r.TAGS else [Step(CREATE, one, None, changes)]
     return [Step(UPDATE, one, there, changes)] if changes else []
 
 

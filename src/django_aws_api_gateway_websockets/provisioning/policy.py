@@ -49,22 +49,31 @@ def _resources(action: str, path: str, gateways: list[ApiGateway]) -> set[str]:
     if not gateways:
         return {_arn("aws", "*", action, path)}
     return {
-        _arn(_partition(one), _region(one), action, narrowed) for one in gateways for narrowed in _narrowed(path, one)
+        _arn(_partition(one), _region(one), action, narrowed)
+        for one in gateways
+        for narrowed in _narrowed(action, path, one)
     }
 
 
-def _narrowed(path: str, gateway: ApiGateway) -> list[str]:
-    """``path`` with the identifiers of ``gateway`` in place of its first ``*``; none where it has no such thing."""
+def _narrowed(action: str, path: str, gateway: ApiGateway) -> list[str]:
+    """``path`` with the identifiers of ``gateway`` in place of its first ``*``; none where it has no such thing.
+
+    What the row was mapped to counts as well as what it says now: an update removes the one for the other.
+    """
     if path == "hostedzone/*":
-        return [f"hostedzone/{gateway.hosted_zone_id}"] if gateway.manage_dns_record else []
-    if path.startswith("/domainnames"):
-        return [path.replace("*", gateway.domain_name, 1)] if gateway.domain_name else []
+        zones = {gateway.hosted_zone_id if gateway.manage_dns_record else "", gateway.mapped_hosted_zone_id}
+        return [f"hostedzone/{zone}" for zone in zones if zone]
+    domains = [name for name in {gateway.domain_name, gateway.mapped_domain_name} if name]
+    # To read, any may be asked: an API does not know what is mapped to it, so an import looks through all of them.
+    if path.startswith("/domainnames") and action != "apigateway:GET":
+        return [path.replace("*", name, 1) for name in domains]
     if path.startswith("/apis/*") and gateway.api_id:
         return [path.replace("*", gateway.api_id, 1)]
     if path == "/tags/*" and gateway.api_id:
         # The ARN of what is tagged is one escaped segment of the path.
-        owner = f"arn:{_partition(gateway)}:apigateway:{_region(gateway)}::/apis/{gateway.api_id}"
-        return [f"/tags/{quote(owner, safe='*')}", f"/tags/{quote(owner + '/', safe='*')}*"]
+        prefix = f"arn:{_partition(gateway)}:apigateway:{_region(gateway)}::"
+        tagged = [f"/apis/{gateway.api_id}", f"/apis/{gateway.api_id}/*", *(f"/domainnames/{one}" for one in domains)]
+        return [f"/tags/{quote(prefix + one, safe='*')}" for one in tagged]
     return [path]
 
 

@@ -39,8 +39,10 @@ class Actual:
     api_id: str = ""
     api_endpoint: str = ""
     resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
-    #: Integrations that no route uses, and second routes of a key: what an interrupted run may leave.
+    #: Integrations that no route uses, second routes of a key, second mappings: what an interrupted run may leave.
     left_over: list[Resource] = field(default_factory=list)
+    #: Mappings of stages that somebody else made: they stay as long as the API does.
+    mapped_elsewhere: list[Resource] = field(default_factory=list)
     #: Where the DNS record of the custom domain must point, and the zone of that name.
     domain_target: str = ""
     domain_target_zone: str = ""
@@ -84,7 +86,8 @@ def find_domain(control: ControlPlane, api_id: str, stage_name: str) -> DomainDe
         name = domain["DomainName"]
         for mapping in control.items("GetApiMappings", DomainName=name):
             if (mapping["ApiId"], mapping["Stage"]) == (api_id, stage_name):
-                return DomainDefinition(name, domain["DomainNameConfigurations"][0].get("CertificateArn", ""))
+                certificate = domain["DomainNameConfigurations"][0].get("CertificateArn", "")
+                return DomainDefinition(name, certificate, mapping.get("ApiMappingKey", ""))
     return None
 
 
@@ -104,7 +107,7 @@ def read(
     if api_id:
         _read_api(control, actual, stage_name)
     if domain is not None:
-        _read_domain(control, actual, domain)
+        _read_domain(control, actual, domain, owner)
     if domain is not None or mapped.name:
         _read_left(control, actual, domain, mapped, owner)
     return actual
@@ -131,9 +134,12 @@ def _api(api: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tags(control: ControlPlane, kind: str, key: str, path: str) -> Resource:
-    tags = control.call("GetTags", ResourceArn=control.arn(path)).get("Tags") or {}
-    # AWS's own, such as aws:cloudformation:stack-name, can be neither written nor removed.
-    return Resource(kind, key, {name: value for name, value in tags.items() if not name.startswith("aws:")})
+    return Resource(kind, key, _without_aws(control.call("GetTags", ResourceArn=control.arn(path)).get("Tags") or {}))
+
+
+def _without_aws(tags: Mapping[str, str]) -> dict[str, str]:
+    """Without AWS's own, such as aws:cloudformation:stack-name, which can be neither written nor removed."""
+    return {name: value for name, value in tags.items() if not name.startswith("aws:")}
 
 
 def _read_routes(control: ControlPlane, actual: Actual) -> None:
@@ -208,6 +214,7 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Description": stage.get("Description", ""),
         "ClientCertificateId": stage.get("ClientCertificateId", ""),
+        "DefaultRouteSettings.DataTraceEnabled": settings.get("DataTraceEnabled", False),
         "DefaultRouteSettings.DetailedMetricsEnabled": settings.get("DetailedMetricsEnabled", False),
         "DefaultRouteSettings.LoggingLevel": settings.get("LoggingLevel") or "OFF",
         "DefaultRouteSettings.ThrottlingRateLimit": r.rate_limit(settings.get("ThrottlingRateLimit")),
@@ -218,7 +225,7 @@ def _stage(stage: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition) -> None:
+def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition, owner: str) -> None:
     try:
         found = control.call("GetDomainName", DomainName=domain.name)
     except NotFound:
@@ -231,13 +238,38 @@ def _read_domain(control: ControlPlane, actual: Actual, domain: DomainDefinition
         "EndpointType": configuration.get("EndpointType", ""),
     }
     actual.add(Resource(r.DOMAIN, domain.name, properties, domain.name))
-    for mapping in control.items("GetApiMappings", DomainName=domain.name):
-        if mapping["ApiId"] == actual.api_id:
-            actual.add(Resource(r.MAPPING, domain.name, _mapping(mapping), mapping["ApiMappingId"]))
-        else:
-            actual.domain_shared = True
+    if _is_owned(found, owner):
+        # A name that several gateways share has the tags of the one that made it.
+        actual.add(Resource(r.DOMAIN_TAGS, domain.name, _without_aws(found["Tags"])))
+    _read_mappings(control, actual, domain)
     if domain.hosted_zone_id and _alias(control, actual, domain.hosted_zone_id, domain.name, actual.domain_target):
         actual.add(Resource(r.RECORD, domain.name, {"HostedZoneId": domain.hosted_zone_id}, domain.name))
+
+
+def _read_mappings(control: ControlPlane, actual: Actual, domain: DomainDefinition) -> None:
+    """The API's mapping with the wanted key, else one of the row's stage; a second one is too much."""
+    mappings = control.items("GetApiMappings", DomainName=domain.name)
+    found = [one for one in mappings if one["ApiId"] == actual.api_id]
+    actual.domain_shared = len(found) < len(mappings)
+    stages = _stages(actual)
+    # A key is unique on its domain: whatever else has the wanted one would be in the way.
+    found.sort(key=lambda one: (one.get("ApiMappingKey", "") != domain.mapping_key, one["Stage"] not in stages))
+    for number, mapping in enumerate(found):
+        key, ours = mapping.get("ApiMappingKey", ""), mapping["Stage"] in stages
+        if number == 0 and (ours or key == domain.mapping_key):
+            actual.add(Resource(r.MAPPING, domain.name, _mapping(mapping), mapping["ApiMappingId"]))
+        else:
+            (actual.left_over if ours else actual.mapped_elsewhere).append(_too_much(domain.name, mapping))
+
+
+def _too_much(domain_name: str, mapping: Mapping[str, Any]) -> Resource:
+    key = mapping.get("ApiMappingKey")
+    return Resource(r.MAPPING, f"{domain_name}/{key}" if key else domain_name, id=mapping["ApiMappingId"])
+
+
+def _stages(actual: Actual) -> set[str]:
+    """The stage of the row, and those that it had before."""
+    return {one.key for one in (*actual.resources.values(), *actual.left_over) if one.kind == r.STAGE}
 
 
 def _read_left(
@@ -267,7 +299,7 @@ def _read_left_domain(control: ControlPlane, actual: Actual, mapped: MappedDomai
     except NotFound:
         return
     ours = [one for one in mappings if one["ApiId"] == actual.api_id]
-    actual.left_over += [Resource(r.MAPPING, mapped.name, id=one["ApiMappingId"]) for one in ours]
+    actual.left_over += [_too_much(mapped.name, one) for one in ours]
     if len(ours) == len(mappings):
         _read_left_record(control, actual, mapped, found["DomainNameConfigurations"][0].get("ApiGatewayDomainName", ""))
         actual.left_over.append(Resource(r.DOMAIN, mapped.name, id=mapped.name))

@@ -21,9 +21,13 @@ INTEGRATION, ROUTE, ROUTE_RESPONSE = "integration", "route", "route response"
 #: Settings of one route on the stage: a row has none, so they are only ever removed.
 ROUTE_SETTINGS = "stage settings of the route"
 DEPLOYMENT, STAGE, STAGE_TAGS = "deployment", "stage", "tags of the stage"
-DOMAIN, MAPPING, RECORD = "domain name", "API mapping", "DNS record"
+DOMAIN, DOMAIN_TAGS, MAPPING, RECORD = "domain name", "tags of the domain name", "API mapping", "DNS record"
+#: They are sent with the creation of what they are on.
+TAGS = (API_TAGS, STAGE_TAGS, DOMAIN_TAGS)
 #: What takes effect only with a deployment.
 DEPLOYED = (INTEGRATION, ROUTE, ROUTE_RESPONSE)
+#: What is in order before a deployment is made.
+UNTIL_DEPLOYMENT = (API, API_TAGS, ROUTE_SETTINGS, *DEPLOYED)
 
 #: What a stage is limited to where nobody said otherwise: AWS's quota of an account.
 ACCOUNT_RATE, ACCOUNT_BURST = 10000.0, 5000
@@ -53,7 +57,7 @@ def wanted(definition: ApiDefinition, api_id: str) -> list[Resource]:
     resources = [api(definition), Resource(API_TAGS, definition.name, dict(definition.tags))]
     for route in definition.routes:
         resources += _route(route)
-    mark = fingerprint(definition.route_selection_expression, definition.api_key_selection_expression, resources)
+    mark = fingerprint(definition, resources)
     resources.append(Resource(DEPLOYMENT, mark))
     resources.append(Resource(STAGE, definition.stage.name, {**stage(definition.stage), "DeploymentId": mark}))
     resources.append(Resource(STAGE_TAGS, definition.stage.name, dict(definition.tags)))
@@ -96,6 +100,8 @@ def stage(definition: StageDefinition) -> dict[str, Any]:
     return {
         "Description": definition.description,
         "ClientCertificateId": definition.client_certificate_id,
+        # What people say to each other is for no log.
+        "DefaultRouteSettings.DataTraceEnabled": False,
         "DefaultRouteSettings.DetailedMetricsEnabled": definition.detailed_metrics,
         "DefaultRouteSettings.LoggingLevel": definition.logging_level or "OFF",
         "DefaultRouteSettings.ThrottlingRateLimit": rate_limit(definition.throttling_rate),
@@ -121,6 +127,7 @@ def _domain(definition: ApiDefinition, api_id: str) -> list[Resource]:
         return []
     found = [
         Resource(DOMAIN, domain.name, {"CertificateArn": domain.certificate_arn, "EndpointType": "REGIONAL"}),
+        Resource(DOMAIN_TAGS, domain.name, dict(definition.tags)),
         Resource(
             MAPPING,
             domain.name,
@@ -142,8 +149,14 @@ def nested(properties: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {key[len(name) + 1 :]: value for key, value in properties.items() if key.startswith(name + ".")}
 
 
-def fingerprint(selection: str, api_key_selection: str, resources: Iterable[Resource]) -> str:
+def fingerprint(definition: ApiDefinition, resources: Iterable[Resource]) -> str:
     """A name for what a deployment of ``resources`` serves: equal if, and only if, they are."""
     deployed = [[*one.name, sorted(one.properties.items())] for one in resources if one.kind in DEPLOYED]
-    text = json.dumps([selection, api_key_selection, sorted(deployed)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    served: list[Any] = [
+        definition.route_selection_expression,
+        definition.api_key_selection_expression,
+        sorted(deployed),
+    ]
+    if definition.disable_execute_api_endpoint:
+        served.append("no execute-api endpoint")
+    return hashlib.sha256(json.dumps(served, sort_keys=True).encode()).hexdigest()[:16]
