@@ -101,6 +101,19 @@ def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_clien
     assert all(gateway_secret(row.api_id) not in text(page) for page in pages)
 
 
+@pytest.mark.parametrize("emptied", ["", "null", "[]"])
+def test_tags_and_stage_variables_can_be_emptied(admin_client, local_aws, row, emptied):
+    ApiGateway.objects.update(tags={"team": "web"}, stage_variables={"version": "2"})
+    row.refresh_from_db()
+    row.create_gateway()
+    data = {**form_of(admin_client, row), "tags": emptied, "stage_variables": emptied}
+    assert "was changed successfully" in text(admin_client.post(change_url(row), data, follow=True))
+    row.refresh_from_db()
+    assert (row.tags, row.stage_variables) == ({}, {})
+    act(admin_client, "update_api_gateway", row, confirmed=True)
+    assert local_aws.stage(row).get("StageVariables", {}) == {}
+
+
 def test_deleting_in_aws_asks_first_and_keeps_the_row(admin_client, local_aws, row):
     row.create_gateway()
     assert "Yes, delete in AWS" in text(act(admin_client, "delete_api_gateway", row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Collection
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -223,6 +223,11 @@ class ApiGateway(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.api_id = self.api_id or None
         super().save(*args, **kwargs)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        # An emptied JSON field of a form is None; validators are not asked about what is empty.
+        self.tags, self.stage_variables = self.tags or {}, self.stage_variables or {}
+        super().clean_fields(exclude)
 
     def clean(self) -> None:
         errors = {}
