@@ -259,12 +259,78 @@ def test_a_route_that_moves_to_another_gateway_leaves_the_first(admin_client, lo
     assert (row.plan().steps, other.plan().steps) == ((), ())
 
 
-def test_permissions_for_single_objects_are_respected(client, local_aws, make_user, settings, row):
+ROUTES = reverse("admin:django_aws_api_gateway_websockets_apigatewayadditionalroute_changelist")
+
+
+def route_data(gateway, **values):
+    return {
+        "api_gateway": gateway.pk,
+        "name": "Orders",
+        "route_key": "orders",
+        "integration_url": "https://a.example.com/ws",
+        **values,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_needs_the_permission_to_change_its_gateway(client, local_aws, make_user, row):
+    row.create_gateway()
+    route = row.additional_routes.create(name="Bills", route_key="bills", integration_url="https://b.example.com/ws")
+    # Somebody's edit that nobody has sent to AWS yet.
+    ApiGateway.objects.update(target_base_endpoint="https://unseen.example.com/ws/")
+    user = make_user("carol", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(content_type__model="apigatewayadditionalroute"))
+    client.force_login(user)
+    assert client.get(ROUTES).status_code == 200
+    assert client.post(f"{ROUTES}add/", route_data(row)).status_code == 403
+    assert client.post(f"{ROUTES}{route.pk}/change/", route_data(row)).status_code == 403
+    assert client.post(f"{ROUTES}{route.pk}/delete/", {"post": "yes"}).status_code == 403
+    client.post(ROUTES, {"action": "delete_selected", "_selected_action": [route.pk], "post": "yes"})
+    assert set(local_aws.routes(row)) == {"$connect", "$disconnect", "$default", "bills"}
+    assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://www.example.com/ws/connect"
+
+    user.user_permissions.add(Permission.objects.get(codename="change_apigateway"))
+    assert client.post(f"{ROUTES}add/", route_data(row)).status_code == 302
+    assert "orders" in local_aws.routes(row)
+
+
+@pytest.fixture
+def object_permissions(settings):
+    """Permissions for single gateways: those called “mine”."""
     settings.ROOT_URLCONF = "tests.object_permissions"
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
         "tests.object_permissions.ByName",
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_respects_permissions_for_single_gateways(client, local_aws, make_user, object_permissions, row):
+    mine = ApiGateway.objects.create(api_name="mine", target_base_endpoint="https://www.example.com/ws/")
+    for gateway in (row, mine):
+        gateway.create_gateway()
+        gateway.additional_routes.create(name="Bills", route_key="bills", integration_url="https://b.example.com/ws")
+    theirs, own = row.additional_routes.get(), mine.additional_routes.get()
+    before = local_aws.routes(row)
+    user = make_user("carol", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="django_aws_api_gateway_websockets"))
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    assert client.post(f"{ROUTES}add/", route_data(row)).status_code == 403
+    # Neither from a gateway of others nor to one.
+    assert client.post(f"{ROUTES}{theirs.pk}/change/", route_data(mine)).status_code == 403
+    assert client.post(f"{ROUTES}{own.pk}/change/", route_data(row)).status_code == 403
+    assert client.post(f"{ROUTES}{theirs.pk}/delete/", {"post": "yes"}).status_code == 403
+    deletion = {"action": "delete_selected", "_selected_action": [theirs.pk, own.pk], "post": "yes"}
+    assert client.post(ROUTES, deletion).status_code == 403
+    assert local_aws.routes(row) == before
+
+    assert client.post(f"{ROUTES}{own.pk}/change/", route_data(mine)).status_code == 302
+    assert "orders" in local_aws.routes(mine)
+    assert client.post(ROUTES, {**deletion, "_selected_action": [own.pk]}).status_code == 302
+    assert set(local_aws.routes(mine)) == {"$connect", "$disconnect", "$default"}
+
+
+def test_permissions_for_single_objects_are_respected(client, local_aws, make_user, object_permissions, row):
     mine = ApiGateway.objects.create(api_name="mine", target_base_endpoint="https://www.example.com/ws/")
     user = make_user("carol", is_staff=True)
     for name in ("view", "change", "delete"):

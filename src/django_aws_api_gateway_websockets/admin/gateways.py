@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -194,7 +195,26 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "route_key", "integration_url")
     readonly_fields = ("deployed",)
 
+    # A route that is saved or deleted takes the whole gateway to AWS, so whoever does that must be able to change it.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self._may_change_gateway(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_change_gateway(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may_change_gateway(request, obj)
+
+    def _may_change_gateway(self, request: HttpRequest, route: ApiGatewayAdditionalRoute | None = None) -> bool:
+        # The site's own admin of gateways: it may ask for permissions of single objects.
+        registered = self.admin_site._registry.get(ApiGateway) or ApiGatewayAdmin(ApiGateway, self.admin_site)
+        return registered.has_change_permission(request, route and route.api_gateway)
+
     def save_model(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute, form: Any, change: bool) -> None:
+        # The one that was chosen; the one that it leaves was asked about when the page was opened.
+        if not self._may_change_gateway(request, obj):
+            raise PermissionDenied
         super().save_model(request, obj, form, change)
         _tell_after_deployment(self, request, obj.api_gateway_id)
 
