@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from django_aws_api_gateway_websockets.aws import control_client
@@ -108,19 +110,22 @@ def _is_whole(aws, row):
 
 
 class Refuse:
-    """Answers ``times`` calls of ``operation`` with an error of AWS, before they reach it."""
+    """Answers ``times`` calls by ``methods`` with an error of AWS, before they reach it."""
 
-    def __init__(self, times, status, code):
-        self.times, self.status, self.code = times, status, code
+    def __init__(self, times, status, code, message="not now", methods=("POST",)):
+        self.times, self.status, self.code, self.methods = times, status, code, methods
+        self.message = message
 
     def __call__(self, request, **kwargs):
         from botocore.awsrequest import AWSResponse
 
-        if request.method != "POST" or self.times == 0:
+        if request.method not in self.methods or self.times == 0:
             return None
         self.times -= 1
-        body = b'{"message": "not now"}'
-        headers = {"x-amzn-ErrorType": self.code, "Content-Type": "application/json"}
+        body = json.dumps({"message": self.message}).encode()
+        headers = {"Content-Type": "application/json"}
+        if self.code:
+            headers["x-amzn-ErrorType"] = self.code
         return _Answer(AWSResponse(request.url, self.status, headers, None), body).response
 
 
@@ -139,6 +144,55 @@ def test_a_refusal_that_passes_is_waited_out(local_aws, row, watch, status, code
     assert refuse.times == 0
     assert len(local_aws.apis()) == 1
     assert plan_gateway(row).steps == ()
+
+
+@pytest.mark.parametrize("command", ["planApiGateway", "updateApiGateway"])
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("ExpiredTokenException", "The security token included in the request is expired"),
+        ("UnrecognizedClientException", "The security token included in the request is invalid."),
+        ("InvalidSignatureException", "Signature expired: 20250101T000000Z is now earlier than 20250101T001000Z"),
+        ("", "The request signature we calculated does not match the signature you provided."),
+    ],
+)
+def test_credentials_that_aws_does_not_take_are_no_missing_permission(local_aws, row, watch, command, code, said):
+    row.create_gateway()
+    watch(Refuse(-1, 403, code, said, methods=("GET", "POST", "PATCH")))
+    with pytest.raises(CommandError) as ended:
+        call_command(command, pk=[row.pk])
+    assert said in str(ended.value)
+    assert "Renew the login" in str(ended.value)
+    assert "IAM" not in str(ended.value)
+    row.refresh_from_db()
+    # Nobody has seen that it differs.
+    assert row.status == "unreachable"
+    assert said in row.last_error
+
+
+@pytest.mark.parametrize(
+    "code, said, names_action",
+    [("AccessDeniedException", "No.", True), ("ForbiddenException", "Forbidden by a proxy", False)],
+)
+def test_another_403_is_told_in_the_words_of_aws_and_the_status_stays(local_aws, row, watch, code, said, names_action):
+    row.create_gateway()
+    watch(Refuse(-1, 403, code, said, methods=("GET",)))
+    with pytest.raises(CommandError) as ended:
+        call_command("planApiGateway", pk=[row.pk])
+    assert f"AWS answered 403 {code}: {said}" in str(ended.value)
+    assert ("lack the IAM action apigateway:GET" in str(ended.value)) is names_action
+    row.refresh_from_db()
+    assert row.status == "in_step"
+
+
+def test_a_run_that_was_refused_half_way_leaves_a_row_that_differs(local_aws, row, watch):
+    row.create_gateway()
+    ApiGateway.objects.update(stage_description="new")
+    watch(Refuse(-1, 403, "ExpiredTokenException", "expired", methods=("PATCH",)))
+    with pytest.raises(CommandError):
+        call_command("updateApiGateway", pk=[row.pk])
+    row.refresh_from_db()
+    assert row.status == "differs"
 
 
 def test_the_waits_respect_the_limits_of_the_control_plane():

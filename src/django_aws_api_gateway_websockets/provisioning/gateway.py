@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from ..exceptions import AwsUnreachable, InvalidGateway, WebSocketsError
+from ..exceptions import AwsUnreachable, CredentialsError, InvalidGateway, WebSocketsError
 from . import resources as r
 from .applying import Applier, Progress, api_parameters
 from .control import ControlPlane
@@ -53,6 +53,7 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
 
         def watched(step: Step) -> None:
             renew()
+            _begin(gateway)
             progress(step)
 
         created = _ensure_api(control, gateway, watched)
@@ -90,6 +91,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
 
         def watched(step: Step) -> None:
             renew()
+            _begin(gateway)
             progress(step)
 
         actual = _actual(control, gateway)
@@ -203,8 +205,15 @@ def _note_status(gateway: ApiGateway, found: Plan, exists: bool) -> None:
     _record(gateway, {"status": value, "status_checked_on": timezone.now(), "last_error": ""})
 
 
+def _begin(gateway: ApiGateway) -> None:
+    """Until the run has ended, AWS has some of what the row says."""
+    if gateway.status != gateway.Status.DIFFERS:
+        _record(gateway, {"status": gateway.Status.DIFFERS, "status_checked_on": timezone.now()})
+
+
 class _noting_failure:  # noqa: N801  reads as what it does
-    """Whatever AWS refuses inside is kept in the row, and raised."""
+    """Whatever AWS refuses inside is kept in the row, and raised. It says nothing of the API: the status stays, but
+    where AWS could not be asked at all, and the row was not known to differ."""
 
     def __init__(self, gateway: ApiGateway) -> None:
         self._gateway = gateway
@@ -215,11 +224,9 @@ class _noting_failure:  # noqa: N801  reads as what it does
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, WebSocketsError):
             status = self._gateway.Status
-            facts: dict[str, Any] = {"last_error": str(error), "status_checked_on": timezone.now()}
-            if isinstance(error, AwsUnreachable):
-                facts["status"] = status.UNREACHABLE
-            elif self._gateway.api_id:
-                facts["status"] = status.DIFFERS
+            facts: dict[str, Any] = {"last_error": str(error)}
+            if isinstance(error, (AwsUnreachable, CredentialsError)) and self._gateway.status != status.DIFFERS:
+                facts.update(status=status.UNREACHABLE, status_checked_on=timezone.now())
             _record(self._gateway, facts)
 
 

@@ -35,6 +35,7 @@ _RECORDED = (
     "custom_domain_created",
     "mapped_domain_name",
     "mapped_hosted_zone_id",
+    "status",
 )
 
 
