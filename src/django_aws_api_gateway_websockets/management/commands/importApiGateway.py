@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from ...exceptions import WebSocketsError
 from ...models import ApiGateway
@@ -45,13 +44,11 @@ class Command(BaseCommand):
         return [gateway for gateway in gateways if gateway.api_id or not options["all"]]
 
     def _one(self, gateway: ApiGateway, api_id: str, stage: str, options: dict[str, Any]) -> dict[str, Any]:
+        find = importing.look if options["dry_run"] else importing.take
         try:
-            found = importing.look(gateway, api_id, stage)
+            found = find(gateway, api_id, stage)
         except WebSocketsError as error:
             return {"pk": gateway.pk, "api_name": gateway.api_name or api_id, "error": str(error)}
-        if not options["dry_run"]:
-            with transaction.atomic():
-                importing.carry_out(gateway, found)
         if options["format"] == "text":
             self._write(gateway, found)
         changes = {name: {"old": old, "new": new} for name, (old, new) in found.fields.items()}
