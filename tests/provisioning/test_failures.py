@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 
@@ -290,6 +291,95 @@ def test_a_custom_domain_needs_a_name_and_a_certificate_of_the_region(local_aws,
     row.certificate_arn = CERTIFICATE.replace("us-east-1", "eu-west-1")
     with pytest.raises(InvalidGateway, match=r"certificate is in eu-west-1.*us-east-1"):
         row.create_custom_domain()
+
+
+class Meanwhile:
+    """Somebody does something while the first call by ``method`` is under way."""
+
+    def __init__(self, method, does):
+        self.method, self.does = method, does
+
+    def __call__(self, request, **kwargs):
+        if request.method == self.method and self.does:
+            does, self.does = self.does, None
+            does()
+
+
+def run(command, *pks):
+    call_command(command, pk=list(pks), stdout=io.StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_saved_during_a_run_is_not_deployed_and_the_row_says_so_until_it_is(local_aws, row, watch):
+    run("createApiGateway", row.pk)
+    ApiGateway.objects.update(api_description="new")
+    route = {"name": "Join", "route_key": "join", "integration_url": "https://www.example.com/join"}
+    watch(Meanwhile("PATCH", lambda: ApiGateway.objects.get().additional_routes.create(**route)))
+    run("updateApiGateway", row.pk)
+    row.refresh_from_db()
+    assert row.status == "differs"
+    assert "being changed by another process" in row.last_error
+    assert not row.additional_routes.get().deployed
+    assert "join" not in local_aws.routes(row)
+    run("updateApiGateway", row.pk)
+    row.refresh_from_db()
+    assert (row.status, row.last_error) == ("in_step", "")
+    assert row.additional_routes.get().deployed
+    assert "join" in local_aws.routes(row)
+
+
+@pytest.mark.parametrize("command, method", [("updateApiGateway", "PATCH"), ("planApiGateway", "GET")])
+def test_a_row_edited_during_a_run_is_not_in_step_afterwards(local_aws, row, watch, command, method):
+    run("createApiGateway", row.pk)
+    if method == "PATCH":
+        ApiGateway.objects.update(api_description="new")
+
+    def edit():
+        edited = ApiGateway.objects.get()
+        edited.stage_description = "newer"
+        edited.save()
+
+    watch(Meanwhile(method, edit))
+    run(command, row.pk)
+    row.refresh_from_db()
+    assert row.status == "differs"
+    run("updateApiGateway", row.pk)
+    row.refresh_from_db()
+    assert row.status == "in_step"
+    assert local_aws.stage(row)["Description"] == "newer"
+
+
+def test_each_of_several_rows_is_taken_as_it_is_when_its_turn_comes(local_aws, row, watch):
+    other = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://www.example.com/ws/")
+    gone = ApiGateway.objects.create(api_name="gone", target_base_endpoint="https://www.example.com/ws/")
+
+    def edit():
+        ApiGateway.objects.filter(pk=other.pk).update(stage_description="meanwhile")
+        ApiGateway.objects.filter(pk=gone.pk).delete()
+
+    watch(Meanwhile("POST", edit))
+    run("createApiGateway", row.pk, other.pk, gone.pk)
+    other.refresh_from_db()
+    assert local_aws.stage(other)["Description"] == "meanwhile"
+    assert len(local_aws.apis()) == 2
+
+
+@pytest.mark.parametrize(
+    "field, value, status",
+    [
+        ("stage_description", "new", "differs"),
+        ("tags", {"a": "b"}, "differs"),
+        ("default_channel_name", "x", "in_step"),
+    ],
+)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_an_edit_in_code_of_what_aws_has_makes_the_row_differ(local_aws, row, field, value, status, by_name):
+    run("createApiGateway", row.pk)
+    row.refresh_from_db()
+    setattr(row, field, value)
+    row.save(update_fields=[field] if by_name else None)
+    row.refresh_from_db()
+    assert (getattr(row, field), row.status) == (value, status)
 
 
 @pytest.mark.django_db(transaction=True)

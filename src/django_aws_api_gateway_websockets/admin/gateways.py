@@ -160,23 +160,13 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     # -- saving ---------------------------------------------------------------------------------------
 
-    def save_model(self, request: HttpRequest, obj: ApiGateway, form: Any, change: bool) -> None:
-        if _is_news_for_aws(form):
-            # So says the form; the next look at AWS says it for certain.
-            obj.status = ApiGateway.Status.DIFFERS
-        super().save_model(request, obj, form, change)
-
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if any(formset.has_changed() for formset in formsets):
             _tell_after_deployment(self, request, form.instance.pk)
-        elif _is_news_for_aws(form):
+        elif form.has_changed() and form.instance.status == ApiGateway.Status.DIFFERS:
             text = _("AWS has %s as it was before, until you choose “Update in AWS”.") % form.instance
             self.message_user(request, text, messages.WARNING)
-
-
-def _is_news_for_aws(form: Any) -> bool:
-    return form.instance.api_created and bool(set(form.changed_data) - {"default_channel_name"})
 
 
 def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:

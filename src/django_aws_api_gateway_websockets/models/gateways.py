@@ -222,7 +222,16 @@ class ApiGateway(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.api_id = self.api_id or None
+        if self.api_created and self.status != Status.DIFFERS and self._is_news_for_aws():
+            # So says the row; the next look at AWS says it for certain.
+            self.status = Status.DIFFERS
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "status"}
         super().save(*args, **kwargs)
+
+    def _is_news_for_aws(self) -> bool:
+        saved = type(self).objects.filter(pk=self.pk).first()
+        return saved is not None and saved.definition(with_domain=True) != self.definition(with_domain=True)
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         # An emptied JSON field of a form is None; validators are not asked about what is empty.

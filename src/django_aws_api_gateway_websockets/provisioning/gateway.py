@@ -19,6 +19,7 @@ from .reading import Actual, MappedDomain, find_api, read, sends_secret
 if TYPE_CHECKING:
     from ..definition import ApiDefinition, DomainDefinition
     from ..models import ApiGateway
+    from ..models.gateways import Status
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,8 @@ def plan_gateway(gateway: ApiGateway, with_domain: bool = False) -> Plan:
         definition = gateway.definition(with_domain)
         actual = _read(control, gateway, definition.domain, api_id)
         found = plan(r.wanted(definition, api_id), actual)
-    _note_status(gateway, found, exists=bool(api_id))
-    _record(gateway, {"sends_secret": sends_secret(actual)})
+    status = _status(gateway, definition, found) if api_id else gateway.Status.NOT_CREATED
+    _note_look(gateway, status, last_error="", sends_secret=sends_secret(actual))
     return found
 
 
@@ -56,6 +57,8 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
             _begin(gateway)
             progress(step)
 
+        # Before the run, not after: somebody whose change came too late for it may leave one meanwhile.
+        _record(gateway, {"last_error": ""})
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
         actual = _read(control, gateway, definition.domain, str(gateway.api_id))
@@ -64,14 +67,15 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
             # Before the domain is made: a run that dies then leaves one that is known.
             _record(gateway, _domain_facts(definition))
         steps = plan(r.wanted(definition, actual.api_id), actual)
-        routes = list(gateway.additional_routes.values_list("pk", "integration_url", "route_key"))
         _applier(control, gateway, definition.tags, actual, watched).apply(steps)
-        for pk, url, key in routes:
+        for route in definition.routes:
             # Only what was sent: a route that somebody saved meanwhile is not deployed.
-            gateway.additional_routes.filter(pk=pk, integration_url=url, route_key=key).update(deployed=True)
+            sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
+            sent.update(deployed=True)
         _record(gateway, {"api_created": True, **_domain_facts(definition)})
-    _note_status(gateway, Plan(), exists=True)
-    _record(gateway, {"sends_secret": True})
+        status = _status(gateway, definition)
+        resolved = {"last_error": ""} if status == gateway.Status.IN_STEP else {}
+        _note_look(gateway, status, sends_secret=True, **resolved)
     return Plan((*created, *steps))
 
 
@@ -100,7 +104,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
         _applier(control, gateway, {}, actual, watched).apply(steps)
         gateway.additional_routes.update(deployed=False)
         _record(gateway, _NOTHING)
-    _note_status(gateway, Plan(), exists=False)
+        _note_look(gateway, gateway.Status.NOT_CREATED, last_error="")
     return steps
 
 
@@ -199,16 +203,21 @@ def _record(gateway: ApiGateway, facts: Mapping[str, Any]) -> None:
     type(gateway).objects.filter(pk=gateway.pk).update(updated_on=timezone.now(), **facts)
 
 
-def _note_status(gateway: ApiGateway, found: Plan, exists: bool) -> None:
-    status = gateway.Status
-    value = (status.DIFFERS if found else status.IN_STEP) if exists else status.NOT_CREATED
-    _record(gateway, {"status": value, "status_checked_on": timezone.now(), "last_error": ""})
+def _status(gateway: ApiGateway, definition: ApiDefinition, found: Plan = Plan()) -> Status:  # noqa: B008  immutable
+    """In step where nothing was found to do, and the row still says what was compared, which takes a while."""
+    now = type(gateway).objects.filter(pk=gateway.pk).first()
+    in_step = not found and now is not None and now.definition() == definition
+    return gateway.Status.IN_STEP if in_step else gateway.Status.DIFFERS
+
+
+def _note_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
+    _record(gateway, {"status": status, "status_checked_on": timezone.now(), **facts})
 
 
 def _begin(gateway: ApiGateway) -> None:
     """Until the run has ended, AWS has some of what the row says."""
     if gateway.status != gateway.Status.DIFFERS:
-        _record(gateway, {"status": gateway.Status.DIFFERS, "status_checked_on": timezone.now()})
+        _note_look(gateway, gateway.Status.DIFFERS)
 
 
 class _noting_failure:  # noqa: N801  reads as what it does

@@ -77,6 +77,8 @@ def _write(gateway: ApiGateway, found: Import) -> None:
     facts = {name: new for name, (_, new) in found.fields.items()}
     # Until the routes are written, saving one must not deploy them.
     facts.update(api_id=found.api_id, sends_secret=found.sends_secret, api_created=False)
+    # What the import could not say is left to the next look.
+    facts.update(status=gateway.Status.UNKNOWN)
     for name, new in facts.items():
         setattr(gateway, name, new)
     gateway.save(update_fields=[*facts, "updated_on"] if gateway.pk else None)
