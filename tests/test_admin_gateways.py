@@ -87,7 +87,7 @@ def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_clien
     data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
     saved = text(admin_client.post(change_url(row), data, follow=True))
     assert "was changed successfully" in saved
-    assert "AWS has chat as it was before, until you choose “Update in AWS”." in saved
+    assert "AWS does not have all of chat, until you choose “Update in AWS”." in saved
     assert "ago" in text(admin_client.get(CHANGELIST))
     row.refresh_from_db()
     assert row.status == "differs"
@@ -95,7 +95,8 @@ def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_clien
     assert "https://new.example.com/ws/connect" in text(pages[0])
     assert "Yes, update" not in text(pages[0])
     pages.append(act(admin_client, "update_api_gateway", row, confirmed=True))
-    assert "AWS is in step with chat." in text(pages[-1])
+    assert "Chat was updated in AWS." in text(pages[-1])
+    assert "AWS does not have all" not in text(pages[-1])
     assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://new.example.com/ws/connect"
     pages.append(admin_client.get(change_url(row)))
     assert all(gateway_secret(row.api_id) not in text(page) for page in pages)
@@ -142,6 +143,23 @@ def test_a_custom_domain_by_its_action(admin_client, local_aws, row):
     )
     act(admin_client, "create_custom_domain", row, confirmed=True)
     assert len(local_aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]) == 1
+
+
+def test_a_domain_that_is_entered_later_is_not_in_step_until_it_is_created(admin_client, local_aws, row):
+    row.create_gateway()
+    domain = {"domain_name": "ws.example.com"}
+    domain["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    left = "AWS does not have all of chat, until you choose “Create Custom Domain record for the API”."
+    assert left in text(admin_client.post(change_url(row), {**form_of(admin_client, row), **domain}, follow=True))
+    compared = text(act(admin_client, "plan_api_gateway", row))
+    assert left in compared
+    assert "nothing to do" not in compared
+    updated = text(act(admin_client, "update_api_gateway", row, confirmed=True))
+    assert left in updated
+    assert ApiGateway.objects.get().status == "lacks_domain"
+    assert "custom domain not created" in text(admin_client.get(CHANGELIST))
+    assert left not in text(act(admin_client, "create_custom_domain", row, confirmed=True))
+    assert ApiGateway.objects.get().status == "in_step"
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,13 @@ def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, r
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
     run("createApiGateway", f"--pk={row.pk}")
+    missing = f"chat: in step; ws.example.com is not created: createCustomDomain --pk={row.pk}\n"
+    assert run("planApiGateway", f"--pk={row.pk}") == run("updateApiGateway", f"--pk={row.pk}") == (missing, 0)
     text, code = run("createCustomDomain", f"--pk={row.pk}")
     row.refresh_from_db()
     assert code == 0
     assert f"ws.example.com: point its DNS record (CNAME or alias) at {row.api_gateway_domain_name}" in text
+    assert run("planApiGateway", f"--pk={row.pk}") == ("chat: in step\n", 0)
 
 
 def test_several_and_all_and_one_failure_stops_no_other(local_aws, row):

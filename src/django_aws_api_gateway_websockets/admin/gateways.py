@@ -164,9 +164,8 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         super().save_related(request, form, formsets, change)
         if any(formset.has_changed() for formset in formsets):
             _tell_after_deployment(self, request, form.instance.pk)
-        elif form.has_changed() and form.instance.status == ApiGateway.Status.DIFFERS:
-            text = _("AWS has %s as it was before, until you choose “Update in AWS”.") % form.instance
-            self.message_user(request, text, messages.WARNING)
+        elif form.has_changed() and form.instance.api_created and operations.left_to_do(form.instance):
+            self.message_user(request, operations.left_to_do(form.instance), messages.WARNING)
 
 
 def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:

@@ -64,7 +64,9 @@ class GatewayCommand(BaseCommand):
 
     def _write(self, gateway: ApiGateway, done: Plan, looked_only: bool) -> None:
         if not done:
-            self.stdout.write(f"{gateway}: {self.nothing}")
+            missing = f"; {gateway.domain_name} is not created: createCustomDomain --pk={gateway.pk}"
+            lacks = gateway.status == gateway.Status.LACKS_DOMAIN
+            self.stdout.write(f"{gateway}: {self.nothing}{missing if lacks else ''}")
         elif looked_only or not self.stdout.isatty():
             self.stdout.write(f"{gateway}:")
             self.stdout.write("\n".join(f"  {line}" for line in done.lines()))

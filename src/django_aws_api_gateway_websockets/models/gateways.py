@@ -27,6 +27,7 @@ class Status(models.TextChoices):
     UNKNOWN = "", _("not looked at")
     IN_STEP = "in_step", _("in step")
     DIFFERS = "differs", _("differs")
+    LACKS_DOMAIN = "lacks_domain", _("custom domain not created")
     NOT_CREATED = "not_created", _("not created")
     UNREACHABLE = "unreachable", _("unreachable")
 
@@ -292,6 +293,11 @@ class ApiGateway(models.Model):
     def has_domain(self) -> bool:
         """Whether a custom domain was begun, so that plans look at it."""
         return bool(self.domain_name and (self.custom_domain_created or self.api_gateway_domain_name))
+
+    @property
+    def lacks_domain(self) -> bool:
+        """Whether the row names a custom domain that was not begun: plans leave it to ``createCustomDomain``."""
+        return bool(self.domain_name) and not self.has_domain
 
     def definition(self, with_domain: bool = False) -> definition.ApiDefinition:
         """The API that this row asks for; ``with_domain`` also where its custom domain was not begun.

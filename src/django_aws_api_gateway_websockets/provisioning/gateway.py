@@ -74,7 +74,7 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
             sent.update(deployed=True)
         _record(gateway, {"api_created": True, **_domain_facts(definition)})
         status = _status(gateway, definition)
-        resolved = {"last_error": ""} if status == gateway.Status.IN_STEP else {}
+        resolved = {} if status == gateway.Status.DIFFERS else {"last_error": ""}
         _note_look(gateway, status, sends_secret=True, **resolved)
     return Plan((*created, *steps))
 
@@ -206,8 +206,9 @@ def _record(gateway: ApiGateway, facts: Mapping[str, Any]) -> None:
 def _status(gateway: ApiGateway, definition: ApiDefinition, found: Plan = Plan()) -> Status:  # noqa: B008  immutable
     """In step where nothing was found to do, and the row still says what was compared, which takes a while."""
     now = type(gateway).objects.filter(pk=gateway.pk).first()
-    in_step = not found and now is not None and now.definition() == definition
-    return gateway.Status.IN_STEP if in_step else gateway.Status.DIFFERS
+    if found or now is None or now.definition() != definition:
+        return gateway.Status.DIFFERS
+    return gateway.Status.LACKS_DOMAIN if now.lacks_domain else gateway.Status.IN_STEP
 
 
 def _note_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
