@@ -101,14 +101,25 @@ def test_deleting_asks_first(local_aws, row, monkeypatch, answer, left):
     assert (code, "Nothing was deleted." in text) == ((1, True) if left else (0, False))
 
 
-def test_progress_is_shown_on_a_terminal_only(local_aws, row):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_progress_is_shown_on_a_terminal_only(local_aws, row, settings):
     out = Terminal()
     call_command("createApiGateway", f"--pk={row.pk}", stdout=out)
     assert "create route $connect …" in out.getvalue()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [settings.SECRET_KEY]
+    out = Terminal()
+    call_command("rotateGatewaySecret", f"--pk={row.pk}", stdout=out)
+    assert "update integration $connect …" in out.getvalue()
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_a_gateway_that_was_not_created_has_no_secret_to_rotate(local_aws, row, words):
+    text, code = run("rotateGatewaySecret", f"--pk={row.pk}", *words)
+    assert (code, "run createApiGateway" in text) == (1, True)
 
 
 def test_without_an_answer_nothing_is_deleted(local_aws, row, monkeypatch):

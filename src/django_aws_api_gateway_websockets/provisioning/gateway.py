@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def _silent(step: Step) -> None:
+def silent(step: Step) -> None:
     """Nobody is watching."""
 
 
@@ -42,7 +42,7 @@ def plan_gateway(gateway: ApiGateway, with_domain: bool = False) -> Plan:
     return found
 
 
-def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Progress = _silent) -> Plan:
+def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Progress = silent) -> Plan:
     """Make AWS what the row says, creating what is missing; returns what was done.
 
     A run that failed half way is taken up where it stopped. Raises ``WebSocketsError``: ``InvalidGateway``
@@ -87,7 +87,7 @@ def plan_removal_of(gateway: ApiGateway) -> Plan:
         return plan_removal(_actual(control, gateway))
 
 
-def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
+def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     """Delete the API, its mapping and, where no other API uses it, its domain name; the row stays."""
     control = ControlPlane()
     control.check_holds(gateway.api_endpoint)
