@@ -12,6 +12,8 @@ from django.urls import reverse
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
+from .provisioning.faults import Calls, Refuse
+
 pytestmark = pytest.mark.django_db
 CHANGELIST = reverse("admin:django_aws_api_gateway_websockets_apigateway_changelist")
 
@@ -79,7 +81,7 @@ def test_nobody_there_is_one_clear_message_and_the_column_says_unreachable(admin
     assert "unreachable" in text(admin_client.get(CHANGELIST))
     failed = act(admin_client, "create_api_gateway", row, confirmed=True)
     assert [message.level_tag for message in failed.context["messages"]] == ["error"]
-    assert "Check the endpoint" in LogEntry.objects.get().change_message
+    assert ["Check the endpoint" in entry.change_message for entry in LogEntry.objects.all()] == [True, True]
 
 
 def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_client, local_aws, row):
@@ -130,6 +132,61 @@ def test_a_row_whose_api_lives_cannot_be_deleted(admin_client, local_aws, row):
     assert f"the API {row.api_id} in AWS. Delete it there first" in text(admin_client.get(delete))
     admin_client.post(delete, {"post": "yes"})
     assert ApiGateway.objects.filter(pk=row.pk).exists()
+
+
+def delete_url(row):
+    return change_url(row).replace("change", "delete")
+
+
+def offered(client, row):
+    return [operation.name for operation in client.get(change_url(row)).context["gateway_operations"]]
+
+
+def test_comparing_is_in_the_history_too(admin_client, local_aws, row):
+    act(admin_client, "plan_api_gateway", row)
+    assert LogEntry.objects.get().change_message.startswith("Compare with AWS: create API chat; ")
+    row.create_gateway()
+    act(admin_client, "plan_api_gateway", row)
+    assert LogEntry.objects.latest("pk").change_message == "Compare with AWS: nothing to do"
+    act(admin_client, "update_api_gateway", row)  # a question only
+    assert LogEntry.objects.count() == 2
+
+
+def test_a_gateway_that_was_created_in_part_can_be_deleted_in_aws(admin_client, local_aws, row, watch):
+    watch(Refuse(-1, 403, "AccessDeniedException", "no stage", path="/stages"))
+    assert "no stage" in text(act(admin_client, "create_api_gateway", row, confirmed=True))
+    row.refresh_from_db()
+    assert (row.api_created, len(local_aws.apis())) == (False, 1)
+    assert "with the action “Delete in AWS”" in text(admin_client.get(delete_url(row)))
+    assert "delete_api_gateway" in offered(admin_client, row)
+    act(admin_client, "delete_api_gateway", row, confirmed=True)
+    assert local_aws.apis() == []
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
+
+
+def test_a_row_whose_creation_had_no_answer_cannot_be_deleted_before_aws_was_asked(admin_client, local_aws, row, watch):
+    watch(Calls(lose=1))
+    act(admin_client, "create_api_gateway", row, confirmed=True)
+    row.refresh_from_db()
+    assert (row.api_id, len(local_aws.apis())) == (None, 1)
+    assert "“Compare with AWS” says whether there is an API" in text(admin_client.get(delete_url(row)))
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert ApiGateway.objects.exists()
+    act(admin_client, "plan_api_gateway", row)
+    assert "delete_api_gateway" in offered(admin_client, row)
+    act(admin_client, "delete_api_gateway", row, confirmed=True)
+    assert local_aws.apis() == []
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
+
+
+def test_a_row_whose_creation_was_refused_can_be_deleted(admin_client, local_aws, row, watch):
+    watch(Refuse(-1, 403, "AccessDeniedException", "no API"))
+    act(admin_client, "create_api_gateway", row, confirmed=True)
+    assert ApiGateway.objects.get().status == "not_created"
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
 
 
 def test_a_custom_domain_by_its_action(admin_client, local_aws, row):

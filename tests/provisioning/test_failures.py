@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 import threading
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
-from botocore.httpsession import URLLib3Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from django_aws_api_gateway_websockets.aws import control_client
 from django_aws_api_gateway_websockets.exceptions import (
     AwsUnreachable,
     Conflict,
@@ -26,40 +22,8 @@ from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_
 from django_aws_api_gateway_websockets.provisioning.control import delays
 from django_aws_api_gateway_websockets.provisioning.locking import locked
 
+from .faults import Calls, Meanwhile, Refuse
 from .test_lifecycle import CERTIFICATE
-
-
-class Calls:
-    """Watches what boto3 sends, through botocore's own hook, and loses the answer to the N-th write."""
-
-    def __init__(self, lose=None):
-        self.lose, self.writes = lose, 0
-        self._session = URLLib3Session()
-
-    def __call__(self, request, **kwargs):
-        if request.method == "GET":
-            return
-        self.writes += 1
-        if self.writes != self.lose:
-            return
-        # AWS carries it out, and nobody hears of it.
-        self._session.send(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-
-@pytest.fixture
-def watch():
-    hooked = []
-
-    def watch(calls):
-        events = control_client().meta.events
-        events.register("before-send.apigatewayv2", calls)
-        hooked.append((events, calls))
-        return calls
-
-    yield watch
-    for events, calls in hooked:
-        events.unregister("before-send.apigatewayv2", calls)
 
 
 def describe(name):
@@ -108,32 +72,6 @@ def _is_whole(aws, row):
     assert row.api_created
     assert row.custom_domain_created
     assert row.additional_routes.get().deployed
-
-
-class Refuse:
-    """Answers ``times`` calls by ``methods`` with an error of AWS, before they reach it."""
-
-    def __init__(self, times, status, code, message="not now", methods=("POST",)):
-        self.times, self.status, self.code, self.methods = times, status, code, methods
-        self.message = message
-
-    def __call__(self, request, **kwargs):
-        from botocore.awsrequest import AWSResponse
-
-        if request.method not in self.methods or self.times == 0:
-            return None
-        self.times -= 1
-        body = json.dumps({"message": self.message}).encode()
-        headers = {"Content-Type": "application/json"}
-        if self.code:
-            headers["x-amzn-ErrorType"] = self.code
-        return _Answer(AWSResponse(request.url, self.status, headers, None), body).response
-
-
-class _Answer:
-    def __init__(self, response, body):
-        response._content = body
-        self.response = response
 
 
 @pytest.mark.parametrize(
@@ -291,18 +229,6 @@ def test_a_custom_domain_needs_a_name_and_a_certificate_of_the_region(local_aws,
     row.certificate_arn = CERTIFICATE.replace("us-east-1", "eu-west-1")
     with pytest.raises(InvalidGateway, match=r"certificate is in eu-west-1.*us-east-1"):
         row.create_custom_domain()
-
-
-class Meanwhile:
-    """Somebody does something while the first call by ``method`` is under way."""
-
-    def __init__(self, method, does):
-        self.method, self.does = method, does
-
-    def __call__(self, request, **kwargs):
-        if request.method == self.method and self.does:
-            does, self.does = self.does, None
-            does()
 
 
 def run(command, *pks):

@@ -150,12 +150,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
-        living = [
-            _("%(name)s: the API %(id)s in AWS. Delete it there first, with the action “Delete in AWS”.")
-            % {"name": gateway, "id": gateway.api_id}
-            for gateway in objs
-            if gateway.api_id
-        ]
+        living = [_why_it_stays(gateway) for gateway in objs if gateway.may_be_in_aws]
         return to_delete, counts, missing, [*protected, *living]
 
     # -- saving ---------------------------------------------------------------------------------------
@@ -168,10 +163,20 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, operations.left_to_do(form.instance), messages.WARNING)
 
 
+def _why_it_stays(gateway: ApiGateway) -> str:
+    if gateway.api_id:
+        text = _("%(name)s: the API %(id)s in AWS. Delete it there first, with the action “Delete in AWS”.")
+    else:
+        text = _("%(name)s: the answer to its creation was lost. “Compare with AWS” says whether there is an API.")
+    return str(text) % {"name": gateway, "id": gateway.api_id}
+
+
 def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:
     """What can sensibly be done to ``gateway`` next."""
-    if gateway is None or not gateway.api_created:
+    if gateway is None or not gateway.may_be_in_aws:
         return operations.PLAN, operations.CREATE
+    if not gateway.api_created:
+        return operations.PLAN, operations.CREATE, operations.DELETE
     domain = (operations.CREATE_DOMAIN,) if gateway.domain_name and not gateway.custom_domain_created else ()
     return (operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
 

@@ -290,6 +290,11 @@ class ApiGateway(models.Model):
         return f"https://{region}.console.{suffix}/apigateway/main/develop/routes?api={self.api_id}&region={region}"
 
     @property
+    def may_be_in_aws(self) -> bool:
+        """Whether AWS has an API of this row, or may have one: its creation was begun, and no answer was heard."""
+        return bool(self.api_id) or self.status == Status.DIFFERS
+
+    @property
     def has_domain(self) -> bool:
         """Whether a custom domain was begun, so that plans look at it."""
         return bool(self.domain_name and (self.custom_domain_created or self.api_gateway_domain_name))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from ..exceptions import AwsUnreachable, CredentialsError, InvalidGateway, WebSocketsError
+from ..exceptions import AwsError, AwsUnreachable, CredentialsError, InvalidGateway, WebSocketsError
 from . import resources as r
 from .applying import Applier, Progress, api_parameters
 from .control import ControlPlane
@@ -172,7 +172,13 @@ def _ensure_api(control: ControlPlane, gateway: ApiGateway, progress: Progress) 
         steps = list(plan([r.api(definition)], Actual()))
         progress(steps[0])
         parameters = api_parameters(steps[0].resource.properties)
-        api = control.call("CreateApi", Tags=dict(definition.tags), **parameters)
+        try:
+            api = control.call("CreateApi", Tags=dict(definition.tags), **parameters)
+        except AwsError as error:
+            if 400 <= (error.status or 0) < 500:
+                # Refused; without an answer, or with one of 5xx, there may be an API now.
+                _note_look(gateway, gateway.Status.NOT_CREATED)
+            raise
         _record(gateway, _NO_API)
     _record(gateway, {"api_id": api["ApiId"], "api_endpoint": api["ApiEndpoint"]})
     return steps
