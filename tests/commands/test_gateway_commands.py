@@ -106,6 +106,19 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_the_connections_end_with_the_api(local_aws, row):
+    row.create_gateway()
+    for number, connected in enumerate([True, True, False]):
+        row.sessions.create(connection_id=f"c{number}", connected=connected)
+    elsewhere = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://www.example.com/ws/")
+    elsewhere.sessions.create(connection_id="d0")
+    run("deleteApiGateway", f"--pk={row.pk}", "--no-input")
+    assert not row.sessions.filter(connected=True).exists()
+    # Nobody is left who could not be reached.
+    assert row.sessions.all().send_message({"n": 1}).total == 0
+    assert elsewhere.sessions.get().connected
+
+
 def test_progress_is_shown_on_a_terminal_only(local_aws, row, settings):
     out = Terminal()
     call_command("createApiGateway", f"--pk={row.pk}", stdout=out)

@@ -103,6 +103,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
         # Removing takes no definition: a row that could not be created today can still be removed.
         _applier(control, gateway, {}, actual, watched).apply(steps)
         gateway.additional_routes.update(deployed=False)
+        gateway.sessions.all().mark_disconnected()
         _record(gateway, _NOTHING)
         _note_look(gateway, gateway.Status.NOT_CREATED, last_error="")
     return steps
