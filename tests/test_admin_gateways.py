@@ -219,6 +219,52 @@ def test_a_domain_that_is_entered_later_is_not_in_step_until_it_is_created(admin
     assert ApiGateway.objects.get().status == "in_step"
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_saved_edit_moves_no_message_before_aws_has_it(admin_client, local_aws, row):
+    row.create_gateway()
+    data = {**form_of(admin_client, row), "stage_name": "v2"}
+    before = row.connections_url, row.websocket_url
+    admin_client.post(change_url(row), data)
+    row.refresh_from_db()
+    assert (row.stage_name, row.connections_url, row.websocket_url) == ("v2", *before)
+    # Nobody is there, which the stage that AWS has can tell.
+    session = row.sessions.create(connection_id="L0SM9cOFvHcCIhw=")
+    assert session.check_connection() is None
+    act(admin_client, "update_api_gateway", row, confirmed=True)
+    row.refresh_from_db()
+    assert row.websocket_url == f"{row.api_endpoint}/v2"
+    assert session.check_connection() is None
+
+
+def test_a_saved_edit_of_the_domain_moves_no_message_before_aws_has_it(admin_client, local_aws, row):
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    row.domain_name, row.certificate_arn, row.api_mapping_key = "ws.example.com", certificate, "chat"
+    row.save()
+    row.create_gateway()
+    row.create_custom_domain()
+    edits = [
+        ({"disable_execute_api_endpoint": "on"}, "ws.example.com/chat"),
+        ({"api_mapping_key": "talk"}, "ws.example.com/talk"),
+        ({"domain_name": "new.example.com"}, "new.example.com/talk"),
+        (
+            {"domain_name": "ws.example.com", "api_mapping_key": "", "disable_execute_api_endpoint": ""},
+            "ws.example.com",
+        ),
+    ]
+    path = "ws.example.com/chat"
+    for edit, after in edits:
+        data = {name: value for name, value in {**form_of(admin_client, row), **edit}.items() if value != ""}
+        admin_client.post(change_url(row), data)
+        row.refresh_from_db()
+        # The domain serves already, and the endpoint serves no more.
+        assert (row.connections_url, row.websocket_url) == (f"https://{path}", f"wss://{path}")
+        act(admin_client, "update_api_gateway", row, confirmed=True)
+        row.refresh_from_db()
+        path = after
+        assert row.websocket_url == f"wss://{path}"
+    assert row.connections_url.startswith("http://127.0.0.1:")
+
+
 @pytest.mark.parametrize(
     "permissions, offered",
     [

@@ -205,9 +205,13 @@ class ApiGateway(models.Model):
         editable=False,
         help_text=_("Whether every integration in AWS carried the secret at the last look; without it events get 403."),
     )
+    # What AWS was last brought to serve: the row may say something else by now. Empty where that was done by hand.
+    served_stage_name = models.CharField(max_length=128, blank=True, editable=False)
+    execute_api_closed = models.BooleanField(default=False, editable=False)
     # The domain that was mapped, which is to be left when the row names another.
     mapped_domain_name = models.CharField(max_length=253, blank=True, editable=False)
     mapped_hosted_zone_id = models.CharField(max_length=64, blank=True, editable=False)
+    mapped_key = models.CharField(max_length=128, blank=True, editable=False)
     # Who changes the API in AWS right now, and until when that is to be believed.
     locked_by = models.CharField(max_length=64, blank=True, editable=False)
     locked_until = models.DateTimeField(null=True, editable=False)
@@ -260,10 +264,12 @@ class ApiGateway(models.Model):
     @property
     def connections_url(self) -> str:
         """Where ``@connections`` of this gateway is: derived from what AWS returned, or the custom domain."""
-        if self.custom_domain_created and (self.disable_execute_api_endpoint or not self.api_endpoint):
+        # A domain serves before the endpoint is closed, and until it is opened again.
+        closed = self.disable_execute_api_endpoint or self.execute_api_closed
+        if self.custom_domain_created and (closed or not self.api_endpoint):
             return f"https://{self._domain_path}"
         if self.api_endpoint:
-            return protocol.connections_url(self.api_endpoint, self.stage)
+            return protocol.connections_url(self.api_endpoint, self._served_stage)
         raise GatewayNotCreated(
             f"The gateway {self.api_name!r} has no API endpoint, so nothing can be sent through it. "
             f"Run createApiGateway --pk={self.pk}."
@@ -272,13 +278,19 @@ class ApiGateway(models.Model):
     @property
     def websocket_url(self) -> str:
         """What a browser connects to; empty before the API is created."""
-        if self.custom_domain_created and self.domain_name:
+        if self.custom_domain_created and self._domain_path:
             return f"wss://{self._domain_path}"
-        return f"{self.api_endpoint}/{self.stage}" if self.api_endpoint else ""
+        return f"{self.api_endpoint}/{self._served_stage}" if self.api_endpoint else ""
+
+    @property
+    def _served_stage(self) -> str:
+        return self.served_stage_name or self.stage
 
     @property
     def _domain_path(self) -> str:
-        return self.domain_name + (f"/{self.api_mapping_key}" if self.api_mapping_key else "")
+        mapped = self.mapped_domain_name, self.mapped_key
+        name, key = mapped if self.mapped_domain_name else (self.domain_name, self.api_mapping_key)
+        return f"{name}/{key}" if key else name
 
     @property
     def console_url(self) -> str:

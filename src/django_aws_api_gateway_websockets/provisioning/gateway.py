@@ -72,7 +72,7 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
             # Only what was sent: a route that somebody saved meanwhile is not deployed.
             sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
             sent.update(deployed=True)
-        _record(gateway, {"api_created": True, **_domain_facts(definition)})
+        _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})
         status = _status(gateway, definition)
         resolved = {} if status == gateway.Status.DIFFERS else {"last_error": ""}
         _note_look(gateway, status, sends_secret=True, **resolved)
@@ -132,6 +132,7 @@ _NO_DOMAIN: dict[str, Any] = {
     "custom_domain_created": False,
     "mapped_domain_name": "",
     "mapped_hosted_zone_id": "",
+    "mapped_key": "",
 }
 # A custom domain that was begun outlives its API: it is mapped to the next one, or removed with the rest.
 _NO_API: dict[str, Any] = {
@@ -139,6 +140,8 @@ _NO_API: dict[str, Any] = {
     "api_endpoint": "",
     "api_created": False,
     "sends_secret": None,
+    "served_stage_name": "",
+    "execute_api_closed": False,
     "api_mapping_id": "",
     "custom_domain_created": False,
 }
@@ -155,10 +158,21 @@ def _read(control: ControlPlane, gateway: ApiGateway, domain: DomainDefinition |
     return read(control, api_id, gateway.stage, domain, mapped, str(gateway.reference))
 
 
+def _served(definition: ApiDefinition) -> dict[str, Any]:
+    return {
+        "served_stage_name": definition.stage.name,
+        "execute_api_closed": definition.disable_execute_api_endpoint,
+    }
+
+
 def _domain_facts(definition: ApiDefinition) -> dict[str, Any]:
     """What is true of the domain once everything was applied."""
     if definition.domain is not None:
-        return {"mapped_domain_name": definition.domain.name, "mapped_hosted_zone_id": definition.domain.hosted_zone_id}
+        return {
+            "mapped_domain_name": definition.domain.name,
+            "mapped_hosted_zone_id": definition.domain.hosted_zone_id,
+            "mapped_key": definition.domain.mapping_key,
+        }
     return _NO_DOMAIN
 
 

@@ -130,6 +130,8 @@ def _values(gateway: ApiGateway, actual: Actual, stage_name: str) -> dict[str, A
         "detailed_metrics": stage["DefaultRouteSettings.DetailedMetricsEnabled"],
         "client_certificate_id": stage["ClientCertificateId"],
         "api_endpoint": actual.api_endpoint,
+        "served_stage_name": stage_name,
+        "execute_api_closed": api.properties["DisableExecuteApiEndpoint"],
         **_domain_values(gateway, actual),
     }
 
@@ -153,6 +155,7 @@ def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
         "api_mapping_id": mapping.id,
         "custom_domain_created": True,
         "mapped_domain_name": mapping.key,
+        "mapped_key": mapping.properties["ApiMappingKey"],
     }
 
 
