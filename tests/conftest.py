@@ -19,6 +19,7 @@ from .provisioning.aws import (  # noqa: F401  fixtures
     row,
     use,
 )
+from .provisioning.faults import watch  # noqa: F401  a fixture
 
 repair_context_copy()
 

@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.contrib.auth.backends import BaseBackend
 from django.urls import path
 
-from django_aws_api_gateway_websockets.admin.gateways import ApiGatewayAdmin
-from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.admin.gateways import AdditionalRouteAdmin, ApiGatewayAdmin
+from django_aws_api_gateway_websockets.models import ApiGateway, ApiGatewayAdditionalRoute
 
 
 class ByName(BaseBackend):
@@ -30,4 +30,5 @@ class ByObjectAdmin(ApiGatewayAdmin):
 
 site = admin.AdminSite()
 site.register(ApiGateway, ByObjectAdmin)
+site.register(ApiGatewayAdditionalRoute, AdditionalRouteAdmin)
 urlpatterns = [path("admin/", site.urls)]

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
+from .provisioning.faults import Calls, Refuse
+
 pytestmark = pytest.mark.django_db
 CHANGELIST = reverse("admin:django_aws_api_gateway_websockets_apigateway_changelist")
 
@@ -79,7 +81,7 @@ def test_nobody_there_is_one_clear_message_and_the_column_says_unreachable(admin
     assert "unreachable" in text(admin_client.get(CHANGELIST))
     failed = act(admin_client, "create_api_gateway", row, confirmed=True)
     assert [message.level_tag for message in failed.context["messages"]] == ["error"]
-    assert "Check the endpoint" in LogEntry.objects.get().change_message
+    assert ["Check the endpoint" in entry.change_message for entry in LogEntry.objects.all()] == [True, True]
 
 
 def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_client, local_aws, row):
@@ -87,7 +89,7 @@ def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_clien
     data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
     saved = text(admin_client.post(change_url(row), data, follow=True))
     assert "was changed successfully" in saved
-    assert "AWS has chat as it was before, until you choose “Update in AWS”." in saved
+    assert "AWS does not have all of chat, until you choose “Update in AWS”." in saved
     assert "ago" in text(admin_client.get(CHANGELIST))
     row.refresh_from_db()
     assert row.status == "differs"
@@ -95,10 +97,24 @@ def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_clien
     assert "https://new.example.com/ws/connect" in text(pages[0])
     assert "Yes, update" not in text(pages[0])
     pages.append(act(admin_client, "update_api_gateway", row, confirmed=True))
-    assert "AWS is in step with chat." in text(pages[-1])
+    assert "Chat was updated in AWS." in text(pages[-1])
+    assert "AWS does not have all" not in text(pages[-1])
     assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://new.example.com/ws/connect"
     pages.append(admin_client.get(change_url(row)))
     assert all(gateway_secret(row.api_id) not in text(page) for page in pages)
+
+
+@pytest.mark.parametrize("emptied", ["", "null", "[]"])
+def test_tags_and_stage_variables_can_be_emptied(admin_client, local_aws, row, emptied):
+    ApiGateway.objects.update(tags={"team": "web"}, stage_variables={"version": "2"})
+    row.refresh_from_db()
+    row.create_gateway()
+    data = {**form_of(admin_client, row), "tags": emptied, "stage_variables": emptied}
+    assert "was changed successfully" in text(admin_client.post(change_url(row), data, follow=True))
+    row.refresh_from_db()
+    assert (row.tags, row.stage_variables) == ({}, {})
+    act(admin_client, "update_api_gateway", row, confirmed=True)
+    assert local_aws.stage(row).get("StageVariables", {}) == {}
 
 
 def test_deleting_in_aws_asks_first_and_keeps_the_row(admin_client, local_aws, row):
@@ -118,6 +134,61 @@ def test_a_row_whose_api_lives_cannot_be_deleted(admin_client, local_aws, row):
     assert ApiGateway.objects.filter(pk=row.pk).exists()
 
 
+def delete_url(row):
+    return change_url(row).replace("change", "delete")
+
+
+def offered(client, row):
+    return [operation.name for operation in client.get(change_url(row)).context["gateway_operations"]]
+
+
+def test_comparing_is_in_the_history_too(admin_client, local_aws, row):
+    act(admin_client, "plan_api_gateway", row)
+    assert LogEntry.objects.get().change_message.startswith("Compare with AWS: create API chat; ")
+    row.create_gateway()
+    act(admin_client, "plan_api_gateway", row)
+    assert LogEntry.objects.latest("pk").change_message == "Compare with AWS: nothing to do"
+    act(admin_client, "update_api_gateway", row)  # a question only
+    assert LogEntry.objects.count() == 2
+
+
+def test_a_gateway_that_was_created_in_part_can_be_deleted_in_aws(admin_client, local_aws, row, watch):
+    watch(Refuse(-1, 403, "AccessDeniedException", "no stage", path="/stages"))
+    assert "no stage" in text(act(admin_client, "create_api_gateway", row, confirmed=True))
+    row.refresh_from_db()
+    assert (row.api_created, len(local_aws.apis())) == (False, 1)
+    assert "with the action “Delete in AWS”" in text(admin_client.get(delete_url(row)))
+    assert "delete_api_gateway" in offered(admin_client, row)
+    act(admin_client, "delete_api_gateway", row, confirmed=True)
+    assert local_aws.apis() == []
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
+
+
+def test_a_row_whose_creation_had_no_answer_cannot_be_deleted_before_aws_was_asked(admin_client, local_aws, row, watch):
+    watch(Calls(lose=1))
+    act(admin_client, "create_api_gateway", row, confirmed=True)
+    row.refresh_from_db()
+    assert (row.api_id, len(local_aws.apis())) == (None, 1)
+    assert "“Compare with AWS” says whether there is an API" in text(admin_client.get(delete_url(row)))
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert ApiGateway.objects.exists()
+    act(admin_client, "plan_api_gateway", row)
+    assert "delete_api_gateway" in offered(admin_client, row)
+    act(admin_client, "delete_api_gateway", row, confirmed=True)
+    assert local_aws.apis() == []
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
+
+
+def test_a_row_whose_creation_was_refused_can_be_deleted(admin_client, local_aws, row, watch):
+    watch(Refuse(-1, 403, "AccessDeniedException", "no API"))
+    act(admin_client, "create_api_gateway", row, confirmed=True)
+    assert ApiGateway.objects.get().status == "not_created"
+    admin_client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
+
+
 def test_a_custom_domain_by_its_action(admin_client, local_aws, row):
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
@@ -129,6 +200,69 @@ def test_a_custom_domain_by_its_action(admin_client, local_aws, row):
     )
     act(admin_client, "create_custom_domain", row, confirmed=True)
     assert len(local_aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]) == 1
+
+
+def test_a_domain_that_is_entered_later_is_not_in_step_until_it_is_created(admin_client, local_aws, row):
+    row.create_gateway()
+    domain = {"domain_name": "ws.example.com"}
+    domain["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    left = "AWS does not have all of chat, until you choose “Create Custom Domain record for the API”."
+    assert left in text(admin_client.post(change_url(row), {**form_of(admin_client, row), **domain}, follow=True))
+    compared = text(act(admin_client, "plan_api_gateway", row))
+    assert left in compared
+    assert "nothing to do" not in compared
+    updated = text(act(admin_client, "update_api_gateway", row, confirmed=True))
+    assert left in updated
+    assert ApiGateway.objects.get().status == "lacks_domain"
+    assert "custom domain not created" in text(admin_client.get(CHANGELIST))
+    assert left not in text(act(admin_client, "create_custom_domain", row, confirmed=True))
+    assert ApiGateway.objects.get().status == "in_step"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_saved_edit_moves_no_message_before_aws_has_it(admin_client, local_aws, row):
+    row.create_gateway()
+    data = {**form_of(admin_client, row), "stage_name": "v2"}
+    before = row.connections_url, row.websocket_url
+    admin_client.post(change_url(row), data)
+    row.refresh_from_db()
+    assert (row.stage_name, row.connections_url, row.websocket_url) == ("v2", *before)
+    # Nobody is there, which the stage that AWS has can tell.
+    session = row.sessions.create(connection_id="L0SM9cOFvHcCIhw=")
+    assert session.check_connection() is None
+    act(admin_client, "update_api_gateway", row, confirmed=True)
+    row.refresh_from_db()
+    assert row.websocket_url == f"{row.api_endpoint}/v2"
+    assert session.check_connection() is None
+
+
+def test_a_saved_edit_of_the_domain_moves_no_message_before_aws_has_it(admin_client, local_aws, row):
+    certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    row.domain_name, row.certificate_arn, row.api_mapping_key = "ws.example.com", certificate, "chat"
+    row.save()
+    row.create_gateway()
+    row.create_custom_domain()
+    edits = [
+        ({"disable_execute_api_endpoint": "on"}, "ws.example.com/chat"),
+        ({"api_mapping_key": "talk"}, "ws.example.com/talk"),
+        ({"domain_name": "new.example.com"}, "new.example.com/talk"),
+        (
+            {"domain_name": "ws.example.com", "api_mapping_key": "", "disable_execute_api_endpoint": ""},
+            "ws.example.com",
+        ),
+    ]
+    path = "ws.example.com/chat"
+    for edit, after in edits:
+        data = {name: value for name, value in {**form_of(admin_client, row), **edit}.items() if value != ""}
+        admin_client.post(change_url(row), data)
+        row.refresh_from_db()
+        # The domain serves already, and the endpoint serves no more.
+        assert (row.connections_url, row.websocket_url) == (f"https://{path}", f"wss://{path}")
+        act(admin_client, "update_api_gateway", row, confirmed=True)
+        row.refresh_from_db()
+        path = after
+        assert row.websocket_url == f"wss://{path}"
+    assert row.connections_url.startswith("http://127.0.0.1:")
 
 
 @pytest.mark.parametrize(
@@ -246,12 +380,78 @@ def test_a_route_that_moves_to_another_gateway_leaves_the_first(admin_client, lo
     assert (row.plan().steps, other.plan().steps) == ((), ())
 
 
-def test_permissions_for_single_objects_are_respected(client, local_aws, make_user, settings, row):
+ROUTES = reverse("admin:django_aws_api_gateway_websockets_apigatewayadditionalroute_changelist")
+
+
+def route_data(gateway, **values):
+    return {
+        "api_gateway": gateway.pk,
+        "name": "Orders",
+        "route_key": "orders",
+        "integration_url": "https://a.example.com/ws",
+        **values,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_needs_the_permission_to_change_its_gateway(client, local_aws, make_user, row):
+    row.create_gateway()
+    route = row.additional_routes.create(name="Bills", route_key="bills", integration_url="https://b.example.com/ws")
+    # Somebody's edit that nobody has sent to AWS yet.
+    ApiGateway.objects.update(target_base_endpoint="https://unseen.example.com/ws/")
+    user = make_user("carol", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(content_type__model="apigatewayadditionalroute"))
+    client.force_login(user)
+    assert client.get(ROUTES).status_code == 200
+    assert client.post(f"{ROUTES}add/", route_data(row)).status_code == 403
+    assert client.post(f"{ROUTES}{route.pk}/change/", route_data(row)).status_code == 403
+    assert client.post(f"{ROUTES}{route.pk}/delete/", {"post": "yes"}).status_code == 403
+    client.post(ROUTES, {"action": "delete_selected", "_selected_action": [route.pk], "post": "yes"})
+    assert set(local_aws.routes(row)) == {"$connect", "$disconnect", "$default", "bills"}
+    assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://www.example.com/ws/connect"
+
+    user.user_permissions.add(Permission.objects.get(codename="change_apigateway"))
+    assert client.post(f"{ROUTES}add/", route_data(row)).status_code == 302
+    assert "orders" in local_aws.routes(row)
+
+
+@pytest.fixture
+def object_permissions(settings):
+    """Permissions for single gateways: those called “mine”."""
     settings.ROOT_URLCONF = "tests.object_permissions"
     settings.AUTHENTICATION_BACKENDS = [
         "django.contrib.auth.backends.ModelBackend",
         "tests.object_permissions.ByName",
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_respects_permissions_for_single_gateways(client, local_aws, make_user, object_permissions, row):
+    mine = ApiGateway.objects.create(api_name="mine", target_base_endpoint="https://www.example.com/ws/")
+    for gateway in (row, mine):
+        gateway.create_gateway()
+        gateway.additional_routes.create(name="Bills", route_key="bills", integration_url="https://b.example.com/ws")
+    theirs, own = row.additional_routes.get(), mine.additional_routes.get()
+    before = local_aws.routes(row)
+    user = make_user("carol", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="django_aws_api_gateway_websockets"))
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    assert client.post(f"{ROUTES}add/", route_data(row)).status_code == 403
+    # Neither from a gateway of others nor to one.
+    assert client.post(f"{ROUTES}{theirs.pk}/change/", route_data(mine)).status_code == 403
+    assert client.post(f"{ROUTES}{own.pk}/change/", route_data(row)).status_code == 403
+    assert client.post(f"{ROUTES}{theirs.pk}/delete/", {"post": "yes"}).status_code == 403
+    deletion = {"action": "delete_selected", "_selected_action": [theirs.pk, own.pk], "post": "yes"}
+    assert client.post(ROUTES, deletion).status_code == 403
+    assert local_aws.routes(row) == before
+
+    assert client.post(f"{ROUTES}{own.pk}/change/", route_data(mine)).status_code == 302
+    assert "orders" in local_aws.routes(mine)
+    assert client.post(ROUTES, {**deletion, "_selected_action": [own.pk]}).status_code == 302
+    assert set(local_aws.routes(mine)) == {"$connect", "$disconnect", "$default"}
+
+
+def test_permissions_for_single_objects_are_respected(client, local_aws, make_user, object_permissions, row):
     mine = ApiGateway.objects.create(api_name="mine", target_base_endpoint="https://www.example.com/ws/")
     user = make_user("carol", is_staff=True)
     for name in ("view", "change", "delete"):

@@ -6,6 +6,7 @@ boto3 takes 0.2 s to import, so it is imported when a client is first asked for.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -214,8 +215,17 @@ def _session_credentials() -> dict[str, str]:
     return {}
 
 
+# AWS answers 403 to a missing permission and to bad credentials alike. These are the second, by code or, where a
+# client drops that, in words.
+_BAD_CREDENTIALS = re.compile(
+    r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|InvalidSignature|SignatureDoesNotMatch"
+    r"|IncompleteSignature|RequestExpired|security token included in the request|[Ss]ignature (expired|not yet current)"
+    r"|request signature we calculated"
+)
+_CREDENTIALS = (CredentialsError, "Renew the login, or check the access key and the clock of this machine.")
+
 _BY_STATUS: Mapping[int, tuple[type[AwsError], str]] = {
-    401: (CredentialsError, "Check the access key and the clock of this machine."),
+    401: _CREDENTIALS,
     403: (
         PermissionMissing,
         "Check that the credentials may do this (docs: IAM policy), and that the endpoint and the stage are right.",
@@ -246,7 +256,12 @@ def translated(operation: str) -> Iterator[None]:
             "or give the process an IAM role.",
             operation=operation,
         ) from error
-    except (botocore_errors.ProfileNotFound, botocore_errors.TokenRetrievalError) as error:
+    except (
+        botocore_errors.ProfileNotFound,
+        botocore_errors.TokenRetrievalError,
+        botocore_errors.SSOError,
+        botocore_errors.CredentialRetrievalError,
+    ) as error:
         raise CredentialsError(f"Could not {operation}: {error}", operation=operation) from error
     except botocore_errors.NoRegionError as error:
         raise AwsError(
@@ -272,9 +287,11 @@ def from_client_error(operation: str, error: Any) -> AwsError:
 def from_status(operation: str, status: int, code: str = "", message: str = "") -> AwsError:
     """Our error for an answer with the HTTP status ``status``."""
     kind, remedy = _BY_STATUS.get(status, (AwsError, ""))
-    said = f"{status} {code}".rstrip() + f": {message or 'no message'}"
-    text = f"Could not {operation}: AWS answered {said}. {remedy}".rstrip()
-    return kind(text, operation=operation, status=status, code=code)
+    if status in (400, 403) and _BAD_CREDENTIALS.search(f"{code} {message}"):
+        kind, remedy = _CREDENTIALS
+    answer = f"{status} {code}".rstrip() + f": {message or 'no message'}"
+    text = f"Could not {operation}: AWS answered {answer}. {remedy}".rstrip()
+    return kind(text, operation=operation, status=status, code=code, said=message)
 
 
 def unreachable(operation: str, reason: str) -> AwsUnreachable:

@@ -101,13 +101,17 @@ class MessageTooLarge(WebSocketsError, ValueError):
 
 
 class AwsError(WebSocketsError):
-    """A call to AWS failed. ``operation`` is AWS's name of it, ``status`` the HTTP status, if any answered."""
+    """A call to AWS failed. ``operation`` is AWS's name of it; ``status`` the HTTP status, ``code`` and ``said`` the
+    error's code and text in AWS's own words, if any answered."""
 
-    def __init__(self, message: str, *, operation: str = "", status: int | None = None, code: str = "") -> None:
+    def __init__(
+        self, message: str, *, operation: str = "", status: int | None = None, code: str = "", said: str = ""
+    ) -> None:
         super().__init__(message)
         self.operation = operation
         self.status = status
         self.code = code
+        self.said = said
 
 
 class CredentialsError(AwsError):

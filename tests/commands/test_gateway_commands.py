@@ -50,10 +50,13 @@ def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, r
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
     run("createApiGateway", f"--pk={row.pk}")
+    missing = f"chat: in step; ws.example.com is not created: createCustomDomain --pk={row.pk}\n"
+    assert run("planApiGateway", f"--pk={row.pk}") == run("updateApiGateway", f"--pk={row.pk}") == (missing, 0)
     text, code = run("createCustomDomain", f"--pk={row.pk}")
     row.refresh_from_db()
     assert code == 0
     assert f"ws.example.com: point its DNS record (CNAME or alias) at {row.api_gateway_domain_name}" in text
+    assert run("planApiGateway", f"--pk={row.pk}") == ("chat: in step\n", 0)
 
 
 def test_several_and_all_and_one_failure_stops_no_other(local_aws, row):
@@ -98,14 +101,38 @@ def test_deleting_asks_first(local_aws, row, monkeypatch, answer, left):
     assert (code, "Nothing was deleted." in text) == ((1, True) if left else (0, False))
 
 
-def test_progress_is_shown_on_a_terminal_only(local_aws, row):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
 
+
+def test_the_connections_end_with_the_api(local_aws, row):
+    row.create_gateway()
+    for number, connected in enumerate([True, True, False]):
+        row.sessions.create(connection_id=f"c{number}", connected=connected)
+    elsewhere = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://www.example.com/ws/")
+    elsewhere.sessions.create(connection_id="d0")
+    run("deleteApiGateway", f"--pk={row.pk}", "--no-input")
+    assert not row.sessions.filter(connected=True).exists()
+    # Nobody is left who could not be reached.
+    assert row.sessions.all().send_message({"n": 1}).total == 0
+    assert elsewhere.sessions.get().connected
+
+
+def test_progress_is_shown_on_a_terminal_only(local_aws, row, settings):
     out = Terminal()
     call_command("createApiGateway", f"--pk={row.pk}", stdout=out)
     assert "create route $connect …" in out.getvalue()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new" * 20, [settings.SECRET_KEY]
+    out = Terminal()
+    call_command("rotateGatewaySecret", f"--pk={row.pk}", stdout=out)
+    assert "update integration $connect …" in out.getvalue()
+
+
+@pytest.mark.parametrize("words", [[], ["--dry-run"]])
+def test_a_gateway_that_was_not_created_has_no_secret_to_rotate(local_aws, row, words):
+    text, code = run("rotateGatewaySecret", f"--pk={row.pk}", *words)
+    assert (code, "run createApiGateway" in text) == (1, True)
 
 
 def test_without_an_answer_nothing_is_deleted(local_aws, row, monkeypatch):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
-from botocore.httpsession import URLLib3Session
+from django.core.management import CommandError, call_command
 from django.db import connection
 
-from django_aws_api_gateway_websockets.aws import control_client
 from django_aws_api_gateway_websockets.exceptions import (
     AwsUnreachable,
     Conflict,
@@ -23,40 +22,8 @@ from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_
 from django_aws_api_gateway_websockets.provisioning.control import delays
 from django_aws_api_gateway_websockets.provisioning.locking import locked
 
+from .faults import Calls, Meanwhile, Refuse
 from .test_lifecycle import CERTIFICATE
-
-
-class Calls:
-    """Watches what boto3 sends, through botocore's own hook, and loses the answer to the N-th write."""
-
-    def __init__(self, lose=None):
-        self.lose, self.writes = lose, 0
-        self._session = URLLib3Session()
-
-    def __call__(self, request, **kwargs):
-        if request.method == "GET":
-            return
-        self.writes += 1
-        if self.writes != self.lose:
-            return
-        # AWS carries it out, and nobody hears of it.
-        self._session.send(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-
-@pytest.fixture
-def watch():
-    hooked = []
-
-    def watch(calls):
-        events = control_client().meta.events
-        events.register("before-send.apigatewayv2", calls)
-        hooked.append((events, calls))
-        return calls
-
-    yield watch
-    for events, calls in hooked:
-        events.unregister("before-send.apigatewayv2", calls)
 
 
 def describe(name):
@@ -107,29 +74,6 @@ def _is_whole(aws, row):
     assert row.additional_routes.get().deployed
 
 
-class Refuse:
-    """Answers ``times`` calls of ``operation`` with an error of AWS, before they reach it."""
-
-    def __init__(self, times, status, code):
-        self.times, self.status, self.code = times, status, code
-
-    def __call__(self, request, **kwargs):
-        from botocore.awsrequest import AWSResponse
-
-        if request.method != "POST" or self.times == 0:
-            return None
-        self.times -= 1
-        body = b'{"message": "not now"}'
-        headers = {"x-amzn-ErrorType": self.code, "Content-Type": "application/json"}
-        return _Answer(AWSResponse(request.url, self.status, headers, None), body).response
-
-
-class _Answer:
-    def __init__(self, response, body):
-        response._content = body
-        self.response = response
-
-
 @pytest.mark.parametrize(
     "status, code", [(409, "ConflictException"), (429, "TooManyRequestsException")], ids=["conflict", "throttled"]
 )
@@ -139,6 +83,55 @@ def test_a_refusal_that_passes_is_waited_out(local_aws, row, watch, status, code
     assert refuse.times == 0
     assert len(local_aws.apis()) == 1
     assert plan_gateway(row).steps == ()
+
+
+@pytest.mark.parametrize("command", ["planApiGateway", "updateApiGateway"])
+@pytest.mark.parametrize(
+    "code, said",
+    [
+        ("ExpiredTokenException", "The security token included in the request is expired"),
+        ("UnrecognizedClientException", "The security token included in the request is invalid."),
+        ("InvalidSignatureException", "Signature expired: 20250101T000000Z is now earlier than 20250101T001000Z"),
+        ("", "The request signature we calculated does not match the signature you provided."),
+    ],
+)
+def test_credentials_that_aws_does_not_take_are_no_missing_permission(local_aws, row, watch, command, code, said):
+    row.create_gateway()
+    watch(Refuse(-1, 403, code, said, methods=("GET", "POST", "PATCH")))
+    with pytest.raises(CommandError) as ended:
+        call_command(command, pk=[row.pk])
+    assert said in str(ended.value)
+    assert "Renew the login" in str(ended.value)
+    assert "IAM" not in str(ended.value)
+    row.refresh_from_db()
+    # Nobody has seen that it differs.
+    assert row.status == "unreachable"
+    assert said in row.last_error
+
+
+@pytest.mark.parametrize(
+    "code, said, names_action",
+    [("AccessDeniedException", "No.", True), ("ForbiddenException", "Forbidden by a proxy", False)],
+)
+def test_another_403_is_told_in_the_words_of_aws_and_the_status_stays(local_aws, row, watch, code, said, names_action):
+    row.create_gateway()
+    watch(Refuse(-1, 403, code, said, methods=("GET",)))
+    with pytest.raises(CommandError) as ended:
+        call_command("planApiGateway", pk=[row.pk])
+    assert f"AWS answered 403 {code}: {said}" in str(ended.value)
+    assert ("lack the IAM action apigateway:GET" in str(ended.value)) is names_action
+    row.refresh_from_db()
+    assert row.status == "in_step"
+
+
+def test_a_run_that_was_refused_half_way_leaves_a_row_that_differs(local_aws, row, watch):
+    row.create_gateway()
+    ApiGateway.objects.update(stage_description="new")
+    watch(Refuse(-1, 403, "ExpiredTokenException", "expired", methods=("PATCH",)))
+    with pytest.raises(CommandError):
+        call_command("updateApiGateway", pk=[row.pk])
+    row.refresh_from_db()
+    assert row.status == "differs"
 
 
 def test_the_waits_respect_the_limits_of_the_control_plane():
@@ -236,6 +229,83 @@ def test_a_custom_domain_needs_a_name_and_a_certificate_of_the_region(local_aws,
     row.certificate_arn = CERTIFICATE.replace("us-east-1", "eu-west-1")
     with pytest.raises(InvalidGateway, match=r"certificate is in eu-west-1.*us-east-1"):
         row.create_custom_domain()
+
+
+def run(command, *pks):
+    call_command(command, pk=list(pks), stdout=io.StringIO())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_route_saved_during_a_run_is_not_deployed_and_the_row_says_so_until_it_is(local_aws, row, watch):
+    run("createApiGateway", row.pk)
+    ApiGateway.objects.update(api_description="new")
+    route = {"name": "Join", "route_key": "join", "integration_url": "https://www.example.com/join"}
+    watch(Meanwhile("PATCH", lambda: ApiGateway.objects.get().additional_routes.create(**route)))
+    run("updateApiGateway", row.pk)
+    row.refresh_from_db()
+    assert row.status == "differs"
+    assert "being changed by another process" in row.last_error
+    assert not row.additional_routes.get().deployed
+    assert "join" not in local_aws.routes(row)
+    run("updateApiGateway", row.pk)
+    row.refresh_from_db()
+    assert (row.status, row.last_error) == ("in_step", "")
+    assert row.additional_routes.get().deployed
+    assert "join" in local_aws.routes(row)
+
+
+@pytest.mark.parametrize("command, method", [("updateApiGateway", "PATCH"), ("planApiGateway", "GET")])
+def test_a_row_edited_during_a_run_is_not_in_step_afterwards(local_aws, row, watch, command, method):
+    run("createApiGateway", row.pk)
+    if method == "PATCH":
+        ApiGateway.objects.update(api_description="new")
+
+    def edit():
+        edited = ApiGateway.objects.get()
+        edited.stage_description = "newer"
+        edited.save()
+
+    watch(Meanwhile(method, edit))
+    run(command, row.pk)
+    row.refresh_from_db()
+    assert row.status == "differs"
+    run("updateApiGateway", row.pk)
+    row.refresh_from_db()
+    assert row.status == "in_step"
+    assert local_aws.stage(row)["Description"] == "newer"
+
+
+def test_each_of_several_rows_is_taken_as_it_is_when_its_turn_comes(local_aws, row, watch):
+    other = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://www.example.com/ws/")
+    gone = ApiGateway.objects.create(api_name="gone", target_base_endpoint="https://www.example.com/ws/")
+
+    def edit():
+        ApiGateway.objects.filter(pk=other.pk).update(stage_description="meanwhile")
+        ApiGateway.objects.filter(pk=gone.pk).delete()
+
+    watch(Meanwhile("POST", edit))
+    run("createApiGateway", row.pk, other.pk, gone.pk)
+    other.refresh_from_db()
+    assert local_aws.stage(other)["Description"] == "meanwhile"
+    assert len(local_aws.apis()) == 2
+
+
+@pytest.mark.parametrize(
+    "field, value, status",
+    [
+        ("stage_description", "new", "differs"),
+        ("tags", {"a": "b"}, "differs"),
+        ("default_channel_name", "x", "in_step"),
+    ],
+)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_an_edit_in_code_of_what_aws_has_makes_the_row_differ(local_aws, row, field, value, status, by_name):
+    run("createApiGateway", row.pk)
+    row.refresh_from_db()
+    setattr(row, field, value)
+    row.save(update_fields=[field] if by_name else None)
+    row.refresh_from_db()
+    assert (getattr(row, field), row.status) == (value, status)
 
 
 @pytest.mark.django_db(transaction=True)

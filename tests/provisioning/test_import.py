@@ -9,7 +9,10 @@ import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 
+from django_aws_api_gateway_websockets.exceptions import GatewayBusy
 from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.provisioning import update_gateway
+from django_aws_api_gateway_websockets.provisioning.locking import locked
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
 from .test_cloudformation import full  # noqa: F401  a fixture
@@ -175,9 +178,91 @@ def test_what_cannot_be_imported_says_why(local_aws, row):
         run(pk=[row.pk], stage="blue")
 
 
+def test_the_api_of_a_row_is_not_forgotten_for_another(local_aws, row):
+    other = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://www.example.com/ws/")
+    row.create_gateway()
+    other.create_gateway()
+    ApiGateway.objects.filter(pk=other.pk).delete()
+    for dry_run in (True, False):
+        with pytest.raises(CommandError, match=f"(?s){row.api_id}.*{other.api_id}.*deleteApiGateway --pk={row.pk}"):
+            run(pk=[row.pk], api_id=other.api_id, dry_run=dry_run)
+    row.refresh_from_db()
+    assert row.api_name == "chat"
+    # One that is gone keeps nobody.
+    local_aws.by_hand.delete_api(ApiId=row.api_id)
+    run(pk=[row.pk], api_id=other.api_id)
+    assert ApiGateway.objects.get().api_id == other.api_id
+
+
+def test_an_import_waits_for_whoever_changes_the_row(local_aws, row):
+    row.create_gateway()
+    local_aws.by_hand.update_stage(ApiId=row.api_id, StageName="production", Description="by hand")
+    with locked(row):
+        with pytest.raises(CommandError, match="being changed by another process"):
+            run(pk=[row.pk])
+        with pytest.raises(GatewayBusy):
+            update_gateway(ApiGateway.objects.get())
+    run(pk=[row.pk])
+    assert ApiGateway.objects.get().stage_description == "by hand"
+
+
+def test_a_route_keeps_the_name_that_somebody_gave_it(local_aws, row):
+    row.create_gateway()
+    route = row.additional_routes.create(name="Join a room", route_key="join", integration_url="https://a.example.com/")
+    update_gateway(row)
+    target = local_aws.routes(row)["join"]["Target"].split("/")[1]
+    local_aws.by_hand.update_integration(
+        ApiId=row.api_id, IntegrationId=target, IntegrationUri="https://b.example.com/"
+    )
+    run(pk=[row.pk])
+    again = row.additional_routes.get()
+    assert (again.pk, again.name, again.integration_url) == (route.pk, "Join a room", "https://b.example.com/")
+    assert again.deployed
+
+
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+
+
+@pytest.fixture
+def with_domain(row, local_aws):
+    row.domain_name, row.certificate_arn = "ws.example.com", CERTIFICATE
+    row.save()
+    row.create_gateway()
+    row.create_custom_domain()
+    local_aws.by_hand.delete_api_mapping(DomainName="ws.example.com", ApiMappingId=row.api_mapping_id)
+    return row
+
+
+def test_a_mapping_that_was_deleted_by_hand_is_none(local_aws, with_domain):
+    assert "custom_domain_created: True -> False" in run(pk=[with_domain.pk])
+    with_domain.refresh_from_db()
+    assert (with_domain.custom_domain_created, with_domain.api_mapping_id) == (False, "")
+    assert with_domain.websocket_url == with_domain.api_endpoint + "/production"
+    # The domain is still there, and still this row's to delete.
+    call_command("deleteApiGateway", pk=[with_domain.pk], interactive=False, stdout=io.StringIO())
+    assert local_aws.by_hand.get_domain_names()["Items"] == []
+
+
+def test_a_domain_that_was_deleted_by_hand_is_none(local_aws, with_domain):
+    local_aws.by_hand.delete_domain_name(DomainName="ws.example.com")
+    run(pk=[with_domain.pk])
+    with_domain.refresh_from_db()
+    assert not with_domain.has_domain
+    assert with_domain.mapped_domain_name == ""
+
+
+def test_an_api_that_was_mapped_to_another_domain_by_hand_brings_that(local_aws, with_domain):
+    configuration = {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}
+    local_aws.by_hand.create_domain_name(DomainName="new.example.com", DomainNameConfigurations=[configuration])
+    local_aws.by_hand.create_api_mapping(
+        DomainName="new.example.com", ApiId=with_domain.api_id, Stage="production", ApiMappingKey="chat"
+    )
+    run(pk=[with_domain.pk])
+    assert ApiGateway.objects.get().websocket_url == "wss://new.example.com/chat"
+
+
 def test_the_custom_domain_comes_along(aws, row):
-    row.domain_name, row.api_mapping_key = "ws.example.com", "chat"
-    row.certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    row.domain_name, row.api_mapping_key, row.certificate_arn = "ws.example.com", "chat", CERTIFICATE
     row.save()
     row.create_gateway()
     row.create_custom_domain()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -149,39 +150,33 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
-        living = [
-            _("%(name)s: the API %(id)s in AWS. Delete it there first, with the action “Delete in AWS”.")
-            % {"name": gateway, "id": gateway.api_id}
-            for gateway in objs
-            if gateway.api_id
-        ]
+        living = [_why_it_stays(gateway) for gateway in objs if gateway.may_be_in_aws]
         return to_delete, counts, missing, [*protected, *living]
 
     # -- saving ---------------------------------------------------------------------------------------
-
-    def save_model(self, request: HttpRequest, obj: ApiGateway, form: Any, change: bool) -> None:
-        if _is_news_for_aws(form):
-            # So says the form; the next look at AWS says it for certain.
-            obj.status = ApiGateway.Status.DIFFERS
-        super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         if any(formset.has_changed() for formset in formsets):
             _tell_after_deployment(self, request, form.instance.pk)
-        elif _is_news_for_aws(form):
-            text = _("AWS has %s as it was before, until you choose “Update in AWS”.") % form.instance
-            self.message_user(request, text, messages.WARNING)
+        elif form.has_changed() and form.instance.api_created and operations.left_to_do(form.instance):
+            self.message_user(request, operations.left_to_do(form.instance), messages.WARNING)
 
 
-def _is_news_for_aws(form: Any) -> bool:
-    return form.instance.api_created and bool(set(form.changed_data) - {"default_channel_name"})
+def _why_it_stays(gateway: ApiGateway) -> str:
+    if gateway.api_id:
+        text = _("%(name)s: the API %(id)s in AWS. Delete it there first, with the action “Delete in AWS”.")
+    else:
+        text = _("%(name)s: the answer to its creation was lost. “Compare with AWS” says whether there is an API.")
+    return str(text) % {"name": gateway, "id": gateway.api_id}
 
 
 def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:
     """What can sensibly be done to ``gateway`` next."""
-    if gateway is None or not gateway.api_created:
+    if gateway is None or not gateway.may_be_in_aws:
         return operations.PLAN, operations.CREATE
+    if not gateway.api_created:
+        return operations.PLAN, operations.CREATE, operations.DELETE
     domain = (operations.CREATE_DOMAIN,) if gateway.domain_name and not gateway.custom_domain_created else ()
     return (operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
 
@@ -194,7 +189,26 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "route_key", "integration_url")
     readonly_fields = ("deployed",)
 
+    # A route that is saved or deleted takes the whole gateway to AWS, so whoever does that must be able to change it.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and self._may_change_gateway(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_change_gateway(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may_change_gateway(request, obj)
+
+    def _may_change_gateway(self, request: HttpRequest, route: ApiGatewayAdditionalRoute | None = None) -> bool:
+        # The site's own admin of gateways: it may ask for permissions of single objects.
+        registered = self.admin_site._registry.get(ApiGateway) or ApiGatewayAdmin(ApiGateway, self.admin_site)
+        return registered.has_change_permission(request, route and route.api_gateway)
+
     def save_model(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute, form: Any, change: bool) -> None:
+        # The one that was chosen; the one that it leaves was asked about when the page was opened.
+        if not self._may_change_gateway(request, obj):
+            raise PermissionDenied
         super().save_model(request, obj, form, change)
         _tell_after_deployment(self, request, obj.api_gateway_id)
 

@@ -43,7 +43,7 @@ UPDATE = Operation(
     "update_api_gateway",
     _("Update in AWS"),
     _("Yes, update"),
-    _("AWS is in step with %s."),
+    _("%s was updated in AWS."),
     plan_gateway,
     update_gateway,
 )
@@ -56,3 +56,12 @@ DELETE = Operation(
     remove_gateway,
     destroys=True,
 )
+
+
+def left_to_do(gateway: ApiGateway) -> str:
+    """What AWS lacks of the row, and the action that brings it there; empty where that is nothing."""
+    if gateway.status not in (gateway.Status.DIFFERS, gateway.Status.LACKS_DOMAIN):
+        return ""
+    action = CREATE_DOMAIN if gateway.lacks_domain else UPDATE
+    text = _("AWS does not have all of %(gateway)s, until you choose “%(action)s”.")
+    return str(text) % {"gateway": gateway, "action": action.title}

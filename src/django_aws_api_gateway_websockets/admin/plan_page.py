@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import Plan
-from .operations import Operation
+from .operations import Operation, left_to_do
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -51,14 +51,22 @@ def _act(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateway: ApiGatewa
         admin.log_change(request, gateway, f"{operation.title}: {error}")
         return
     admin.message_user(request, str(operation.done) % gateway, messages.SUCCESS)
-    steps = "; ".join(str(step) for step in done) or "nothing to do"
-    admin.log_change(request, gateway, f"{operation.title}: {steps}")
+    if left_to_do(gateway):
+        admin.message_user(request, left_to_do(gateway), messages.WARNING)
+    admin.log_change(request, gateway, f"{operation.title}: {_steps(done)}")
+
+
+def _steps(plan: Plan) -> str:
+    return "; ".join(str(step) for step in plan) or "nothing to do"
 
 
 def _page(
     admin: ModelAdmin[ApiGateway], request: HttpRequest, chosen: list[ApiGateway], operation: Operation
 ) -> TemplateResponse:
     looks = [_look(gateway, operation) for gateway in chosen]
+    if operation.act is None:
+        for look in looks:
+            admin.log_change(request, look["gateway"], f"{operation.title}: {look['outcome']}")
     context = {
         **admin.admin_site.each_context(request),
         "title": operation.title,
@@ -77,4 +85,11 @@ def _look(gateway: ApiGateway, operation: Operation) -> dict[str, Any]:
         plan = operation.plan(gateway)
     except WebSocketsError as refused:
         error = str(refused)
-    return {"gateway": gateway, "plan": plan.shown(), "error": error}
+    left = "" if plan or error or operation.destroys else left_to_do(gateway)
+    return {
+        "gateway": gateway,
+        "plan": plan.shown(),
+        "error": error,
+        "left": left,
+        "outcome": error or _steps(plan),
+    }

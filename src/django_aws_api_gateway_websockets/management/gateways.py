@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -43,8 +43,7 @@ class GatewayCommand(BaseCommand):
         return ""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        gateways = choose(options)
-        results = [self._one(gateway, options) for gateway in gateways]
+        results = [self._one(gateway, options) for gateway in one_by_one(choose(options))]
         if options["format"] == "json":
             self.stdout.write(json.dumps(results, indent=2, default=str))
         end(results, self._looks_only(options) and any(result.get("plan") for result in results))
@@ -65,7 +64,9 @@ class GatewayCommand(BaseCommand):
 
     def _write(self, gateway: ApiGateway, done: Plan, looked_only: bool) -> None:
         if not done:
-            self.stdout.write(f"{gateway}: {self.nothing}")
+            missing = f"; {gateway.domain_name} is not created: createCustomDomain --pk={gateway.pk}"
+            lacks = gateway.status == gateway.Status.LACKS_DOMAIN
+            self.stdout.write(f"{gateway}: {self.nothing}{missing if lacks else ''}")
         elif looked_only or not self.stdout.isatty():
             self.stdout.write(f"{gateway}:")
             self.stdout.write("\n".join(f"  {line}" for line in done.lines()))
@@ -98,6 +99,12 @@ def choose(options: dict[str, Any]) -> list[ApiGateway]:
     if missing:
         raise CommandError(f"No API gateway has the primary key {', '.join(map(str, missing))}.")
     return found
+
+
+def one_by_one(gateways: Iterable[ApiGateway]) -> Iterator[ApiGateway]:
+    """Each as it is when its turn comes: those before it may take minutes."""
+    for gateway in gateways:
+        yield from ApiGateway.objects.filter(pk=gateway.pk)
 
 
 def end(results: list[dict[str, Any]], differs: bool) -> None:

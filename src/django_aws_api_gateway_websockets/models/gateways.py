@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Collection
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -27,6 +27,7 @@ class Status(models.TextChoices):
     UNKNOWN = "", _("not looked at")
     IN_STEP = "in_step", _("in step")
     DIFFERS = "differs", _("differs")
+    LACKS_DOMAIN = "lacks_domain", _("custom domain not created")
     NOT_CREATED = "not_created", _("not created")
     UNREACHABLE = "unreachable", _("unreachable")
 
@@ -204,9 +205,13 @@ class ApiGateway(models.Model):
         editable=False,
         help_text=_("Whether every integration in AWS carried the secret at the last look; without it events get 403."),
     )
+    # What AWS was last brought to serve: the row may say something else by now. Empty where that was done by hand.
+    served_stage_name = models.CharField(max_length=128, blank=True, editable=False)
+    execute_api_closed = models.BooleanField(default=False, editable=False)
     # The domain that was mapped, which is to be left when the row names another.
     mapped_domain_name = models.CharField(max_length=253, blank=True, editable=False)
     mapped_hosted_zone_id = models.CharField(max_length=64, blank=True, editable=False)
+    mapped_key = models.CharField(max_length=128, blank=True, editable=False)
     # Who changes the API in AWS right now, and until when that is to be believed.
     locked_by = models.CharField(max_length=64, blank=True, editable=False)
     locked_until = models.DateTimeField(null=True, editable=False)
@@ -222,7 +227,21 @@ class ApiGateway(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.api_id = self.api_id or None
+        if self.api_created and self.status != Status.DIFFERS and self._is_news_for_aws():
+            # So says the row; the next look at AWS says it for certain.
+            self.status = Status.DIFFERS
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "status"}
         super().save(*args, **kwargs)
+
+    def _is_news_for_aws(self) -> bool:
+        saved = type(self).objects.filter(pk=self.pk).first()
+        return saved is not None and saved.definition(with_domain=True) != self.definition(with_domain=True)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        # An emptied JSON field of a form is None; validators are not asked about what is empty.
+        self.tags, self.stage_variables = self.tags or {}, self.stage_variables or {}
+        super().clean_fields(exclude)
 
     def clean(self) -> None:
         errors = {}
@@ -245,10 +264,12 @@ class ApiGateway(models.Model):
     @property
     def connections_url(self) -> str:
         """Where ``@connections`` of this gateway is: derived from what AWS returned, or the custom domain."""
-        if self.custom_domain_created and (self.disable_execute_api_endpoint or not self.api_endpoint):
+        # A domain serves before the endpoint is closed, and until it is opened again.
+        closed = self.disable_execute_api_endpoint or self.execute_api_closed
+        if self.custom_domain_created and (closed or not self.api_endpoint):
             return f"https://{self._domain_path}"
         if self.api_endpoint:
-            return protocol.connections_url(self.api_endpoint, self.stage)
+            return protocol.connections_url(self.api_endpoint, self._served_stage)
         raise GatewayNotCreated(
             f"The gateway {self.api_name!r} has no API endpoint, so nothing can be sent through it. "
             f"Run createApiGateway --pk={self.pk}."
@@ -257,13 +278,19 @@ class ApiGateway(models.Model):
     @property
     def websocket_url(self) -> str:
         """What a browser connects to; empty before the API is created."""
-        if self.custom_domain_created and self.domain_name:
+        if self.custom_domain_created and self._domain_path:
             return f"wss://{self._domain_path}"
-        return f"{self.api_endpoint}/{self.stage}" if self.api_endpoint else ""
+        return f"{self.api_endpoint}/{self._served_stage}" if self.api_endpoint else ""
+
+    @property
+    def _served_stage(self) -> str:
+        return self.served_stage_name or self.stage
 
     @property
     def _domain_path(self) -> str:
-        return self.domain_name + (f"/{self.api_mapping_key}" if self.api_mapping_key else "")
+        mapped = self.mapped_domain_name, self.mapped_key
+        name, key = mapped if self.mapped_domain_name else (self.domain_name, self.api_mapping_key)
+        return f"{name}/{key}" if key else name
 
     @property
     def console_url(self) -> str:
@@ -275,9 +302,19 @@ class ApiGateway(models.Model):
         return f"https://{region}.console.{suffix}/apigateway/main/develop/routes?api={self.api_id}&region={region}"
 
     @property
+    def may_be_in_aws(self) -> bool:
+        """Whether AWS has an API of this row, or may have one: its creation was begun, and no answer was heard."""
+        return bool(self.api_id) or self.status == Status.DIFFERS
+
+    @property
     def has_domain(self) -> bool:
         """Whether a custom domain was begun, so that plans look at it."""
         return bool(self.domain_name and (self.custom_domain_created or self.api_gateway_domain_name))
+
+    @property
+    def lacks_domain(self) -> bool:
+        """Whether the row names a custom domain that was not begun: plans leave it to ``createCustomDomain``."""
+        return bool(self.domain_name) and not self.has_domain
 
     def definition(self, with_domain: bool = False) -> definition.ApiDefinition:
         """The API that this row asks for; ``with_domain`` also where its custom domain was not begun.

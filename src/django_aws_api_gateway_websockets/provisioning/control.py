@@ -110,12 +110,17 @@ class ControlPlane:
 
 
 def _with_action(error: PermissionMissing, operation: str) -> PermissionMissing:
-    denied = _DENIED.search(str(error))
+    """The action that is missing, where that is what AWS says: it answers 403 to other things too."""
+    denied = _DENIED.search(error.said)
+    if not denied and not error.code.startswith("AccessDenied"):
+        return error
     action, resource = denied.groups() if denied else iam_resource(operation)
     return PermissionMissing(
         f"Could not {operation}: the credentials lack the IAM action {action}"
-        f"{f' on {resource}' if resource else ''}. manage.py iamPolicy prints the policy that is needed.",
+        f"{f' on {resource}' if resource else ''}. manage.py iamPolicy prints the policy that is needed. "
+        f"AWS answered {error.status} {error.code}: {error.said}",
         operation=operation,
         status=error.status,
         code=error.code,
+        said=error.said,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from ..exceptions import AwsUnreachable, InvalidGateway, WebSocketsError
+from ..exceptions import AwsError, AwsUnreachable, CredentialsError, InvalidGateway, WebSocketsError
 from . import resources as r
 from .applying import Applier, Progress, api_parameters
 from .control import ControlPlane
@@ -19,11 +19,12 @@ from .reading import Actual, MappedDomain, find_api, read, sends_secret
 if TYPE_CHECKING:
     from ..definition import ApiDefinition, DomainDefinition
     from ..models import ApiGateway
+    from ..models.gateways import Status
 
 logger = logging.getLogger(__name__)
 
 
-def _silent(step: Step) -> None:
+def silent(step: Step) -> None:
     """Nobody is watching."""
 
 
@@ -36,12 +37,12 @@ def plan_gateway(gateway: ApiGateway, with_domain: bool = False) -> Plan:
         definition = gateway.definition(with_domain)
         actual = _read(control, gateway, definition.domain, api_id)
         found = plan(r.wanted(definition, api_id), actual)
-    _note_status(gateway, found, exists=bool(api_id))
-    _record(gateway, {"sends_secret": sends_secret(actual)})
+    status = _status(gateway, definition, found) if api_id else gateway.Status.NOT_CREATED
+    _note_look(gateway, status, last_error="", sends_secret=sends_secret(actual))
     return found
 
 
-def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Progress = _silent) -> Plan:
+def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Progress = silent) -> Plan:
     """Make AWS what the row says, creating what is missing; returns what was done.
 
     A run that failed half way is taken up where it stopped. Raises ``WebSocketsError``: ``InvalidGateway``
@@ -53,8 +54,11 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
 
         def watched(step: Step) -> None:
             renew()
+            _begin(gateway)
             progress(step)
 
+        # Before the run, not after: somebody whose change came too late for it may leave one meanwhile.
+        _record(gateway, {"last_error": ""})
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
         actual = _read(control, gateway, definition.domain, str(gateway.api_id))
@@ -63,14 +67,15 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
             # Before the domain is made: a run that dies then leaves one that is known.
             _record(gateway, _domain_facts(definition))
         steps = plan(r.wanted(definition, actual.api_id), actual)
-        routes = list(gateway.additional_routes.values_list("pk", "integration_url", "route_key"))
         _applier(control, gateway, definition.tags, actual, watched).apply(steps)
-        for pk, url, key in routes:
+        for route in definition.routes:
             # Only what was sent: a route that somebody saved meanwhile is not deployed.
-            gateway.additional_routes.filter(pk=pk, integration_url=url, route_key=key).update(deployed=True)
-        _record(gateway, {"api_created": True, **_domain_facts(definition)})
-    _note_status(gateway, Plan(), exists=True)
-    _record(gateway, {"sends_secret": True})
+            sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
+            sent.update(deployed=True)
+        _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})
+        status = _status(gateway, definition)
+        resolved = {} if status == gateway.Status.DIFFERS else {"last_error": ""}
+        _note_look(gateway, status, sends_secret=True, **resolved)
     return Plan((*created, *steps))
 
 
@@ -82,7 +87,7 @@ def plan_removal_of(gateway: ApiGateway) -> Plan:
         return plan_removal(_actual(control, gateway))
 
 
-def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
+def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     """Delete the API, its mapping and, where no other API uses it, its domain name; the row stays."""
     from ..models import ClosedReason
 
@@ -92,6 +97,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
 
         def watched(step: Step) -> None:
             renew()
+            _begin(gateway)
             progress(step)
 
         actual = _actual(control, gateway)
@@ -102,7 +108,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = _silent) -> Plan:
         _record(gateway, _NOTHING)
         # The sockets went with the API, and no $disconnect will tell of it.
         gateway.sessions.mark_disconnected(ClosedReason.CLIENT)
-    _note_status(gateway, Plan(), exists=False)
+        _note_look(gateway, gateway.Status.NOT_CREATED, last_error="")
     return steps
 
 
@@ -129,6 +135,7 @@ _NO_DOMAIN: dict[str, Any] = {
     "custom_domain_created": False,
     "mapped_domain_name": "",
     "mapped_hosted_zone_id": "",
+    "mapped_key": "",
 }
 # A custom domain that was begun outlives its API: it is mapped to the next one, or removed with the rest.
 _NO_API: dict[str, Any] = {
@@ -136,6 +143,8 @@ _NO_API: dict[str, Any] = {
     "api_endpoint": "",
     "api_created": False,
     "sends_secret": None,
+    "served_stage_name": "",
+    "execute_api_closed": False,
     "api_mapping_id": "",
     "custom_domain_created": False,
 }
@@ -152,10 +161,21 @@ def _read(control: ControlPlane, gateway: ApiGateway, domain: DomainDefinition |
     return read(control, api_id, gateway.stage, domain, mapped, str(gateway.reference))
 
 
+def _served(definition: ApiDefinition) -> dict[str, Any]:
+    return {
+        "served_stage_name": definition.stage.name,
+        "execute_api_closed": definition.disable_execute_api_endpoint,
+    }
+
+
 def _domain_facts(definition: ApiDefinition) -> dict[str, Any]:
     """What is true of the domain once everything was applied."""
     if definition.domain is not None:
-        return {"mapped_domain_name": definition.domain.name, "mapped_hosted_zone_id": definition.domain.hosted_zone_id}
+        return {
+            "mapped_domain_name": definition.domain.name,
+            "mapped_hosted_zone_id": definition.domain.hosted_zone_id,
+            "mapped_key": definition.domain.mapping_key,
+        }
     return _NO_DOMAIN
 
 
@@ -170,7 +190,13 @@ def _ensure_api(control: ControlPlane, gateway: ApiGateway, progress: Progress) 
         steps = list(plan([r.api(definition)], Actual()))
         progress(steps[0])
         parameters = api_parameters(steps[0].resource.properties)
-        api = control.call("CreateApi", Tags=dict(definition.tags), **parameters)
+        try:
+            api = control.call("CreateApi", Tags=dict(definition.tags), **parameters)
+        except AwsError as error:
+            if 400 <= (error.status or 0) < 500:
+                # Refused; without an answer, or with one of 5xx, there may be an API now.
+                _note_look(gateway, gateway.Status.NOT_CREATED)
+            raise
         _record(gateway, _NO_API)
     _record(gateway, {"api_id": api["ApiId"], "api_endpoint": api["ApiEndpoint"]})
     return steps
@@ -201,14 +227,27 @@ def _record(gateway: ApiGateway, facts: Mapping[str, Any]) -> None:
     type(gateway).objects.filter(pk=gateway.pk).update(updated_on=timezone.now(), **facts)
 
 
-def _note_status(gateway: ApiGateway, found: Plan, exists: bool) -> None:
-    status = gateway.Status
-    value = (status.DIFFERS if found else status.IN_STEP) if exists else status.NOT_CREATED
-    _record(gateway, {"status": value, "status_checked_on": timezone.now(), "last_error": ""})
+def _status(gateway: ApiGateway, definition: ApiDefinition, found: Plan = Plan()) -> Status:  # noqa: B008  immutable
+    """In step where nothing was found to do, and the row still says what was compared, which takes a while."""
+    now = type(gateway).objects.filter(pk=gateway.pk).first()
+    if found or now is None or now.definition() != definition:
+        return gateway.Status.DIFFERS
+    return gateway.Status.LACKS_DOMAIN if now.lacks_domain else gateway.Status.IN_STEP
+
+
+def _note_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
+    _record(gateway, {"status": status, "status_checked_on": timezone.now(), **facts})
+
+
+def _begin(gateway: ApiGateway) -> None:
+    """Until the run has ended, AWS has some of what the row says."""
+    if gateway.status != gateway.Status.DIFFERS:
+        _note_look(gateway, gateway.Status.DIFFERS)
 
 
 class _noting_failure:  # noqa: N801  reads as what it does
-    """Whatever AWS refuses inside is kept in the row, and raised."""
+    """Whatever AWS refuses inside is kept in the row, and raised. It says nothing of the API: the status stays, but
+    where AWS could not be asked at all, and the row was not known to differ."""
 
     def __init__(self, gateway: ApiGateway) -> None:
         self._gateway = gateway
@@ -219,11 +258,9 @@ class _noting_failure:  # noqa: N801  reads as what it does
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, WebSocketsError):
             status = self._gateway.Status
-            facts: dict[str, Any] = {"last_error": str(error), "status_checked_on": timezone.now()}
-            if isinstance(error, AwsUnreachable):
-                facts["status"] = status.UNREACHABLE
-            elif self._gateway.api_id:
-                facts["status"] = status.DIFFERS
+            facts: dict[str, Any] = {"last_error": str(error)}
+            if isinstance(error, (AwsUnreachable, CredentialsError)) and self._gateway.status != status.DIFFERS:
+                facts.update(status=status.UNREACHABLE, status_checked_on=timezone.now())
             _record(self._gateway, facts)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from django.db import transaction
 
 from .. import protocol
 from ..definition import DEFAULT_STAGE, OWNER_TAG, integration_uri
 from ..exceptions import GatewayNotCreated, WebSocketsError
 from . import resources as r
 from .control import ControlPlane
+from .locking import locked
 from .planning import value_text
 from .reading import Actual, find_api, find_domain, read, sends_secret
 
 if TYPE_CHECKING:
+    from ..definition import DomainDefinition
     from ..models import ApiGateway
 
 
@@ -38,11 +43,17 @@ def look(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     """What ``gateway`` would become. ``api_id`` and ``stage_name`` choose what the row does not know yet."""
     control = ControlPlane()
     control.check_holds(gateway.api_endpoint)
-    api_id = api_id or find_api(control, gateway.api_id, str(gateway.reference))
+    known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
+    if known and api_id and api_id != known:
+        raise WebSocketsError(
+            f"{gateway.api_name!r} has the API {known} in AWS, which nobody would know any more if the row took "
+            f"{api_id}. Delete it first (deleteApiGateway --pk={gateway.pk}), or give --api-id without --pk: a new row."
+        )
+    api_id = api_id or known
     if not api_id:
         raise GatewayNotCreated(f"{gateway.api_name!r} has no API in AWS. Name one with --api-id.")
     stage = stage_name or (gateway.stage if gateway.pk else "") or DEFAULT_STAGE
-    actual = read(control, api_id, stage, gateway.domain_definition() or find_domain(control, api_id, stage))
+    actual = _read(control, gateway.domain_definition(), api_id, stage)
     if actual.get(r.STAGE, stage) is None:
         stages = ", ".join(one["StageName"] for one in control.items("GetStages", ApiId=api_id)) or "none"
         raise WebSocketsError(f"The API {api_id} has no stage {stage!r}; it has: {stages}. Name one with --stage.")
@@ -52,25 +63,43 @@ def look(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     return Import(api_id, changed, _additional(actual), before, sends_secret(actual))
 
 
-def carry_out(gateway: ApiGateway, found: Import) -> None:
-    """Write what ``look`` found into the row and its additional routes."""
-    from ..models import ApiGatewayAdditionalRoute
+def take(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
+    """``look``, and write what was found into the row and its additional routes."""
+    # Nobody else knows a row that is made only now.
+    with locked(gateway) if gateway.pk else nullcontext():
+        found = look(gateway, api_id, stage_name)
+        with transaction.atomic():
+            _write(gateway, found)
+    return found
 
-    for name, (_, new) in found.fields.items():
-        setattr(gateway, name, new)
-    gateway.api_id = found.api_id
-    gateway.sends_secret = found.sends_secret
+
+def _write(gateway: ApiGateway, found: Import) -> None:
+    facts = {name: new for name, (_, new) in found.fields.items()}
     # Until the routes are written, saving one must not deploy them.
-    gateway.api_created = False
-    gateway.save()
-    gateway.additional_routes.exclude(route_key__in=found.routes).delete()
+    facts.update(api_id=found.api_id, sends_secret=found.sends_secret, api_created=False)
+    # What the import could not say is left to the next look.
+    facts.update(status=gateway.Status.UNKNOWN)
+    for name, new in facts.items():
+        setattr(gateway, name, new)
+    gateway.save(update_fields=[*facts, "updated_on"] if gateway.pk else None)
+    routes = gateway.additional_routes
+    routes.exclude(route_key__in=found.routes).delete()
     for key, url in found.routes.items():
-        ApiGatewayAdditionalRoute.objects.update_or_create(
-            api_gateway=gateway, route_key=key, defaults={"integration_url": url, "name": key}
-        )
-    gateway.additional_routes.update(deployed=True)
+        if not routes.filter(route_key=key).update(integration_url=url):
+            routes.create(route_key=key, integration_url=url, name=key)
+    routes.update(deployed=True)
     gateway.api_created = True
     gateway.save(update_fields=["api_created", "updated_on"])
+
+
+def _read(control: ControlPlane, domain: DomainDefinition | None, api_id: str, stage: str) -> Actual:
+    """The API with the row's ``domain``, or with the one that is mapped to the stage instead."""
+    actual = read(control, api_id, stage, domain)
+    if not actual.of_kind(r.MAPPING):
+        mapped = find_domain(control, api_id, stage)
+        if mapped is not None:
+            return read(control, api_id, stage, mapped)
+    return actual
 
 
 def _values(gateway: ApiGateway, actual: Actual, stage_name: str) -> dict[str, Any]:
@@ -101,15 +130,23 @@ def _values(gateway: ApiGateway, actual: Actual, stage_name: str) -> dict[str, A
         "detailed_metrics": stage["DefaultRouteSettings.DetailedMetricsEnabled"],
         "client_certificate_id": stage["ClientCertificateId"],
         "api_endpoint": actual.api_endpoint,
-        **_domain_values(actual),
+        "served_stage_name": stage_name,
+        "execute_api_closed": api.properties["DisableExecuteApiEndpoint"],
+        **_domain_values(gateway, actual),
     }
 
 
-def _domain_values(actual: Actual) -> dict[str, Any]:
-    """What the mapping says, if there is one. Who keeps the DNS record cannot be read."""
+def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
+    """What the mapping says, or that there is none: the row still names the domain that it wants. Who keeps the DNS
+    record cannot be read."""
     mapping = next(iter(actual.of_kind(r.MAPPING)), None)
     if mapping is None:
-        return {}
+        return {
+            "api_gateway_domain_name": actual.domain_target,
+            "api_mapping_id": "",
+            "custom_domain_created": False,
+            "mapped_domain_name": gateway.mapped_domain_name if actual.of_kind(r.DOMAIN) else "",
+        }
     return {
         "domain_name": mapping.key,
         "certificate_arn": actual.resources[r.DOMAIN, mapping.key].properties["CertificateArn"],
@@ -118,6 +155,7 @@ def _domain_values(actual: Actual) -> dict[str, Any]:
         "api_mapping_id": mapping.id,
         "custom_domain_created": True,
         "mapped_domain_name": mapping.key,
+        "mapped_key": mapping.properties["ApiMappingKey"],
     }
 
 

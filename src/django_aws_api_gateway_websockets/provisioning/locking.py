@@ -35,6 +35,10 @@ _RECORDED = (
     "custom_domain_created",
     "mapped_domain_name",
     "mapped_hosted_zone_id",
+    "mapped_key",
+    "served_stage_name",
+    "execute_api_closed",
+    "status",
 )
 
 

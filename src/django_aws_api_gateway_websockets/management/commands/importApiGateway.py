@@ -1,15 +1,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Iterable
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import transaction
 
 from ...exceptions import WebSocketsError
 from ...models import ApiGateway
 from ...provisioning import importing
-from ..gateways import choose, end
+from ..gateways import choose, end, one_by_one
 
 
 class Command(BaseCommand):
@@ -32,7 +31,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(results, indent=2, default=str))
         end(results, options["dry_run"] and any(result.get("differs") for result in results))
 
-    def _gateways(self, options: dict[str, Any]) -> list[ApiGateway]:
+    def _gateways(self, options: dict[str, Any]) -> Iterable[ApiGateway]:
         rows = bool(options["pk"] or options["all"])
         if not rows and not options["api_id"]:
             raise CommandError("Give --api-id for a new row, or --pk for a row that exists.", returncode=2)
@@ -42,16 +41,16 @@ class Command(BaseCommand):
             raise CommandError("One API belongs to one row: with --api-id give one --pk or none.", returncode=2)
         if known and known.pk != gateways[0].pk:
             raise CommandError(f"The API {options['api_id']} belongs to {known.api_name!r}: use --pk {known.pk}.")
-        return [gateway for gateway in gateways if gateway.api_id or not options["all"]]
+        if not rows:
+            return gateways
+        return (gateway for gateway in one_by_one(gateways) if gateway.api_id or not options["all"])
 
     def _one(self, gateway: ApiGateway, api_id: str, stage: str, options: dict[str, Any]) -> dict[str, Any]:
+        find = importing.look if options["dry_run"] else importing.take
         try:
-            found = importing.look(gateway, api_id, stage)
+            found = find(gateway, api_id, stage)
         except WebSocketsError as error:
             return {"pk": gateway.pk, "api_name": gateway.api_name or api_id, "error": str(error)}
-        if not options["dry_run"]:
-            with transaction.atomic():
-                importing.carry_out(gateway, found)
         if options["format"] == "text":
             self._write(gateway, found)
         changes = {name: {"old": old, "new": new} for name, (old, new) in found.fields.items()}

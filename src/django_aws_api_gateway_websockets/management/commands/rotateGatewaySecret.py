@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from ...models import ApiGateway
-from ...provisioning import Plan, plan_gateway
-from ...provisioning.rotate import rotate_secret
+from ...provisioning import Plan
+from ...provisioning.rotate import plan_rotation, rotate_secret
 from ..gateways import GatewayCommand
 
 
@@ -14,7 +14,7 @@ class Command(GatewayCommand):
     nothing = "sends the secret of the current SECRET_KEY"
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
-        return plan_gateway(gateway)
+        return plan_rotation(gateway)
 
     def act(self, gateway: ApiGateway) -> Plan:
-        return rotate_secret(gateway)
+        return rotate_secret(gateway, self.progress)
