@@ -152,6 +152,21 @@ def test_comparing_is_in_the_history_too(admin_client, local_aws, row):
     assert LogEntry.objects.count() == 2
 
 
+def test_comparing_leads_to_what_brings_aws_in_step(admin_client, local_aws, row):
+    assert 'value="Create API Gateway"' in text(act(admin_client, "plan_api_gateway", row))
+    row.create_gateway()
+    assert 'type="submit"' not in text(act(admin_client, "plan_api_gateway", row)).split('id="content-main"')[1]
+    ApiGateway.objects.update(stage_description="new")
+    page = act(admin_client, "plan_api_gateway", row)
+    assert page.context["next"].name == "update_api_gateway"
+    assert "Yes, update" in text(act(admin_client, page.context["next"].name, row))
+
+
+def test_the_page_shows_what_a_browser_connects_to(admin_client, local_aws, row):
+    row.create_gateway()
+    assert row.websocket_url in text(admin_client.get(change_url(row)))
+
+
 def test_a_gateway_that_was_created_in_part_can_be_deleted_in_aws(admin_client, local_aws, row, watch):
     watch(Refuse(-1, 403, "AccessDeniedException", "no stage", path="/stages"))
     assert "no stage" in text(act(admin_client, "create_api_gateway", row, confirmed=True))

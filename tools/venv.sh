@@ -42,14 +42,21 @@ if [ "$(cat "$VENV/.made" 2>/dev/null)" != "$made" ] || ! $VENV/bin/python -c ''
     echo "$made" >$VENV/.made
 fi
 
+file_of() { # file_of NAME: where it stands what NAME needs
+    if [ -e "requirements/$1.txt" ]; then echo "requirements/$1.txt"; else echo pyproject.toml; fi
+}
+
+all="" missing=""
 for name in "$@"; do
-    file=requirements/$name.txt
-    if [ -e "$file" ]; then what="-r $file"; else what="-e .[$name]" file=pyproject.toml; fi
-    if ! cmp -s "$file" "$VENV/.have-$name"; then
-        echo "Installing into $VENV: $name"
-        # shellcheck disable=SC2086 - two words
-        $VENV/bin/python -m pip install -qq --disable-pip-version-check $what ||
-            stop "pip could not install; see above. The next run takes up where this one stopped."
-        cp "$file" "$VENV/.have-$name"
-    fi
+    file=$(file_of "$name")
+    if [ "$file" = pyproject.toml ]; then all="$all -e .[$name]"; else all="$all -r $file"; fi
+    cmp -s "$file" "$VENV/.have-$name" || missing="$missing $name"
 done
+if [ -n "$missing" ]; then
+    echo "Installing into $VENV:$missing"
+    # All in one call, or pip would not see what one needs when it changes a version for the other.
+    # shellcheck disable=SC2086 - words
+    $VENV/bin/python -m pip install -qq --disable-pip-version-check $all ||
+        stop "pip could not install; see above. The next run takes up where this one stopped."
+    for name in $missing; do cp "$(file_of "$name")" "$VENV/.have-$name"; done
+fi

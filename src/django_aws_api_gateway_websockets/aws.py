@@ -164,6 +164,8 @@ def _client(service: str, url: str | None, region: str | None, **config: Any) ->
     credentials = tuple(aws_setting(name) for name in _CREDENTIAL_SETTINGS)
     region = region or aws_setting("AWS_GATEWAY_REGION_NAME", "AWS_REGION_NAME")
     endpoint = url or os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint and "://" not in endpoint:
+        raise AwsError(f"boto3 is configured for the endpoint {endpoint!r}, which is no URL: write http://{endpoint}.")
     # Servers fork after import: a client's connections must not be shared between processes.
     key = (os.getpid(), service, endpoint, region, credentials, repr(sorted(config.items())))
     with _lock:
@@ -289,7 +291,9 @@ def from_status(operation: str, status: int, code: str = "", message: str = "") 
     kind, remedy = _BY_STATUS.get(status, (AwsError, ""))
     if status in (400, 403) and _BAD_CREDENTIALS.search(f"{code} {message}"):
         kind, remedy = _CREDENTIALS
-    answer = f"{status} {code}".rstrip() + f": {message or 'no message'}"
+    if message.lstrip().startswith("<"):
+        message = "a page of HTML, which API Gateway never sends. Check the endpoint: another server has it"
+    answer = (f"{status} {code}" if code != str(status) else code) + f": {message or 'no message'}"
     text = f"Could not {operation}: AWS answered {answer}. {remedy}".rstrip()
     return kind(text, operation=operation, status=status, code=code, said=message)
 

@@ -217,3 +217,43 @@ def test_a_row_is_not_taken_to_another_place_by_a_variable(
     assert remedy in text
     row.refresh_from_db()
     assert (row.api_id, row.status, row.last_error) == ("a1b2", "in_step", "")
+
+
+@pytest.mark.parametrize("command", ["createApiGateway", "planApiGateway"])
+def test_a_target_on_this_machine_is_nothing_for_aws(row, settings, monkeypatch, command):
+    """Who forgets the variable of the local gateway gets no API in AWS that leads nowhere."""
+    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "AKIDEXAMPLE", "not-a-secret"
+    settings.AWS_GATEWAY_REGION_NAME = "eu-west-1"
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_APIGATEWAYV2"):
+        monkeypatch.delenv(name, raising=False)
+    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["127.0.0.1"]}
+    ApiGateway.objects.update(target_base_endpoint="http://127.0.0.1:8000/ws/")
+    text, code = run(command, f"--pk={row.pk}")
+    assert code == 1
+    assert "target_base_endpoint: http://127.0.0.1:8000/ws/ is on this machine, which AWS cannot reach" in text
+    assert "AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001" in text
+
+
+def test_an_endpoint_that_is_no_url_is_named(row, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", "127.0.0.1:8001")
+    text, code = run("createApiGateway", f"--pk={row.pk}")
+    assert code == 1
+    assert "the endpoint '127.0.0.1:8001', which is no URL: write http://127.0.0.1:8001." in text
+
+
+def test_a_server_that_is_no_gateway_is_called_that(row, monkeypatch, live_server):
+    """The site itself, say, whose page of HTML is not what one wants to read in a terminal."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", live_server.url)
+    text, code = run("planApiGateway", f"--pk={row.pk}")
+    assert code == 1
+    assert "AWS answered 404: a page of HTML, which API Gateway never sends. Check the endpoint" in text
+    assert "<" not in text
+
+
+def test_an_update_that_makes_an_api_anew_says_where_it_is(local_aws, row):
+    run("createApiGateway", f"--pk={row.pk}")
+    row.refresh_from_db()
+    local_aws.by_hand.delete_api(ApiId=row.api_id)
+    text, code = run("updateApiGateway", f"--pk={row.pk}")
+    assert code == 0
+    assert f"chat: {local_aws.apis()[0]['ApiEndpoint']}/production" in text

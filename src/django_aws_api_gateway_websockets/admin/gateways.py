@@ -24,6 +24,7 @@ AWS_FIELDS = (
     "api_created",
     "api_id",
     "api_endpoint",
+    "websocket_url",
     "console_link",
     "custom_domain_created",
     "api_gateway_domain_name",
@@ -113,6 +114,10 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not gateway.console_url:
             return "-"
         return format_html('<a href="{}">{}</a>', gateway.console_url, _("open in the AWS console"))
+
+    @admin.display(description=_("WebSocket URL"), empty_value="-")
+    def websocket_url(self, gateway: ApiGateway) -> str:
+        return gateway.websocket_url
 
     # -- actions --------------------------------------------------------------------------------------
 

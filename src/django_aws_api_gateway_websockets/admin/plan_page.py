@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import Plan
-from .operations import Operation, left_to_do
+from .operations import CREATE, UPDATE, Operation, left_to_do
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -64,6 +64,7 @@ def _page(
     admin: ModelAdmin[ApiGateway], request: HttpRequest, chosen: list[ApiGateway], operation: Operation
 ) -> TemplateResponse:
     looks = [_look(gateway, operation) for gateway in chosen]
+    differs = any(look["plan"] for look in looks)
     if operation.act is None:
         for look in looks:
             admin.log_change(request, look["gateway"], f"{operation.title}: {look['outcome']}")
@@ -73,10 +74,16 @@ def _page(
         "opts": admin.model._meta,
         "operation": operation,
         "looks": looks,
-        "todo": operation.act is not None and any(look["plan"] for look in looks),
+        "todo": operation.act is not None and differs,
+        "next": _next(chosen) if operation.act is None and differs else None,
         "checkbox": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, TEMPLATE, context)
+
+
+def _next(chosen: list[ApiGateway]) -> Operation:
+    """What brings AWS in step, once it was compared."""
+    return UPDATE if any(gateway.api_created for gateway in chosen) else CREATE
 
 
 def _look(gateway: ApiGateway, operation: Operation) -> dict[str, Any]:

@@ -38,8 +38,8 @@ class GatewayCommand(BaseCommand):
         """Do it; returns what was done. Raises ``WebSocketsError``."""
         raise NotImplementedError
 
-    def about(self, gateway: ApiGateway) -> str:
-        """A last line of text for a gateway that is done."""
+    def about(self, gateway: ApiGateway, done: Plan) -> str:
+        """A last line of text for a gateway where ``done`` is what was done."""
         return ""
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -70,7 +70,7 @@ class GatewayCommand(BaseCommand):
         elif looked_only or not self.stdout.isatty():
             self.stdout.write(f"{gateway}:")
             self.stdout.write("\n".join(f"  {line}" for line in done.lines()))
-        about = "" if looked_only else self.about(gateway)
+        about = "" if looked_only else self.about(gateway, done)
         if about:
             self.stdout.write(about)
 

@@ -21,13 +21,20 @@ class ApiGatewayAdditionalRoute(models.Model):
     api_gateway = models.ForeignKey(
         ApiGateway, on_delete=models.CASCADE, related_name="additional_routes", verbose_name=_("API gateway")
     )
-    name = models.CharField(_("name"), max_length=128)
+    name = models.CharField(_("name"), max_length=128, help_text=_("For people only."))
     route_key = models.CharField(
         _("route key"),
         max_length=128,
+        help_text=_('Which messages take the route: with "orders", those that look like {"action": "orders", …}.'),
         validators=[RegexValidator(r"^[^$\s'\"][^\s'\"]*\Z", _("A route key has no spaces or quotes, and no $."))],
     )
-    integration_url = HttpUrlField(_("integration URL"))
+    integration_url = HttpUrlField(
+        _("integration URL"),
+        help_text=_(
+            "Where they are posted, as https://www.example.com/ws/orders. The last part is the route that the view "
+            "gets, and names the method that answers."
+        ),
+    )
     deployed = models.BooleanField(_("deployed"), default=False, editable=False)
 
     class Meta:

@@ -54,19 +54,27 @@ class ControlPlane:
     def partition(self) -> str:
         return str(control_client().meta.partition)
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether boto3 is configured for AWS, and not for a local gateway."""
+        return bool(_AWS_HOST.search(urlsplit(self._endpoint).hostname or ""))
+
+    @property
+    def _endpoint(self) -> str:
+        return str(control_client().meta.endpoint_url)
+
     def check_holds(self, api_endpoint: str) -> None:
         """Raises ``InvalidGateway`` where an API at ``api_endpoint`` lives on a local gateway and this is AWS, or vice
         versa: one would be created anew in the wrong place, and the other one lost."""
-        asked = str(control_client().meta.endpoint_url)
         remedy = ""
         # AWS gives wss:// only.
-        if api_endpoint.startswith("ws://") and _AWS_HOST.search(urlsplit(asked).hostname or ""):
+        if api_endpoint.startswith("ws://") and self.is_aws:
             place = api_endpoint.rpartition("/")[0].replace("ws:", "http:", 1)
             remedy = f"Set AWS_ENDPOINT_URL_APIGATEWAYV2={place} to reach it, or make another row for AWS."
-        elif parse_connections_url(api_endpoint).region and is_loopback(asked):
+        elif parse_connections_url(api_endpoint).region and is_loopback(self._endpoint):
             remedy = "Unset AWS_ENDPOINT_URL_APIGATEWAYV2 to reach it, or make another row for the local gateway."
         if remedy:
-            text = f"The API is at {api_endpoint}, and boto3 is configured for {asked}. {remedy}"
+            text = f"The API is at {api_endpoint}, and boto3 is configured for {self._endpoint}. {remedy}"
             raise InvalidGateway(text, {"api_endpoint": [text]})
 
     def arn(self, path: str) -> str:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from ..exceptions import AwsError, AwsUnreachable, CredentialsError, InvalidGateway, WebSocketsError
+from ..protocol import is_loopback
 from . import resources as r
 from .applying import Applier, Progress, api_parameters
 from .control import ControlPlane
@@ -280,9 +281,14 @@ def _check(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> Non
             problems["certificate_arn"] = [
                 f"The certificate is in {parts[3]}; a regional endpoint needs one in its own region, {control.region}."
             ]
+    if control.is_aws and is_loopback(gateway.target_base_endpoint):
+        problems.setdefault("target_base_endpoint", []).append(
+            f"{gateway.target_base_endpoint} is on this machine, which AWS cannot reach. For a local gateway, set "
+            "the environment variable AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001."
+        )
     if problems:
         fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problems.items())
-        raise InvalidGateway(f"{gateway.api_name!r} cannot be sent to AWS. {fields}", problems)
+        raise InvalidGateway(f"{gateway.api_name!r} cannot be created as it is. {fields}", problems)
     control.check_holds(gateway.api_endpoint)
 
 

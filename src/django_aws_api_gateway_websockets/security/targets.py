@@ -47,6 +47,8 @@ def is_allowed_target(url: str) -> bool:
 
 def validate_target(url: str) -> None:
     """A validator for URLs that a gateway calls; raises ``ValidationError``."""
+    if not url.lower().startswith(("http://", "https://")):
+        return  # the field itself says what is wrong
     if _HOST.match(url) is None:
         raise ValidationError(
             _(

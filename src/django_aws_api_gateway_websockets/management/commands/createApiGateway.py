@@ -15,5 +15,5 @@ class Command(GatewayCommand):
     def act(self, gateway: ApiGateway) -> Plan:
         return update_gateway(gateway, progress=self.progress)
 
-    def about(self, gateway: ApiGateway) -> str:
+    def about(self, gateway: ApiGateway, done: Plan) -> str:
         return f"{gateway}: {gateway.websocket_url}"

@@ -15,7 +15,7 @@ class Command(GatewayCommand):
     def act(self, gateway: ApiGateway) -> Plan:
         return update_gateway(gateway, with_domain=True, progress=self.progress)
 
-    def about(self, gateway: ApiGateway) -> str:
+    def about(self, gateway: ApiGateway, done: Plan) -> str:
         if gateway.manage_dns_record:
             return f"{gateway.domain_name}: the alias record in zone {gateway.hosted_zone_id} points at the gateway"
         return f"{gateway.domain_name}: point its DNS record (CNAME or alias) at {gateway.api_gateway_domain_name}"

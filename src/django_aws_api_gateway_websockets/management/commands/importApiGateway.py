@@ -64,7 +64,7 @@ class Command(BaseCommand):
         }
 
     def _write(self, gateway: ApiGateway, found: importing.Import) -> None:
-        self.stdout.write(f"{gateway.api_name or found.api_id} (pk {gateway.pk}):")
+        self.stdout.write(f"{gateway.api_name or found.api_id} ({f'pk {gateway.pk}' if gateway.pk else 'a new row'}):")
         self.stdout.write("\n".join(f"  {line}" for line in found.lines()) or "  the row says what AWS has")
         if found.sends_secret is False:
             self.stdout.write("Its integrations do not send the gateway's secret, so its events are refused.")

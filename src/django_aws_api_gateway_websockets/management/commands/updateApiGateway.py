@@ -13,3 +13,6 @@ class Command(GatewayCommand):
 
     def act(self, gateway: ApiGateway) -> Plan:
         return update_gateway(gateway, progress=self.progress)
+
+    def about(self, gateway: ApiGateway, done: Plan) -> str:
+        return f"{gateway}: {gateway.websocket_url}" if done else ""
