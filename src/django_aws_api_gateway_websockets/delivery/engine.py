@@ -93,8 +93,9 @@ class Sending:
             self._stop(targets, self.report.not_tried)
             return False
         if self._pace.is_hopeless:
-            self._stop(targets, self.report.throttled)
-            return False
+            if not self._under_way:  # which may still be taken
+                self._stop(targets, self.report.throttled)
+            return bool(self._under_way)
         room = min(self._transport.slots - len(self._under_way), self._pace.allowance(now))
         if room > 0:
             started = self._start(self._due(now, room))
