@@ -1,4 +1,8 @@
-"""The documentation's code is code: it lies in docs/examples/, the pages include it, and it runs here."""
+"""The documentation's code is code: it is in files that run, and the pages show these files word for word.
+
+The pages are read on GitHub too, where an include shows nothing. The line above a block names what it shows:
+`<!-- docs/examples/x.py -->`, or a part of it, `<!-- docs/examples/x.py, from line 3 -->` or `…, lines 3-9 -->`.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +12,63 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 EXAMPLES = DOCS / "examples"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
-LITERALINCLUDE = re.compile(r"^(?:`{3,}|:{3,})\{literalinclude\} (\S+)", re.MULTILINE)
+README = ROOT / "README.md"
+FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(.*?)\s*")
+MARK = re.compile(r"<!-- ([^\s,]+)(?:, from line (\d+)|, lines (\d+)-(\d+))? -->")
+#: Text in these languages is code, which something must run.
+CODE = {"python", "py", "html", "html+django", "javascript", "js"}
 TOCTREE = re.compile(r"^(`{3,}|:{3,})\{toctree\}\n(.*?)^\1", re.MULTILINE | re.DOTALL)
-#: ```python, ```html and the like, and {code-block} python: text that nothing runs.
-BARE_CODE = re.compile(
-    r"^\s*(?:`{3,}|:{3,}|~{3,})\s*(?:\{code(?:-block)?\}\s*)?(python|py|html|html\+django|javascript|js)\s*$",
-    re.MULTILINE,
-)
+#: The changelog's page is for Sphinx alone: on GitHub one reads CHANGELOG.md.
+DIRECTIVES = {("index.md", "{toctree}"), ("changelog.md", "{include} ../CHANGELOG.md")}
 
 
 def name_of(path: Path) -> str:
-    return path.relative_to(DOCS).as_posix()
+    return path.relative_to(ROOT if path == README else DOCS).as_posix()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_code_on_a_page_is_a_file(page):
-    found = BARE_CODE.findall(page.read_text(encoding="utf-8"))
-    assert not found, f"{name_of(page)}: put the {found[0]} code into docs/examples/ and literalinclude it"
+def blocks(page: Path) -> tuple[list[tuple[str, str, str]], str]:
+    """Of each fenced block the line before it, what its fence says, and its text; and the page without them."""
+    found, prose, lines = [], [""], iter(page.read_text(encoding="utf-8").splitlines())
+    for line in lines:
+        fence = FENCE.fullmatch(line)
+        if fence:
+            inside = iter(lines.__next__, line[: fence.end(1)])
+            found.append((prose[-1], fence[2], "".join(f"{text}\n" for text in inside)))
+        prose.append("" if fence else line)
+    return found, "\n".join(prose)
+
+
+def shown(mark: str) -> str:
+    """What a block under this mark has to be."""
+    match = MARK.fullmatch(mark)
+    assert match, f"{mark} is none of: <!-- FILE -->, <!-- FILE, from line N -->, <!-- FILE, lines N-M -->"
+    path, start, first, last = match.groups()
+    lines = (ROOT / path).read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(lines[int(start or first or 1) - 1 : int(last) if last else None])
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
+def test_code_on_a_page_is_that_of_its_file(page):
+    for before, says, text in blocks(page)[0]:
+        if before.startswith("<!--"):
+            assert text == shown(before), f"{name_of(page)}: the code under {before} is not what the file has there"
+        else:
+            assert says.split(" ")[0] not in CODE, (
+                f"{name_of(page)}: put the {says} code into docs/examples/, and name the file above"
+            )
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=name_of)
+def test_pages_can_be_read_without_sphinx(page):
+    found, prose = blocks(page)
+    assert {(page.name, says) for _, says, _ in found if says.startswith("{")} <= DIRECTIVES
+    assert re.findall(r"\[\]\(.*?\)", prose) == []  # Sphinx alone puts the title there.
+    assert re.findall(r"\{[\w:]+\}`.*?`", prose) == []
+    assert re.findall(r"^: .*", prose, re.MULTILINE) == []  # A definition list.
 
 
 def test_every_page_is_in_a_toctree():
@@ -42,13 +83,12 @@ def test_every_page_is_in_a_toctree():
 
 
 def test_every_example_is_on_a_page():
-    included = {
-        (page.parent / target).resolve()
-        for page in PAGES
-        for target in LITERALINCLUDE.findall(page.read_text(encoding="utf-8"))
+    marks = [MARK.fullmatch(before) for page in PAGES for before, _, _ in blocks(page)[0]]
+    named = {match[1] for match in marks if match}
+    examples = {
+        path.relative_to(ROOT).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".html", ".js")
     }
-    examples = {path for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".html", ".js")}
-    assert {name_of(path) for path in examples - included} == set()
+    assert examples - named == set()
 
 
 def test_the_tests_that_show_what_is_claimed_are_there():
