@@ -12,9 +12,10 @@ from typing import Any, Callable, ContextManager, Iterator, Tuple
 
 import pytest
 import trustme
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from .conftest import Backend
+from .conftest import Backend, client
 from .test_cli import COMMAND, Running, running
 from .test_data_plane import refused_with
 
@@ -158,3 +159,50 @@ def test_a_success_is_told_without_its_body(backend: Backend) -> None:
         with connect(gateway.deployed(backend.url, "$connect")):
             pass
         assert one_line(gateway) == f"'$connect': POST {backend.url}/connect: 200"
+
+
+# -- a handshake for what is not here -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def one_api() -> Iterator[Tuple[Running, str, Any]]:
+    """A gateway, the id of its only API, whose stage ``test`` is served, and a client to change it."""
+    with running([*COMMAND, "--port", "0"]) as gateway:
+        root, api, _ = gateway.deployed("http://127.0.0.1:9", "$default").rsplit("/", 2)
+        yield gateway, api, client("apigatewayv2", root.replace("ws://", "http://"))
+
+
+def forbidden(gateway: Running, url: str) -> str:
+    """The line for a handshake that is refused, whatever address the name in ``url`` has."""
+    port = int(re.findall(r":(\d+)", gateway.line)[0])
+    with socket.create_connection(("127.0.0.1", port)) as sock, pytest.raises(InvalidStatus) as caught:
+        connect(url, sock=sock)
+    assert (caught.value.response.status_code, caught.value.response.body) == (403, b'{"message": "Forbidden"}')
+    return one_line(gateway)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "said"),
+    [
+        ("localhost", "/uzepwyz57j/test", "no API uzepwyz57j here (is this the state file it was made with?)"),
+        ("localhost", "/{api}/tset", "no stage tset in API {api}"),
+        ("localhost", "/{api}/new", "nothing was deployed to stage new of API {api}"),
+        ("other.test:8001", "/", "expected /API_ID/STAGE, for other.test is no custom domain here"),
+        ("chat.test:8001", "/v2", "the domain chat.test has no API mapping with the key 'v2'"),
+        ("localhost", "/%1B%5B31m/test", r"no API \x1b[31m here (is this the state file it was made with?)"),
+    ],
+)
+def test_a_handshake_for_what_is_not_here(host: str, path: str, said: str) -> None:
+    with one_api() as (gateway, api, control):
+        control.create_stage(ApiId=api, StageName="new")
+        control.create_domain_name(DomainName="chat.test")
+        path = path.replace("{api}", api)
+        assert forbidden(gateway, f"ws://{host}{path}?token=secret") == f"403 {path}: {said.replace('{api}', api)}"
+
+
+def test_a_handshake_at_an_execute_api_endpoint_that_is_disabled() -> None:
+    with one_api() as (gateway, api, control):
+        control.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
+        control.create_deployment(ApiId=api, StageName="test")
+        said = forbidden(gateway, f"ws://localhost/{api}/test")
+        assert said == f"403 /{api}/test: API {api} is served at its custom domain only"
