@@ -37,15 +37,15 @@ class Running(NamedTuple):
     process: subprocess.Popen[str]
     line: str
 
-    def deployed(self, backend: Backend, *keys: str) -> str:
-        """The URL for clients of an API whose routes, predefined ones, go to ``backend``."""
+    def deployed(self, site: str, *keys: str) -> str:
+        """The URL for clients of an API whose routes, predefined ones, go to the URL ``site``."""
         url = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
         assert url and int(url.group(1)) > 0
         control = client("apigatewayv2", url.group())
         created = control.create_api(Name="cli", ProtocolType="WEBSOCKET")
         ids = {"ApiId": created["ApiId"]}
         for key in keys:
-            target = f"{backend.url}/{key[1:]}"
+            target = f"{site}/{key[1:]}"
             integration = control.create_integration(
                 **ids, IntegrationType="HTTP_PROXY", IntegrationMethod="POST", IntegrationUri=target
             )["IntegrationId"]
@@ -53,6 +53,11 @@ class Running(NamedTuple):
         control.create_stage(**ids, StageName="test")
         control.create_deployment(**ids, StageName="test")
         return f"{created['ApiEndpoint']}/test"
+
+    def stopped(self) -> Tuple[int, str, str]:
+        """As by Ctrl-C: exit code, and what it wrote after its first line."""
+        self.process.send_signal(signal.SIGINT)
+        return self.ended()
 
     def ended(self) -> Tuple[int, str, str]:
         """Exit code, and what it wrote after its first line."""
@@ -79,7 +84,7 @@ def test_it_says_when_it_is_ready_and_stops_cleanly(
     backend: Backend, tmp_path: Path, command: List[str], number: signal.Signals
 ) -> None:
     with running([*command, "--port", "0", "--state", str(tmp_path / "state.json")]) as gateway:
-        with connect(gateway.deployed(backend, "$disconnect")) as ws:
+        with connect(gateway.deployed(backend.url, "$disconnect")) as ws:
             gateway.process.send_signal(number)
             assert closed_with(ws) == 1001
         assert gateway.ended() == (0, "", "")
@@ -90,7 +95,7 @@ def test_it_stops_while_a_connect_is_under_way(backend: Backend) -> None:
     release = threading.Event()
     backend.answers["/connect"] = lambda got: (release.wait(5), 200)[1]
     with running([*COMMAND, "--port", "0"]) as gateway, ThreadPoolExecutor(1) as threads:
-        seen = threads.submit(refused_with, gateway.deployed(backend, "$connect"))
+        seen = threads.submit(refused_with, gateway.deployed(backend.url, "$connect"))
         backend.wait("/connect")
         gateway.process.send_signal(signal.SIGINT)
         began = time.monotonic()
@@ -105,7 +110,7 @@ def test_it_lets_nobody_in_while_it_stops(backend: Backend) -> None:
     release = threading.Event()
     backend.answers["/disconnect"] = lambda got: (release.wait(5), 200)[1]
     with running([*COMMAND, "--port", "0"]) as gateway, ThreadPoolExecutor(1) as threads:
-        url = gateway.deployed(backend, "$connect", "$disconnect")
+        url = gateway.deployed(backend.url, "$connect", "$disconnect")
         with connect(url) as ws:
             backend.answers["/connect"] = lambda got: (time.sleep(1), 200)[1]
             seen = threads.submit(refused_with, url)

@@ -76,7 +76,8 @@ def run(options: Any) -> int:
             _say(f"--host {options.host} lets others in, and nothing checks who calls: add --allow-remote")
             return 2
         _say(f"WARNING: whoever reaches {options.host}:{options.port} controls every API and connection here")
-    logging.basicConfig(format="%(message)s", level=logging.INFO if options.log_requests else logging.WARNING)
+    level = logging.INFO if options.log_requests else logging.WARNING
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=level)
     try:
         from .server import GatewayServer
         from .state import StateFileError

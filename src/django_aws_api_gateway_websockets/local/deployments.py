@@ -19,6 +19,10 @@ class ServedStage(NamedTuple):
     execute_api_disabled: bool
 
 
+class NoStage(Exception):
+    """No stage is served there; ``str(error)`` is why, for the developer and not for the client."""
+
+
 def snapshot(store: Store, api_id: str) -> Resource:
     """The routes of an API with all that serving them takes, independent of later changes."""
     api = store.get("Api", api_id) or {}
@@ -42,12 +46,22 @@ def _route(store: Store, ids: tuple[str, ...], route: Resource) -> Resource:
 
 def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | None:
     """The stage as clients see it; None where it does not exist or nothing was deployed to it."""
+    try:
+        return find_stage(store, api_id, stage_name)
+    except NoStage:
+        return None
+
+
+def find_stage(store: Store, api_id: str, stage_name: str) -> ServedStage:
+    """The stage as clients see it. Raises NoStage."""
+    if store.get("Api", api_id) is None:
+        raise NoStage(f"no API {api_id} here (is this the state file it was made with?)")
     stage = store.get("Stage", api_id, stage_name)
     if stage is None:
-        return None
+        raise NoStage(f"no stage {stage_name} in API {api_id}")
     deployment = store.get("Deployment", api_id, stage.get("DeploymentId", ""))
     if deployment is None:
-        return None
+        raise NoStage(f"nothing was deployed to stage {stage_name} of API {api_id}")
     deployed = deployment["Snapshot"]
     return ServedStage(
         api_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import secrets
 import time
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from ..protocol import CLOSE_GOING_AWAY, CONNECT, DISCONNECT, MAX_URL_CHARS, err
 from . import unknowns
 from .connections import Connections
 from .control import ControlPlane
-from .deployments import ServedStage, served_stage
+from .deployments import NoStage, ServedStage, find_stage, served_stage
 from .errors import ApiError, Forbidden, Gone
 from .handshake import accept_headers, handshake_problem, offered_subprotocols
 from .integrations import IntegrationFailed, Integrations, IntegrationTimedOut, Reply
@@ -21,6 +22,9 @@ from .mapping import Event, missing_parameter
 from .sockets import Client, Socket, Timers
 from .state import Resource, Store
 from .wire import Headers, Request, Response, error_response, refusal
+from .words import one_line
+
+logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
 
 class Accepted(NamedTuple):
@@ -51,6 +55,8 @@ class Gateway:
             return self._answer(request)
         except ApiError as error:
             return error_response(error)
+        except NoStage:
+            return error_response(Forbidden("Forbidden"))
 
     def _answer(self, request: Request) -> Response:
         if request.header("Origin") is not None or request.header("Sec-Fetch-Site") not in (None, "none"):
@@ -62,14 +68,11 @@ class Gateway:
             segments = request.segments
             place = segments.index("@connections")
             stage = self._stage_at(request, segments[:place])
-            if stage is None:
-                raise Forbidden("Forbidden")
             return self.connections.handle(request, stage.api_id, stage.name, "/".join(segments[place + 1 :]))
         if request.path == "/" and request.method == "GET":
             return self._index()
-        if self._stage_at(request, request.segments) is not None:
-            return refusal(unknowns.UPGRADE_REQUIRED_STATUS, "Upgrade Required")
-        raise Forbidden("Forbidden")
+        self._stage_at(request, request.segments)
+        return refusal(unknowns.UPGRADE_REQUIRED_STATUS, "Upgrade Required")
 
     def _index(self) -> Response:
         lines = ["Local API Gateway for WebSocket APIs", ""]
@@ -80,20 +83,22 @@ class Gateway:
         ]
         return Response(200, [("Content-Type", "text/plain; charset=utf-8")], "\n".join([*lines, ""]).encode())
 
-    def _stage_at(self, request: Request, segments: list[str]) -> ServedStage | None:
-        """The stage of ``/API_ID/STAGE``, or of a custom domain with its mapping key."""
+    def _stage_at(self, request: Request, segments: list[str]) -> ServedStage:
+        """The stage of ``/API_ID/STAGE``, or of a custom domain with its mapping key. Raises NoStage."""
         segments = [segment for segment in segments if segment]
         domain = self._domain_of(request.host)
         if domain is not None:
             key = "/".join(segments)
             for _, mapping in self._store.children("ApiMapping", domain):
                 if mapping["ApiMappingKey"] == key:
-                    return served_stage(self._store, mapping["ApiId"], mapping["Stage"])
-            return None
+                    return find_stage(self._store, mapping["ApiId"], mapping["Stage"])
+            raise NoStage(f"the domain {domain} has no API mapping with the key {key!r}")
         if len(segments) != 2:
-            return None
-        stage = served_stage(self._store, *segments)
-        return None if stage is None or stage.execute_api_disabled else stage
+            raise NoStage(f"expected /API_ID/STAGE, for {request.host} is no custom domain here")
+        stage = find_stage(self._store, *segments)
+        if stage.execute_api_disabled:
+            raise NoStage(f"API {stage.api_id} is served at its custom domain only")
+        return stage
 
     def _domain_of(self, host: str) -> str | None:
         """The custom domain that serves ``host``: that name, else the wildcard for its first label."""
@@ -118,9 +123,12 @@ class Gateway:
     async def _handshake(self, request: Request) -> Accepted | Response:
         if len(request.path) + len(request.query) > MAX_URL_CHARS:
             return refusal(unknowns.URL_TOO_LONG_STATUS, "URI Too Long")
-        stage = self._stage_at(request, request.segments)
-        if stage is None:
-            return refusal(unknowns.UNKNOWN_STAGE_STATUS, "Forbidden")
+        try:
+            stage = self._stage_at(request, request.segments)
+        except NoStage as error:
+            status = unknowns.UNKNOWN_STAGE_STATUS
+            logger.warning("%d %s: %s", status, one_line(request.path), one_line(str(error)))
+            return refusal(status, "Forbidden")
         problem = handshake_problem(request)
         if problem is not None:
             return refusal(400, problem)

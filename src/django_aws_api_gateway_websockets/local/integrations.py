@@ -13,6 +13,7 @@ from yarl import URL
 from ..protocol import DEFAULT
 from .mapping import Event, Outgoing, build_request
 from .state import Resource
+from .words import answered, explained, one_line
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
@@ -67,18 +68,20 @@ class Integrations:
 
     async def _proxy(self, route: Resource, integration: Resource, event: Event, variables: Mapping[str, str]) -> Reply:
         timeout = min(self._timeout, integration["TimeoutInMillis"] / 1000)
-        where = f"{route['RouteKey']!r}: {integration['IntegrationMethod']} {integration['IntegrationUri']}"
+        where = f"{route['RouteKey']!r}: {integration['IntegrationMethod']} {one_line(integration['IntegrationUri'])}"
         try:
             reply = await asyncio.wait_for(self._send(build_request(route, event, variables)), timeout)
         except asyncio.TimeoutError:
-            logger.warning("%s: no answer in %g s", where, timeout)
+            logger.warning("%s: no answer in %g s: is the site busy, or the address wrong?", where, timeout)
             raise IntegrationTimedOut(f"no answer in {timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: a mapped value that cannot be encoded, such as half of a surrogate pair.
-            logger.warning("%s: %s", where, "cut off, as the gateway stopped" if self._session is None else repr(error))
+            why = "cut off, as the gateway stopped" if self._session is None else explained(error)
+            logger.warning("%s: %s", where, why)
             raise IntegrationFailed(str(error)) from error
         # Nobody else may ever hear of an error of a one-way route.
-        logger.log(logging.WARNING if reply.status >= 400 else logging.INFO, "%s: %d", where, reply.status)
+        level = logging.WARNING if reply.status >= 400 else logging.INFO
+        logger.log(level, "%s: %s", where, answered(reply.status, reply.body))
         return reply
 
     async def _send(self, outgoing: Outgoing) -> Reply:

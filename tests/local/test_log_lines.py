@@ -1,0 +1,208 @@
+"""What the gateway writes to the terminal when something fails: one line that says what is the case."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import ssl
+import threading
+from typing import Any, Callable, ContextManager, Iterator, Tuple
+
+import pytest
+import trustme
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from .conftest import Backend, client
+from .test_cli import COMMAND, Running, running
+from .test_data_plane import refused_with
+
+
+def one_line(gateway: Running) -> str:
+    """What it says after the time of day, in the only line that it has written; ends the gateway."""
+    code, out, errors = gateway.stopped()
+    assert (code, out) == (0, "")
+    assert gateway.line.startswith("Local API Gateway is ready at http://127.0.0.1:")
+    timed = re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d (.+)\n", errors)
+    assert timed, errors
+    return timed.group(2)
+
+
+def refused_connect(site: str, status: int, *options: str) -> str:
+    """The line for a handshake that is refused with ``status`` as its ``$connect`` goes to ``site``."""
+    with running([*COMMAND, "--port", "0", *options]) as gateway:
+        assert refused_with(gateway.deployed(site, "$connect")) == status
+        line = one_line(gateway)
+    where = f"'$connect': POST {site}/connect: "
+    assert line.startswith(where)
+    return line[len(where) :]
+
+
+# -- a site that does not answer ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[str]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # without listen()
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def plain_site() -> Iterator[str]:
+    backend = Backend()
+    yield backend.url[len("http://") :]
+    backend.close()
+
+
+@contextlib.contextmanager
+def site_that_says(answer: bytes) -> Iterator[str]:
+    """Answers one connection so and closes it."""
+
+    def serve() -> None:
+        taken, _ = listening.accept()
+        with taken:
+            taken.recv(65536)
+            taken.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
+@contextlib.contextmanager
+def busy_site() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def untrusted_site() -> Iterator[str]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    def serve() -> None:
+        taken, _ = listening.accept()
+        with taken, contextlib.suppress(OSError):
+            context.wrap_socket(taken, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+
+
+TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+NOT_HTTP = "the answer is no HTTP: does the target need https://?"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "site", "said"),
+    [
+        ("http", nobody, "nothing listens at {}: does the site run?"),
+        ("https", plain_site, "no TLS at {}: write http:// in the target"),
+        ("http", lambda: site_that_says(TLS_ALERT), NOT_HTTP),
+        ("http", lambda: site_that_says(b""), "the connection was closed without an answer"),
+        ("http", busy_site, "no answer in 0.5 s: is the site busy, or the address wrong?"),
+    ],
+)
+def test_a_site_that_does_not_answer(scheme: str, site: Callable[[], ContextManager[str]], said: str) -> None:
+    with site() as place:
+        assert refused_connect(f"{scheme}://{place}", 502, "--integration-timeout", "0.5") == said.format(place)
+
+
+def test_a_site_whose_name_is_not_found() -> None:
+    said = refused_connect("http://no-such-site.invalid:8000", 502)
+    assert said == "the name no-such-site.invalid was not found: is it right in the target?"
+
+
+def test_a_site_whose_certificate_is_not_trusted() -> None:
+    with untrusted_site() as place:
+        said = refused_connect(f"https://{place}", 502)
+    assert said.startswith(f"this machine does not trust the certificate of {place}: ")
+    assert "certificate verify failed" in said
+
+
+# -- a site that refuses --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((403, {"message": "Pages of 'http://evil' may not open sockets here."}), None),
+        ((500, {"message": "broken\r\nfor \x1b[31mnow\u202e \ud800"}), r"500: broken\r\nfor \x1b[31mnow\u202e \ud800"),
+        ((400, {"message": "x" * 200}), None),
+        ((400, {"message": "x" * 201}), f"400: {'x' * 199}…"),
+        ((400, {"message": "\x1b" * 201}), f"400: {(chr(92) + 'x1b') * 49}{chr(92)}x1…"),
+        ((400, {"message": ["no", "text"]}), "400"),
+        ((400, ["message"]), "400"),
+        ((404, "[" * 100_000), "404"),
+        ((404, b"<h1>Not found</h1>\xff"), "404"),
+    ],
+)
+def test_the_reason_that_the_site_gives(backend: Backend, answer: Tuple[int, Any], said: str) -> None:
+    status, body = answer
+    raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
+    backend.answers["/connect"] = (status, {"Content-Type": "application/json"}, raw)
+    seen = refused_connect(backend.url, status if status < 500 else 502)
+    assert seen == (said or f"{status}: {body['message']}")
+
+
+def test_a_success_is_told_without_its_body(backend: Backend) -> None:
+    backend.answers["/connect"] = (200, {}, b'{"message": "welcome"}')
+    with running([*COMMAND, "--port", "0", "--log-requests"]) as gateway:
+        with connect(gateway.deployed(backend.url, "$connect")):
+            pass
+        assert one_line(gateway) == f"'$connect': POST {backend.url}/connect: 200"
+
+
+# -- a handshake for what is not here -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def one_api() -> Iterator[Tuple[Running, str, Any]]:
+    """A gateway, the id of its only API, whose stage ``test`` is served, and a client to change it."""
+    with running([*COMMAND, "--port", "0"]) as gateway:
+        root, api, _ = gateway.deployed("http://127.0.0.1:9", "$default").rsplit("/", 2)
+        yield gateway, api, client("apigatewayv2", root.replace("ws://", "http://"))
+
+
+def forbidden(gateway: Running, url: str) -> str:
+    """The line for a handshake that is refused, whatever address the name in ``url`` has."""
+    port = int(re.findall(r":(\d+)", gateway.line)[0])
+    with socket.create_connection(("127.0.0.1", port)) as sock, pytest.raises(InvalidStatus) as caught:
+        connect(url, sock=sock)
+    assert (caught.value.response.status_code, caught.value.response.body) == (403, b'{"message": "Forbidden"}')
+    return one_line(gateway)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "said"),
+    [
+        ("localhost", "/uzepwyz57j/test", "no API uzepwyz57j here (is this the state file it was made with?)"),
+        ("localhost", "/{api}/tset", "no stage tset in API {api}"),
+        ("localhost", "/{api}/new", "nothing was deployed to stage new of API {api}"),
+        ("other.test:8001", "/", "expected /API_ID/STAGE, for other.test is no custom domain here"),
+        ("chat.test:8001", "/v2", "the domain chat.test has no API mapping with the key 'v2'"),
+        ("localhost", "/%1B%5B31m/test", r"no API \x1b[31m here (is this the state file it was made with?)"),
+    ],
+)
+def test_a_handshake_for_what_is_not_here(host: str, path: str, said: str) -> None:
+    with one_api() as (gateway, api, control):
+        control.create_stage(ApiId=api, StageName="new")
+        control.create_domain_name(DomainName="chat.test")
+        path = path.replace("{api}", api)
+        assert forbidden(gateway, f"ws://{host}{path}?token=secret") == f"403 {path}: {said.replace('{api}', api)}"
+
+
+def test_a_handshake_at_an_execute_api_endpoint_that_is_disabled() -> None:
+    with one_api() as (gateway, api, control):
+        control.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
+        control.create_deployment(ApiId=api, StageName="test")
+        said = forbidden(gateway, f"ws://localhost/{api}/test")
+        assert said == f"403 /{api}/test: API {api} is served at its custom domain only"
