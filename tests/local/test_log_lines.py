@@ -142,6 +142,7 @@ def test_a_site_whose_certificate_is_not_trusted() -> None:
         ((400, {"message": ["no", "text"]}), "400"),
         ((400, ["message"]), "400"),
         ((404, "[" * 100_000), "404"),
+        ((301, b""), "301: a redirect, which is not followed"),
         ((404, b"<h1>Not found</h1>\xff"), "404"),
     ],
 )
@@ -149,7 +150,7 @@ def test_the_reason_that_the_site_gives(backend: Backend, answer: Tuple[int, Any
     status, body = answer
     raw = body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
     backend.answers["/connect"] = (status, {"Content-Type": "application/json"}, raw)
-    seen = refused_connect(backend.url, status if status < 500 else 502)
+    seen = refused_connect(backend.url, status if 400 <= status < 500 else 502)
     assert seen == (said or f"{status}: {body['message']}")
 
 

@@ -80,7 +80,7 @@ class Integrations:
             logger.warning("%s: %s", where, why)
             raise IntegrationFailed(str(error)) from error
         # Nobody else may ever hear of an error of a one-way route.
-        level = logging.WARNING if reply.status >= 400 else logging.INFO
+        level = logging.WARNING if reply.status >= 300 else logging.INFO
         logger.log(level, "%s: %s", where, answered(reply.status, reply.body))
         return reply
 

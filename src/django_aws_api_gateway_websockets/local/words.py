@@ -29,6 +29,8 @@ def one_line(text: str, most: int = _MAX_CHARS) -> str:
 
 def answered(status: int, body: bytes) -> str:
     """The status and, for an error, the ``message`` of its JSON body: ``403: No such channel``."""
+    if 300 <= status < 400:
+        return f"{status}: a redirect, which is not followed"
     message = _message(body) if status >= 400 else None
     return f"{status}: {one_line(message)}" if isinstance(message, str) and message else str(status)
 
