@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from django.db import router
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -42,9 +41,8 @@ class ChannelsMixin:
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  handlers run with one
-        rows = type(session).objects.using(router.db_for_write(type(session), instance=session))
         # Not save(), which raises where the row has been deleted meanwhile.
-        if not rows.filter(pk=session.pk).update(channel_name=channel_name, updated_on=timezone.now()):
+        if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
 

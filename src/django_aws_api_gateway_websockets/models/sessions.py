@@ -211,14 +211,15 @@ class WebSocketSession(models.Model):
         if (now - self.last_activity_on).total_seconds() >= conf.ACTIVITY_INTERVAL:
             self.last_activity_on = now
             # Not save(), which raises where the row has been deleted meanwhile.
-            self._row.update(last_activity_on=now)
+            self.own_row.update(last_activity_on=now)
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
-        if self._row.mark_disconnected(reason):
+        if self.own_row.mark_disconnected(reason):
             self.closed_reason = reason
         self.connected = False
 
     @property
-    def _row(self) -> WebSocketSessionQuerySet:
+    def own_row(self) -> WebSocketSessionQuerySet:
+        """This row, where it is written: for an ``update()``, which unlike ``save()`` may find that it is gone."""
         return type(self).objects.using(router.db_for_write(type(self), instance=self)).filter(pk=self.pk)
