@@ -167,17 +167,21 @@ def test_the_page_shows_what_a_browser_connects_to(admin_client, local_aws, row)
     assert row.websocket_url in text(admin_client.get(change_url(row)))
 
 
+def deleted_in_aws_and_then_here(client, aws, row):
+    assert "delete_api_gateway" in offered(client, row)
+    act(client, "delete_api_gateway", row, confirmed=True)
+    assert aws.apis() == []
+    client.post(delete_url(row), {"post": "yes"})
+    assert not ApiGateway.objects.exists()
+
+
 def test_a_gateway_that_was_created_in_part_can_be_deleted_in_aws(admin_client, local_aws, row, watch):
     watch(Refuse(-1, 403, "AccessDeniedException", "no stage", path="/stages"))
     assert "no stage" in text(act(admin_client, "create_api_gateway", row, confirmed=True))
     row.refresh_from_db()
     assert (row.api_created, len(local_aws.apis())) == (False, 1)
     assert "with the action “Delete in AWS”" in text(admin_client.get(delete_url(row)))
-    assert "delete_api_gateway" in offered(admin_client, row)
-    act(admin_client, "delete_api_gateway", row, confirmed=True)
-    assert local_aws.apis() == []
-    admin_client.post(delete_url(row), {"post": "yes"})
-    assert not ApiGateway.objects.exists()
+    deleted_in_aws_and_then_here(admin_client, local_aws, row)
 
 
 def test_a_row_whose_creation_had_no_answer_cannot_be_deleted_before_aws_was_asked(admin_client, local_aws, row, watch):
@@ -189,11 +193,7 @@ def test_a_row_whose_creation_had_no_answer_cannot_be_deleted_before_aws_was_ask
     admin_client.post(delete_url(row), {"post": "yes"})
     assert ApiGateway.objects.exists()
     act(admin_client, "plan_api_gateway", row)
-    assert "delete_api_gateway" in offered(admin_client, row)
-    act(admin_client, "delete_api_gateway", row, confirmed=True)
-    assert local_aws.apis() == []
-    admin_client.post(delete_url(row), {"post": "yes"})
-    assert not ApiGateway.objects.exists()
+    deleted_in_aws_and_then_here(admin_client, local_aws, row)
 
 
 def test_a_row_whose_creation_was_refused_can_be_deleted(admin_client, local_aws, row, watch):
