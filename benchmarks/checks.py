@@ -12,10 +12,10 @@ def time_checks(environ, session, count):
     from benchmarks.urls import EchoView
     from django_aws_api_gateway_websockets.conf import conf
     from django_aws_api_gateway_websockets.events import GatewayEvent
+    from django_aws_api_gateway_websockets.logins.speaker import check_may_speak
     from django_aws_api_gateway_websockets.security.bodies import check_length, parse_body
     from django_aws_api_gateway_websockets.security.limits import check_rate
-    from django_aws_api_gateway_websockets.security.permissions import check_permissions
-    from django_aws_api_gateway_websockets.security.speaker import check_may_speak
+    from django_aws_api_gateway_websockets.views.permissions import check_permissions
 
     request = WSGIRequest(environ)
     request.user = session.user

@@ -11,8 +11,6 @@ class WebSocketsConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401  registers them
-        from .delivery import checks as sending_checks  # noqa: F401
-        from .security import checks as security_checks  # noqa: F401
-        from .security.revocation import connect_signals
+        from .logins.revocation import connect_signals
 
         connect_signals()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from .channels import ChannelRuleAdmin
+from .channel_rules import ChannelRuleAdmin
 from .gateways import AdditionalRouteAdmin, ApiGatewayAdmin
 from .sessions import WebSocketSessionAdmin
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from .additional_routes import ApiGatewayAdditionalRoute
-from .channels import ChannelRule
+from .channel_rules import ChannelRule, ManagedChannels
 from .gateways import ApiGateway
 from .sessions import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
 
@@ -10,6 +10,7 @@ __all__ = [
     "ApiGatewayAdditionalRoute",
     "ChannelRule",
     "ClosedReason",
+    "ManagedChannels",
     "WebSocketSession",
     "WebSocketSessionQuerySet",
 ]

@@ -149,7 +149,7 @@ class WebSocketSession(models.Model):
     )
     connected = models.BooleanField(_("connected"), default=True)
     closed_reason = models.CharField(_("why closed"), max_length=32, blank=True, choices=ClosedReason.choices)
-    # The login that opened it: see security.authority.
+    # The login that opened it: see logins.authority.
     session_key_hash = models.CharField(max_length=64, blank=True, editable=False, db_index=True)
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)

@@ -11,28 +11,37 @@ from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from . import protocol
-from .conf import conf
-from .connections import ConnectionsMixin
-from .delivery import connecting
-from .events import GatewayEvent
-from .exceptions import EventRefused, InvalidBody, MissingHeaders, NoHandler, NotPermitted, UnknownConnection
-from .handlers import declaration_of, handler, handler_table, wrong_signature
-from .models import ApiGateway, ClosedReason, WebSocketSession
-from .security.bodies import check_length, parse_body
-from .security.channels import Channel, ManagedChannels
-from .security.escaping import one_line
-from .security.handshake import check_handshake
-from .security.limits import check_rate
-from .security.permissions import check_no_redirect, check_permissions
-from .security.speaker import check_may_speak, find_session, speak_as
-from .security.token_view import WebSocketTokenView
+from .. import protocol
+from ..conf import conf
+from ..delivery import connecting
+from ..events import GatewayEvent
+from ..exceptions import (
+    ChannelRefused,
+    EventRefused,
+    InvalidBody,
+    MissingHeaders,
+    NoHandler,
+    NotPermitted,
+    UnknownConnection,
+)
+from ..logins.authority import auth_hash
+from ..logins.ended import has_ended
+from ..logins.handshake import check_handshake
+from ..logins.speaker import check_may_speak, find_session, speak_as
+from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..security.bodies import check_length, parse_body
+from ..security.channel_rules import Rule, check_channel_name, may_join
+from ..security.escaping import one_line
+from ..security.limits import check_rate
+from .handlers import declaration_of, handler_table, wrong_signature
+from .permissions import check_no_redirect, check_permissions
 
-__all__ = ["Channel", "ManagedChannels", "WebSocketTokenView", "WebSocketView", "handler", "handler_names"]
+__all__ = ["WebSocketView", "handler_names"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -49,7 +58,7 @@ def _login_not_required(dispatch: Any) -> Any:
 
 @method_decorator(csrf_exempt, name="dispatch")
 @method_decorator(_login_not_required, name="dispatch")
-class WebSocketView(ConnectionsMixin, View):
+class WebSocketView(View):
     """Handles the events of a WebSocket API: a method named like the route, without ``$``, gets each one.
 
     Mount it with a URL parameter called ``route``::
@@ -84,12 +93,20 @@ class WebSocketView(ConnectionsMixin, View):
     login_required = False
     permission_required: str | Sequence[str] | None = None
     permission_classes: Sequence[Any] = ()
+    #: Who may join which channel; None: everyone may join everything.
+    channel_rules: Sequence[Rule] | None = None
+    #: True: whether a user may be in their channel is asked for every message, not only on joining.
+    recheck_channel = False
     http_method_names = ["post"]
     #: A handler called ``post`` that is ``async def`` makes no asynchronous view of this one.
     view_is_async = False
 
     body: dict[str, Any]
     debug_log: list[str]
+    event: GatewayEvent
+    api_gateway: ApiGateway | None
+    websocket_session: WebSocketSession | None
+    _session_key_hash: str
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -193,6 +210,90 @@ class WebSocketView(ConnectionsMixin, View):
             if not accepted and self.websocket_session is not None:
                 self.websocket_session.mark_disconnected(ClosedReason.REFUSED)
         return response
+
+    # --- Connections --------------------------------------------------------------------------
+
+    def connect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
+        """Record the connection, its user, its gateway and its channel. Overriding it, call ``super()``."""
+        gateway = self.api_gateway
+        assert gateway is not None  # noqa: S101  _receive_connect set it
+        user = request.user if request.user.is_authenticated else None
+        channel_name = self.get_channel_name(request)
+        self._check_may_join(request, channel_name)
+        session = WebSocketSession.objects.open(
+            connection_id=self.event.connection_id,
+            channel_name=channel_name,
+            user=user,
+            api_gateway=gateway,
+            session_key_hash=self._session_key_hash,
+            session_auth_hash=auth_hash(user) if user else "",
+        )
+        if not session.connected or (session.user_id, session.api_gateway_id) != (
+            user and user.pk,
+            gateway.pk,
+        ):
+            raise UnknownConnection(f"The connection {session.connection_id} was opened before, or is closed already.")
+        self.websocket_session = session
+        # Only now: a logout from here on finds the row.
+        if has_ended(self._session_key_hash, user, since=self.event.received_at):
+            raise UnknownConnection("The login under which the connection was opened has ended.")
+        return None
+
+    def disconnect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
+        """Mark the connection as closed. Overriding it, call ``super()``."""
+        if self.websocket_session is not None:
+            self.websocket_session.mark_disconnected(ClosedReason.CLIENT)
+        else:
+            self._record_closed()
+        return None
+
+    def _record_closed(self) -> None:
+        """A ``$disconnect`` may overtake its ``$connect``: the row tells the latter that it came too late."""
+        gateway = ApiGateway.objects.filter(api_id=self.event.api_id).first()
+        if gateway is not None:
+            session = WebSocketSession.objects.open(
+                connection_id=self.event.connection_id,
+                api_gateway=gateway,
+                connected=False,
+                closed_reason=ClosedReason.CLIENT,
+            )
+            if session.connected and session.api_gateway_id == gateway.pk:
+                # The $connect wrote its row between our look and our write.
+                session.mark_disconnected(ClosedReason.CLIENT)
+
+    # --- Channels -----------------------------------------------------------------------------
+
+    def get_channel_name(self, request: HttpRequest) -> str:
+        """The channel of a new connection: the query parameter ``channel``, else the gateway's default."""
+        default = self.api_gateway.default_channel_name if self.api_gateway else ""
+        return request.GET.get("channel", "").strip() or default.strip()
+
+    def can_join(self, request: HttpRequest, channel_name: str) -> bool:
+        """Whether ``request.user`` may join the channel: asked on connect, and by ``join_channel``."""
+        return may_join(self.channel_rules, request.user, channel_name)
+
+    def join_channel(self, request: HttpRequest, channel_name: Any) -> None:
+        """Move this connection to another channel, or with an empty name out of any.
+
+        What a client sent may be passed on as it is: raises ``InvalidBody`` for what can be no channel's name,
+        ``ChannelRefused`` where the user may not join, ``UnknownConnection`` where the row is gone by now.
+        """
+        self._check_may_join(request, channel_name)
+        session = self.websocket_session
+        assert session is not None  # noqa: S101  handlers run with one
+        # Not save(), which raises where the row has been deleted meanwhile.
+        if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
+            raise UnknownConnection(f"The connection {session.connection_id} is gone.")
+        session.channel_name = channel_name
+
+    def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
+        check_channel_name(channel_name)
+        if channel_name and not self.can_join(request, channel_name):
+            raise ChannelRefused(f"You may not join the channel {channel_name!r}.")
+
+    def _check_may_stay(self, request: HttpRequest, session: WebSocketSession) -> None:
+        if self.recheck_channel and session.channel_name and not self.can_join(request, session.channel_name):
+            raise ChannelRefused(f"You may no longer be in the channel {session.channel_name!r}.")
 
     # --- Checks ---------------------------------------------------------------------------------
 

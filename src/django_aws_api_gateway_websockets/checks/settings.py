@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from .conf import SETTING, Conf
+from ..conf import SETTING, Conf
 
 
 @register("websockets")

@@ -9,9 +9,9 @@ from django.http import HttpRequest
 from ..conf import conf
 from ..events import GatewayEvent
 from ..exceptions import TokenRefused
+from ..security.limits import check_rate
+from ..security.origins import check_origin
 from .authority import session_key_hash
-from .limits import check_rate
-from .origins import check_origin
 from .speaker import speak_as
 from .tokens import QUERY_PARAMETER, redeem_token
 

@@ -12,11 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from ..conf import SETTING, conf
-from ..urlscan import Mounted, mounted_views
+from ..security.limits import parse_rate
+from ..security.origins import ANY, parse_allowed
+from ..security.targets import allowed_target_hosts, is_allowed_target
 from ..views import WebSocketTokenView, WebSocketView, handler_names
-from .limits import parse_rate
-from .origins import ANY, parse_allowed
-from .targets import allowed_target_hosts, is_allowed_target
+from ..views.mounted import Mounted, mounted_views
 
 _RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
 _POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH")

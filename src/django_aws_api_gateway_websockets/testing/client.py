@@ -29,12 +29,12 @@ from django.test import Client
 from django.urls import is_valid_path
 from django.utils import timezone
 
-from . import protocol
-from .definition import RouteDefinition
-from .delivery.transport import Call, Target, in_process
-from .exceptions import ConnectionGone
-from .models import ApiGateway, WebSocketSession
-from .security.limits import forget
+from .. import protocol
+from ..definition import RouteDefinition
+from ..delivery.transport import Call, Target, in_process
+from ..exceptions import ConnectionGone
+from ..models import ApiGateway, WebSocketSession
+from ..security.limits import forget
 
 _EVENT_TYPES = {protocol.CONNECT: "CONNECT", protocol.DISCONNECT: "DISCONNECT"}
 _SOURCE_IP = "127.0.0.1"

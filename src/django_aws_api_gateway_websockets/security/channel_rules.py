@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Iterable, Protocol
 
-from django.apps import apps
-
 from ..exceptions import InvalidBody
 
 MAX_CHANNEL_LENGTH = 255
 
 
 class Rule(Protocol):
-    """Anything that can answer for a user and a channel. ``Channel`` is one, ``ManagedChannels`` another."""
+    """Anything that can answer for a user and a channel. ``Channel`` is one, ``models.ManagedChannels`` another."""
 
     def allows(self, user: Any, channel_name: str) -> bool: ...
 
@@ -83,13 +81,3 @@ def _compiled(pattern: str, user_pk: str) -> re.Pattern[str]:
     special = {"*": ".*", "?": ".", "{user_pk}": re.escape(user_pk)}
     parts = re.split(r"(\*|\?|\{user_pk\})", pattern)
     return re.compile("".join(special.get(part, re.escape(part)) for part in parts) + r"\Z", re.DOTALL)
-
-
-class ManagedChannels:
-    """A rule that asks the ``ChannelRule`` rows of the admin. One query for a join."""
-
-    def allows(self, user: Any, channel_name: str) -> bool:
-        rules = apps.get_model("django_aws_api_gateway_websockets", "ChannelRule")
-        # The content type is part of a permission's name.
-        rows = rules.objects.select_related("permission__content_type")
-        return any(row.allows(user, channel_name) for row in rows)

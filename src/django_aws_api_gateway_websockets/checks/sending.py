@@ -8,8 +8,8 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import conf
-from .background import engine
-from .choice import uses_curl
+from ..delivery.background import engine
+from ..delivery.choice import uses_curl
 
 _SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "BACKGROUND_LEASE")
 _LIMITS = ("SEND_DEADLINE", "SEND_RATE")  # None: no limit

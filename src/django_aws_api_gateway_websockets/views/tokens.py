@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
 from ..conf import conf
-from .tokens import make_token
+from ..logins.tokens import make_token
 
 
 def _answers_itself(dispatch: Any) -> Any:
