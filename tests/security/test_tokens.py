@@ -13,8 +13,8 @@ from django.test import Client, override_settings
 from django.urls import path
 
 from django_aws_api_gateway_websockets.exceptions import TokenRefused
-from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.logins import tokens
+from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 from django_aws_api_gateway_websockets.views import WebSocketTokenView
 from tests.views import ExampleView
