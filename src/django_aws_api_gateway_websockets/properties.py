@@ -233,6 +233,8 @@ MAPPING = Table(
     ignored=("ApiMappingId",),
 )
 
+TABLES = (API, INTEGRATION, ROUTE, ROUTE_RESPONSE, STAGE, DOMAIN, MAPPING)
+
 # What AWS answered and the row keeps, by field, with the value of a field that nothing is known of.
 _API_FACTS: Mapping[str, Any] = {
     "api_id": None,
