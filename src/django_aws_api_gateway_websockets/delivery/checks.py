@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import conf
-from .background import engine
+from ..models.jobs import ENGINES
 from .choice import uses_curl
 
 _SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "BACKGROUND_LEASE")
@@ -35,9 +35,9 @@ def _engine() -> list[CheckMessage]:
     if not conf.BACKGROUND:
         return []
     try:
-        engine()
+        ENGINES.find(conf.BACKGROUND)
     except ImproperlyConfigured as error:
-        hint = 'Possible are "celery" and "tasks", where they are installed (docs: In the background).'
+        hint = "The engine must be installed where the site runs (docs: In the background)."
         return [Error(str(error), hint=hint, id="websockets.E031")]
     return []
 
