@@ -1,4 +1,4 @@
-"""Calling an integration: HTTP_PROXY over aiohttp, MOCK without leaving the process."""
+"""Call an integration: HTTP_PROXY by aiohttp, MOCK inside the process."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import aiohttp
 from yarl import URL
 
 from ..protocol import DEFAULT
+from .log_text import describe_answer, describe_failure, one_line
 from .mapping import Event, Outgoing, build_request
-from .state import Resource
-from .words import answered, explained, one_line
+from .store import Resource
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
-# Headers that aiohttp would add by itself. What is listed in the facts is sent and nothing else.
+# aiohttp would add these headers by itself, but backends must only see what API Gateway sends.
 _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-# A backend may close an idle connection just as we send on it: keep them for less than gunicorn's 2 s.
+# A backend may close an idle connection just as we send on it. gunicorn closes after 2 s, so keep them for less.
 _KEEP_ALIVE = 1.0
 
 
 class IntegrationFailed(Exception):
-    """The backend cannot be reached, or what it sent is not HTTP."""
+    """The backend cannot be reached, or its answer is not HTTP."""
 
 
 class IntegrationTimedOut(IntegrationFailed):
-    """The backend was later than the integration's timeout."""
+    """The backend did not answer within the integration's timeout."""
 
 
 class Reply(NamedTuple):
@@ -38,7 +38,7 @@ class Reply(NamedTuple):
 
 
 class Integrations:
-    """``timeout``, in seconds, is an upper limit to the integrations' own."""
+    """Calls backends. ``timeout``, in seconds, is an upper limit to the timeouts of the integrations."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
@@ -58,10 +58,10 @@ class Integrations:
             await session.close()
 
     async def call(self, route: Resource, event: Event, variables: Mapping[str, str]) -> Reply:
-        """The answer for ``event``. Raises IntegrationFailed or IntegrationTimedOut."""
+        """Return the backend's answer to ``event``. Raise IntegrationFailed or IntegrationTimedOut."""
         integration = route.get("Integration")
         if integration is None:
-            raise IntegrationFailed(f"route {route['RouteKey']} has no integration")
+            raise IntegrationFailed(f"the route {route['RouteKey']} has no integration")
         if integration["IntegrationType"] == "MOCK":
             return _mock(route, integration)
         return await self._proxy(route, integration, event, variables)
@@ -72,16 +72,16 @@ class Integrations:
         try:
             reply = await asyncio.wait_for(self._send(build_request(route, event, variables)), timeout)
         except asyncio.TimeoutError:
-            logger.warning("%s: no answer in %g s: is the site busy, or the address wrong?", where, timeout)
-            raise IntegrationTimedOut(f"no answer in {timeout:g} s") from None
+            logger.warning("%s: no answer within %g s. Is the site busy, or the address wrong?", where, timeout)
+            raise IntegrationTimedOut(f"no answer within {timeout:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError: a mapped value that cannot be encoded, such as half of a surrogate pair.
-            why = "cut off, as the gateway stopped" if self._session is None else explained(error)
+            # A mapped value that cannot be encoded, such as half of a surrogate pair, is a ValueError.
+            why = "cut off because the gateway stopped" if self._session is None else describe_failure(error)
             logger.warning("%s: %s", where, why)
             raise IntegrationFailed(str(error)) from error
-        # Nobody else may ever hear of an error of a one-way route.
+        # For a one-way route, this line may be the only trace of an error.
         level = logging.WARNING if reply.status >= 300 else logging.INFO
-        logger.log(level, "%s: %s", where, answered(reply.status, reply.body))
+        logger.log(level, "%s: %s", where, describe_answer(reply.status, reply.body))
         return reply
 
     async def _send(self, outgoing: Outgoing) -> Reply:
@@ -99,9 +99,9 @@ class Integrations:
 
 
 def _mock(route: Resource, integration: Resource) -> Reply:
-    """MOCK: the request template says the status, the integration response of that status the body.
+    """Answer for a MOCK integration.
 
-    Templates are taken as they stand: VTL is not evaluated.
+    The status comes from the request template, and the body from the integration response for that status.
     """
     templates = integration.get("RequestTemplates", {})
     chosen = templates.get(integration.get("TemplateSelectionExpression"), templates.get(DEFAULT))

@@ -1,4 +1,4 @@
-"""Every live connection, and the ``@connections`` API to push to it, ask about it and close it."""
+"""The ``@connections`` API: push to an open connection, describe it, close it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from ..protocol import CLOSE_NORMAL, MAX_MESSAGE_BYTES, is_connection_id
 from . import unknowns
 from .errors import BadRequest, Forbidden, Gone, PayloadTooLarge
+from .http_messages import Request, Response, json_response
 from .sockets import Socket
-from .wire import Request, Response, json_response
 
 
 class Connections:
-    """Sockets by connection id. A connection is added when its ``$connect`` has succeeded."""
+    """The open connections by id. A connection is added when its ``$connect`` has succeeded."""
 
     def __init__(self) -> None:
         self._open: dict[str, Socket] = {}
@@ -27,7 +27,7 @@ class Connections:
         return list(self._open.values())
 
     def handle(self, request: Request, api_id: str, stage: str, connection_id: str) -> Response:
-        """Answers for a stage that exists. Raises ApiError where AWS would refuse."""
+        """Answer a request for a connection of ``stage``. Raise ApiError for a refusal."""
         if request.method not in ("POST", "GET", "DELETE"):
             raise Forbidden(f"Unsupported method {request.method}")
         if not is_connection_id(connection_id):
