@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +25,9 @@ from .conftest import Backend, client
 from .test_data_plane import closed_with, refused_with
 
 PYTHON = [sys.executable, "-W", "error::DeprecationWarning"]
-COMMAND = [*PYTHON, "-m", "django_aws_api_gateway_websockets.local"]
-MANAGE = [*PYTHON, "-m", "django", "runLocalGateway", "--settings", "tests.settings"]
+LOCAL = [*PYTHON, "-m", "django_aws_api_gateway_websockets.local"]
+COMMAND = [*LOCAL, "--no-inspector"]
+MANAGE = [*PYTHON, "-m", "django", "runLocalGateway", "--settings", "tests.settings", "--no-inspector"]
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
 
@@ -89,6 +93,38 @@ def test_it_says_when_it_is_ready_and_stops_cleanly(
             assert closed_with(ws) == 1001
         assert gateway.ended() == (0, "", "")
     backend.wait("/disconnect")
+
+
+def test_the_inspector_is_on_unless_it_is_turned_off() -> None:
+    with running([*LOCAL, "--port", "0"]) as gateway:
+        url = re.search(r"http://127\.0\.0\.1:\d+", gateway.line)
+        assert gateway.process.stdout is not None
+        second = gateway.process.stdout.readline()
+        assert gateway.stopped() == (0, "", "")
+    assert url
+    assert re.fullmatch(rf"Inspector: {url.group()}/_inspector/\?token=[\w-]{{32}}\n", second)
+    with running([*COMMAND, "--port", "0"]) as gateway:
+        found = re.search(r"http://127\.0\.0\.1:\d+", gateway.line)
+        assert found
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{found.group()}/_inspector/")
+        assert gateway.stopped() == (0, "", "")
+
+
+def test_events_go_to_a_file_of_json_lines(backend: Backend, tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    with running([*COMMAND, "--port", "0", "--events", str(events)]) as gateway:
+        with connect(gateway.deployed(backend.url, "$connect", "$default", "$disconnect")) as ws:
+            ws.send("{}")
+            backend.wait("/default")
+        backend.wait("/disconnect")
+        gateway.stopped()
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert kinds[:4] == ["handshake", "call", "opened", "received"]
+    assert sorted(kinds[4:]) == ["call", "call", "closed"]
+    assert len({line["connection"] for line in lines}) == 1
+    assert [line["n"] for line in lines] == list(range(1, 8))
 
 
 def test_it_stops_while_a_connect_is_under_way(backend: Backend) -> None:

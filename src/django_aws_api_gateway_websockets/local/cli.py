@@ -46,6 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name that requests may use for the gateway, besides localhost and 127.0.0.1 (repeatable)",
     )
     _add_times(parser)
+    parser.add_argument("--no-inspector", action="store_true", help="do without the page that shows connections")
+    parser.add_argument("--events", type=Path, metavar="FILE", help="file that gets each event as a JSON line")
+    parser.add_argument("--chaos", type=int, metavar="SEED", help="play faults, the same ones for the same number")
     parser.add_argument("--log-requests", action="store_true", help="write a line for each call to a backend")
 
 
@@ -135,6 +138,9 @@ def _options(arguments: Any) -> Options:
         arguments.integration_timeout,
         arguments.public_url,
         tuple(arguments.allowed_host),
+        not arguments.no_inspector,
+        arguments.events,
+        arguments.chaos,
     )
 
 
@@ -155,6 +161,8 @@ async def _serve(server: GatewayServer) -> None:
             loop.add_signal_handler(number, stopping.set)
     await server.start()
     sys.stdout.write(f"Local API Gateway is ready at {server.options.public.url} (Ctrl-C stops it)\n")
+    if server.inspector_url is not None:
+        sys.stdout.write(f"Inspector: {server.inspector_url}\n")
     sys.stdout.flush()
     await stopping.wait()
     await server.stop()

@@ -18,6 +18,7 @@ from .http_messages import Headers, Request, Response, refusal
 from .integrations import IntegrationFailed, Integrations, IntegrationTimedOut, Reply
 from .log_text import one_line
 from .mapping import missing_parameter
+from .observer import Observer
 from .options import PublicAddress
 from .sockets import Client, Socket, Timers
 from .store import Resource, Store
@@ -37,15 +38,21 @@ class DataPlane:
     """Opens connections and calls the integrations of their events. Lives in one event loop."""
 
     def __init__(
-        self, store: Store, addressing: Addressing, public: PublicAddress, timers: Timers, integrations: Integrations
+        self,
+        store: Store,
+        addressing: Addressing,
+        public: PublicAddress,
+        timers: Timers,
+        integrations: Integrations,
+        observer: Observer,
     ) -> None:
         self._store, self._addressing, self._public = store, addressing, public
-        self._integrations = integrations
+        self._integrations, self._observer = integrations, observer
         self._timers = timers
         self._tasks: set[asyncio.Task[None]] = set()
         self._handshakes: set[asyncio.Task[Accepted | Response]] = set()
         self._stopping = False
-        self.connections = Connections()
+        self.connections = Connections(observer)
 
     # -- $connect -------------------------------------------------------------------------------------------
 
@@ -63,6 +70,14 @@ class DataPlane:
             self._handshakes.discard(handshake)
 
     async def _handshake(self, request: Request) -> Accepted | Response:
+        connection_id = new_connection_id()
+        self._observer.record("handshake", connection_id, request)
+        answer = await self._answer(request, connection_id)
+        if isinstance(answer, Response):
+            self._observer.record("refused", connection_id, answer)
+        return answer
+
+    async def _answer(self, request: Request, connection_id: str) -> Accepted | Response:
         if len(request.path) + len(request.query) > MAX_URL_CHARS:
             return refusal(unknowns.URL_TOO_LONG_STATUS, "URI Too Long")
         try:
@@ -76,7 +91,7 @@ class DataPlane:
             return refusal(400, problem)
         host = (request.header("Host") or "").strip()
         client = Client(request.peer, request.header("User-Agent"), host)
-        return await self._open(stage, Socket(stage.api_id, stage.name, new_connection_id(), client), request)
+        return await self._open(stage, Socket(stage.api_id, stage.name, connection_id, client), request)
 
     async def _open(self, stage: ServedStage, socket: Socket, request: Request) -> Accepted | Response:
         subprotocol = None
@@ -115,37 +130,54 @@ class DataPlane:
 
     def opened(self, socket: Socket, writer: asyncio.StreamWriter) -> None:
         """Start the life of a connection whose 101 response is on its way."""
-        socket.open(writer, self._timers, self._message, self._ended)
+        socket.open(writer, self._timers, self.deliver, self._ended)
         self.connections.add(socket)
+        self._observer.record("opened", socket.connection_id, socket.api_id, socket.stage)
         if served_stage(self._store, socket.api_id, socket.stage) is None:
             self.close_deleted()  # the stage was deleted while $connect was under way
 
     # -- messages -------------------------------------------------------------------------------------------
 
-    async def _message(self, socket: Socket, text: str) -> None:
+    async def deliver(self, socket: Socket, text: str) -> None:
+        """Handle a message of the client: call the integration of its route, and send a reply or an error frame."""
         event, error = new_event(socket, "MESSAGE", ""), ""
         stage = served_stage(self._store, socket.api_id, socket.stage)
         body = _parsed(text)
         key = select_route(stage.selection_expression, body, stage.routes) if stage else None
+        self._observer.record("received", socket.connection_id, text, key)
         if stage is None or key is None:
             error = unknowns.NO_ROUTE_MESSAGE
         else:
             route = stage.routes[key]
             event = event._replace(text=text, body=body, context={**event.context, "routeKey": key})
             try:
-                _reply(socket, route, await self._integrations.call(route, event, stage.variables))
+                self._reply(socket, route, await self._integrations.call(route, event, stage.variables))
             except IntegrationTimedOut:
                 error = unknowns.TIMEOUT_MESSAGE
             except IntegrationFailed:
                 error = unknowns.UNREACHABLE_MESSAGE
         if error:
             frame = error_frame(error, socket.connection_id, event.context["requestId"])
-            _push_quietly(socket, json.dumps(frame))
+            self._push_quietly(socket, json.dumps(frame), "error")
+
+    def _reply(self, socket: Socket, route: Resource, reply: Reply) -> None:
+        if route["TwoWay"] and reply.body:
+            self._push_quietly(socket, reply.body.decode("utf-8", unknowns.TEXT_ERRORS), "reply")
+
+    def _push_quietly(self, socket: Socket, text: str, kind: str) -> None:
+        try:
+            socket.push(text)
+        except ApiError:
+            return  # the client has left or does not read, so nobody can be told
+        self._observer.record(kind, socket.connection_id, text)
 
     # -- the end --------------------------------------------------------------------------------------------
 
     def _ended(self, socket: Socket, code: int) -> None:
         self.connections.remove(socket)
+        self._observer.record("closed", socket.connection_id, code, socket.end_reason)
+        if socket.cut_off:
+            return
         task = asyncio.get_running_loop().create_task(self._disconnect(socket))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -186,18 +218,6 @@ def _refused(request: Request, status: int, why: str, message: str) -> Response:
     """Log ``why`` for the developer. ``message`` is what the client gets."""
     logger.warning("%d %s: %s", status, one_line(request.path), one_line(why, 400))
     return refusal(status, message)
-
-
-def _reply(socket: Socket, route: Resource, reply: Reply) -> None:
-    if route["TwoWay"] and reply.body:
-        _push_quietly(socket, reply.body.decode("utf-8", unknowns.TEXT_ERRORS))
-
-
-def _push_quietly(socket: Socket, text: str) -> None:
-    try:
-        socket.push(text)
-    except ApiError:
-        pass  # the client has left or does not read, so nobody can be told
 
 
 def _parsed(text: str) -> Any:

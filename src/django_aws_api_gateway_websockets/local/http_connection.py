@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket as sockets
-from typing import Any
+from typing import Any, Awaitable, Callable
 
 import h11
 
 from . import unknowns
 from .data_plane import Accepted, DataPlane
 from .http_messages import Headers, Request, Response, json_response
-from .plain_http import PlainHttp
 from .websocket_handshake import wants_upgrade
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
@@ -24,16 +23,19 @@ _KEEP_ALIVE_SECONDS = 75.0
 
 
 class HttpConnection:
-    """Serves one client. ``run`` returns when the TCP connection is over."""
+    """Serves one client. ``run`` returns when the TCP connection is over.
+
+    ``answer`` answers every request that is not a WebSocket handshake.
+    """
 
     def __init__(
         self,
-        plain_http: PlainHttp,
+        answer: Callable[[Request], Awaitable[Response]],
         data_plane: DataPlane,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._plain_http, self._data_plane = plain_http, data_plane
+        self._answer_plain, self._data_plane = answer, data_plane
         self._reader, self._writer = reader, writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
         self._head_only = False
@@ -68,7 +70,7 @@ class HttpConnection:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            return await self._plain_http.answer(request)
+            return await self._answer_plain(request)
         except Exception:
             logger.exception("%s %r failed", request.method, request.path)
             return json_response(500, {"message": "Internal server error"})

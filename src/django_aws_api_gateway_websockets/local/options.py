@@ -16,7 +16,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Options(NamedTuple):
-    """Times are in seconds. ``public_url`` is what ``ApiEndpoint`` is made of; see :func:`check_public_url`."""
+    """Times are in seconds.
+
+    ``public_url`` is what ``ApiEndpoint`` begins with; see :func:`check_public_url`. ``events`` is a file that gets
+    each event as a JSON line. ``chaos`` is the seed by which faults are chosen.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8001
@@ -26,6 +30,14 @@ class Options(NamedTuple):
     integration_timeout: float = INTEGRATION_TIMEOUT
     public_url: str | None = None
     allowed_hosts: Tuple[str, ...] = ()
+    inspector: bool = False
+    events: Path | None = None
+    chaos: int | None = None
+
+    @property
+    def observed(self) -> bool:
+        """Whether events are recorded: for the page, for a file, or to play faults by a seed."""
+        return self.inspector or self.events is not None or self.chaos is not None
 
     @property
     def address(self) -> str:

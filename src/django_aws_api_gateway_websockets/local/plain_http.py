@@ -27,20 +27,20 @@ class PlainHttp:
     async def answer(self, request: Request) -> Response:
         """Return the response to ``request``, which is an error in AWS's form where it is refused."""
         try:
-            return self._answer(request)
+            return await self._answer(request)
         except ApiError as error:
             return error_response(error)
         except NoStage:
             return error_response(Forbidden("Forbidden"))
 
-    def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
         if request.from_web_page:
             raise Forbidden("The local gateway does not answer requests of web pages")
         if request.path.startswith("/v2/"):
             self._hosts.check(request)
             return self._control(request)
         if "@connections" in request.segments:
-            return self._connections(request)
+            return await self._connections(request)
         if request.path == "/" and request.method == "GET" and request.host in self._hosts:
             return self._index()
         self._addressing.stage_at(request, request.segments)
@@ -52,12 +52,12 @@ class PlainHttp:
             self._data_plane.close_deleted()
         return response
 
-    def _connections(self, request: Request) -> Response:
+    async def _connections(self, request: Request) -> Response:
         segments = request.segments
         place = segments.index("@connections")
         stage = self._addressing.stage_at(request, segments[:place])
         connection_id = "/".join(segments[place + 1 :])
-        return self._data_plane.connections.handle(request, stage.api_id, stage.name, connection_id)
+        return await self._data_plane.connections.handle(request, stage.api_id, stage.name, connection_id)
 
     def _index(self) -> Response:
         lines = ["Local API Gateway for WebSocket APIs", ""]

@@ -16,7 +16,11 @@ from .addressing import Addressing
 from .data_plane import DataPlane
 from .hosts import AllowedHosts
 from .http_connection import HttpConnection
+from .http_messages import Request, Response
+from .inspector.inspector import Inspector
+from .inspector.site import PREFIX, InspectorSite
 from .integrations import Integrations
+from .observer import Observer
 from .options import Options
 from .plain_http import PlainHttp
 from .sockets import Timers
@@ -36,8 +40,16 @@ class GatewayServer:
             raise ValueError(f"The host {options.host!r} means every interface: pass public_url='http://HOST:PORT'")
         self.options = options
         self._store = Store(options.state)
-        self._integrations = Integrations(options.integration_timeout)
+        self._inspector = Inspector(self._store, options.chaos) if options.observed else None
+        self._observer = self._inspector or Observer()
+        self._site = InspectorSite(self._inspector) if self._inspector and options.inspector else None
+        self._integrations = Integrations(options.integration_timeout, self._observer)
         self._clients: set[asyncio.Task[None]] = set()
+
+    @property
+    def inspector_url(self) -> str | None:
+        """The page of the inspector, with its token; None where it is off."""
+        return None if self._site is None else f"http://{self.options.address}{PREFIX}?token={self._site.token}"
 
     async def start(self) -> None:
         """Listen. Raise OSError where the port is in use. ``options.port`` is then the real one."""
@@ -53,8 +65,12 @@ class GatewayServer:
         hosts = AllowedHosts([options.address, public.netloc, *options.allowed_hosts])
         addressing = Addressing(self._store, hosts)
         timers = Timers(options.idle_timeout, options.max_connection_age)
-        self._data_plane = DataPlane(self._store, addressing, public, timers, self._integrations)
+        self._data_plane = DataPlane(self._store, addressing, public, timers, self._integrations, self._observer)
         self._plain_http = PlainHttp(self._store, hosts, addressing, public, self._data_plane)
+        if self._inspector is not None:
+            self._inspector.bind(self._data_plane, self._integrations, f"http://{options.address}")
+            if options.events is not None:
+                self._inspector.write_to(options.events)
 
     async def stop(self) -> None:
         """Refuse handshakes, close every connection with 1001, tell the backends, and end."""
@@ -64,19 +80,27 @@ class GatewayServer:
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
         await self._integrations.stop()
+        if self._inspector is not None:
+            await self._inspector.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  this coroutine runs in one
         self._clients.add(task)
         try:
-            await HttpConnection(self._plain_http, self._data_plane, reader, writer).run()
+            await HttpConnection(self._answer, self._data_plane, reader, writer).run()
         except asyncio.CancelledError:
             writer.transport.abort()  # close() would wait for a client that does not read
         except Exception:
             logger.exception("A connection failed")
         finally:
             self._clients.discard(task)
+
+    async def _answer(self, request: Request) -> Response:
+        """Answer a request that is not a WebSocket handshake."""
+        if self._site is not None and request.path.startswith(PREFIX):
+            return await self._site.answer(request)
+        return await self._plain_http.answer(request)
 
 
 class LocalGateway:
@@ -100,6 +124,11 @@ class LocalGateway:
     def url(self) -> str:
         """``http://HOST:PORT``: the ``endpoint_url`` of ``apigatewayv2``."""
         return f"http://{self._server.options.address}"
+
+    @property
+    def inspector_url(self) -> str | None:
+        """The page of the inspector, with its token. Pass ``inspector=True`` to have one."""
+        return self._server.inspector_url
 
     def start(self) -> LocalGateway:
         """Return when the gateway listens. Raise what starting raised, such as OSError."""

@@ -51,7 +51,8 @@ class Socket:
     def __init__(self, api_id: str, stage: str, connection_id: str, client: Client) -> None:
         self.api_id, self.stage, self.connection_id, self.client = api_id, stage, connection_id, client
         self.connected_at = self.last_active_at = time.time()
-        self.ended = False
+        self.ended = self.cut_off = False
+        self.end_reason = "the client died without a close frame"
         self._ws = Connection(ConnectionType.SERVER)
         self._frame_bytes = self._message_bytes = 0
         self._parts: list[str] = []
@@ -72,7 +73,7 @@ class Socket:
         self._last_message = self._loop.time()
         self._slots = asyncio.Semaphore(unknowns.MESSAGES_IN_FLIGHT)
         self._idle_timer = self._loop.call_later(timers.idle, self._check_idle)
-        self._age_timer = self._loop.call_later(timers.age, self.close, CLOSE_GOING_AWAY, "Going away")
+        self._age_timer = self._loop.call_later(timers.age, self.close_for_age)
 
     async def run(self, reader: asyncio.StreamReader, data: bytes) -> None:
         """Read until the connection ends. ``data`` arrived together with the handshake."""
@@ -99,13 +100,32 @@ class Socket:
         self._send(TextMessage(data=text))
         self.last_active_at = time.time()
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Close from our side. The client has a moment to answer, and its messages are ignored meanwhile."""
+    def close(self, code: int, reason: str = "", why: str = "") -> None:
+        """Close from our side. The client has a moment to answer, and its messages are ignored meanwhile.
+
+        The client gets ``reason``; ``why`` is for the inspector.
+        """
         if self.ended:
             return
+        self.end_reason = why or f"closed by the gateway: {reason}"
         self._send(CloseConnection(code=code, reason=reason))
         self._loop.call_later(unknowns.CLOSE_GRACE, self._writer.transport.abort)
         self._end(code)
+
+    def close_for_age(self) -> None:
+        """Close as after two hours of life."""
+        self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: the connection is too old")
+
+    def close_for_idleness(self) -> None:
+        """Close as after ten minutes without a message."""
+        self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: no message for too long")
+
+    def cut(self) -> None:
+        """End without a close frame, as a network failure that nobody notices: ``$disconnect`` is not sent."""
+        if not self.ended:
+            self.cut_off, self.end_reason = True, "cut by the inspector"
+            self._end(CLOSE_ABNORMAL)
+            self._writer.transport.abort()
 
     # -- what the client does -------------------------------------------------------------------------------
 
@@ -160,6 +180,7 @@ class Socket:
         if not self.ended:
             # wsproto reports a client that broke the protocol here too, with the matching close code.
             self._send(event.response())
+            self.end_reason = "closed by the client"
         self._end(int(event.code))
 
     # -- the end --------------------------------------------------------------------------------------------
@@ -181,6 +202,6 @@ class Socket:
     def _check_idle(self) -> None:
         left = self._last_message + self._idle - self._loop.time()
         if left <= 0:
-            self.close(CLOSE_GOING_AWAY, "Going away")
+            self.close_for_idleness()
         else:
             self._idle_timer = self._loop.call_later(left, self._check_idle)
