@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
-from typing import Any, Iterable, Iterator
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db import transaction
 from django.db.models import Model, Q, signals
 
 from ..conf import conf
-from ..delivery.disconnect import disconnect_soon
-from ..delivery.transport import Target
-from ..exceptions import WebSocketsError
-from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
+from ..models import ClosedReason, WebSocketSession
+from ..models.closing import close_connections
 from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
 from .ended import note_end
 
-logger = logging.getLogger("django_aws_api_gateway_websockets")
-
-_BATCH = 500
 # What Django itself writes at each login: nothing that a socket's authority hangs on.
 _HARMLESS_UPDATES = {"last_login"}
-
-
-def close_connections(sessions: WebSocketSessionQuerySet, reason: str) -> int:
-    """Close the open connections among ``sessions``; returns how many there were.
-
-    Their rows are closed now, in the caller's transaction, so that no later message is accepted; the sockets
-    get a DeleteConnection after the commit, from the task engine where there is one.
-    """
-    # Read there too: a replica may not know yet of a connection that was just opened.
-    database = sessions.write_db
-    rows = list(sessions.using(database).filter(connected=True).select_related("api_gateway"))
-    for start in range(0, len(rows), _BATCH):
-        batch = [row.pk for row in rows[start : start + _BATCH]]
-        WebSocketSession.objects.using(database).filter(pk__in=batch).mark_disconnected(reason)
-    targets = list(_targets(rows))
-    if targets:
-        # robust: a logout is done, whatever AWS says of the sockets.
-        transaction.on_commit(partial(disconnect_soon, targets), using=database, robust=True)
-    return len(rows)
-
-
-def _targets(rows: Iterable[WebSocketSession]) -> Iterator[Target]:
-    """Where the sockets are closed. One that is nowhere, its gateway being no more, must not undo a logout."""
-    for row in rows:
-        try:
-            yield Target(row.connection_id, row.api_gateway.connections_url)
-        except (WebSocketsError, ValueError) as error:
-            logger.error("The connection %s cannot be closed: %s", row.connection_id, error)
 
 
 def connect_signals() -> None:

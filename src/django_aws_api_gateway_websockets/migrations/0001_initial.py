@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ('connection_id', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=128, unique=True, verbose_name='connection id')),
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=255, verbose_name='channel name')),
                 ('connected', models.BooleanField(default=True, verbose_name='connected')),
-                ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by AWS'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted')], max_length=32, verbose_name='why closed')),
+                ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by AWS'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that AWS allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site')], max_length=32, verbose_name='why closed')),
                 ('session_key_hash', models.CharField(blank=True, db_index=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
                 ('last_activity_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last activity on')),

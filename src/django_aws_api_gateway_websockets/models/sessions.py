@@ -2,107 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Literal, Mapping, overload
+from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import conf
-from ..delivery import ConnectionInfo, DeliveryReport, background, later, lookup, send
-from ..delivery.payload import encode
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
+from .batches import ROWS_PER_STATEMENT
 from .gateways import ApiGateway
-
-# Rows deleted by one statement: SQLite takes no more than 999 parameters in old versions.
-CLEAR_BATCH = 900
-
-
-class ClosedReason(models.TextChoices):
-    """Why a connection is closed; empty where nobody said."""
-
-    CLIENT = "client", _("closed by the client or by AWS")
-    REFUSED = "refused", _("refused on connect")
-    LOGOUT = "logout", _("logout")
-    SESSION_ENDED = "session_ended", _("end of the login session")
-    PASSWORD_CHANGED = "password_changed", _("password change")
-    USER_INACTIVE = "user_inactive", _("user deactivated")
-    USER_DELETED = "user_deleted", _("user deleted")
+from .rows import ClosedReason
+from .sending import SendingQuerySet, SendingSession
 
 
-class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
-    @property
-    def write_db(self) -> str:
-        """The database where rows of this queryset are written: a router may read them from another one."""
-        # As Django's own writing methods choose it; the stubs do not know the two.
-        return self._db or router.db_for_write(self.model, **self._hints)  # type: ignore[attr-defined]
-
-    @overload
-    def send_message(
-        self,
-        data: Mapping[str, Any],
-        *,
-        on_commit: Literal[False] = False,
-        deadline: float | None = None,
-        rate: float | None = None,
-        message_id: str | None = None,
-    ) -> DeliveryReport: ...
-
-    @overload
-    def send_message(
-        self,
-        data: Mapping[str, Any],
-        *,
-        on_commit: Literal[True],
-        deadline: float | None = None,
-        rate: float | None = None,
-        message_id: str | None = None,
-    ) -> None: ...
-
-    def send_message(
-        self,
-        data: Mapping[str, Any],
-        *,
-        on_commit: bool = False,
-        deadline: float | None = None,
-        rate: float | None = None,
-        message_id: str | None = None,
-    ) -> DeliveryReport | None:
-        """Send ``data`` as JSON to every row of this queryset that is still connected.
-
-        ``deadline``: seconds for the whole send. ``rate``: sends a second. ``on_commit``: wait for the commit of
-        the current transaction; then None is returned, and the report comes by the signal ``message_delivered``.
-        ``message_id``: sent under ``MESSAGE_ID_KEY``; made up where none is given. Raises where nothing can be sent
-        to anybody.
-        """
-        deliver = partial(send.send_to_many, self.all(), encode(data, message_id), deadline=deadline, rate=rate)
-        if not on_commit:
-            return deliver()
-        later.after_commit(deliver, self.model, self.write_db)
-        return None
-
-    async def asend_message(self, data: Mapping[str, Any], **options: Any) -> DeliveryReport | None:
-        """``send_message`` for async code: the event loop does not wait."""
-        return await sync_to_async(self.send_message)(data, **options)
-
-    def enqueue_message(self, data: Mapping[str, Any], *, message_id: str | None = None) -> str:
-        """Have the site's task engine (``BACKGROUND``) send ``data``; returns the broadcast's id.
-
-        Reports come by the signal ``message_delivered``, one for each chunk. At least once: give messages ids.
-        """
-        return background.enqueue(self, encode(data, message_id))
-
-    def disconnect(self) -> DeliveryReport:
-        """Close the sockets of every row of this queryset that is still connected, and then the rows."""
-        return send.disconnect_many(self)
-
-    def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the rows as no longer connected, for one of ``ClosedReason``; returns how many were."""
-        return self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
+    """Session rows: sending to them, disconnecting them, and clearing closed ones away."""
 
     def clear_closed(self) -> int:
         """Delete the rows that are no longer connected; returns how many were."""
@@ -110,10 +27,10 @@ class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
         written = self.using(self.write_db)
         closed = written.filter(connected=False).order_by("pk").values_list("pk", flat=True)
         while True:
-            batch = list(closed[:CLEAR_BATCH])
+            batch = list(closed[:ROWS_PER_STATEMENT])
             if not batch:
                 return deleted
-            self.model.objects.using(self.write_db).filter(pk__in=batch).delete()
+            self.written().filter(pk__in=batch).delete()
             deleted += len(batch)
 
     def open(self, **values: Any) -> WebSocketSession:
@@ -131,7 +48,7 @@ class WebSocketSessionQuerySet(models.QuerySet["WebSocketSession"]):
             return session
 
 
-class WebSocketSession(models.Model):
+class WebSocketSession(SendingSession, models.Model):
     """One connection: opened by ``user`` (None: nobody was logged in) through ``api_gateway``."""
 
     connection_id = ExactCharField(_("connection id"), max_length=128, unique=True)
@@ -168,42 +85,6 @@ class WebSocketSession(models.Model):
 
     def __str__(self) -> str:
         return str(self.connection_id)
-
-    @overload
-    def send_message(
-        self, data: Mapping[str, Any], *, on_commit: Literal[False] = False, message_id: str | None = None
-    ) -> bool: ...
-
-    @overload
-    def send_message(
-        self, data: Mapping[str, Any], *, on_commit: Literal[True], message_id: str | None = None
-    ) -> None: ...
-
-    def send_message(
-        self, data: Mapping[str, Any], *, on_commit: bool = False, message_id: str | None = None
-    ) -> bool | None:
-        """Send ``data`` as JSON to this connection: True when AWS took it, False when the client has gone.
-
-        Raises what else went wrong. ``on_commit``: wait for the commit of the current transaction; then None is
-        returned, and what goes wrong is logged.
-        """
-        deliver = partial(send.send_to_one, self, encode(data, message_id))
-        if not on_commit:
-            return deliver()
-        later.after_commit(deliver, type(self), router.db_for_write(type(self), instance=self))
-        return None
-
-    async def asend_message(self, data: Mapping[str, Any], **options: Any) -> bool | None:
-        """``send_message`` for async code: the event loop does not wait."""
-        return await sync_to_async(self.send_message)(data, **options)
-
-    def check_connection(self) -> ConnectionInfo | None:
-        """What AWS knows of this connection; None when the client has gone."""
-        return lookup.check_connection(self)
-
-    def disconnect(self) -> bool:
-        """Close this connection's socket and its row: True when it was open until now."""
-        return send.disconnect_one(self)
 
     def touch(self) -> None:
         """Note that the connection is alive: one write in ``ACTIVITY_INTERVAL`` seconds at most."""
