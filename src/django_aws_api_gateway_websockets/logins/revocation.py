@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db.models import Model, Q, signals
+from django.db import transaction
+from django.db.models import Model, Q, QuerySet, signals
 
 from ..conf import conf
 from ..models import ClosedReason, WebSocketSession
+from ..models.batches import batches
 from ..models.closing import close_connections
 from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
-from .ended import note_end
+from .ended import note_end, note_ends
 
 # What Django itself writes at each login: nothing that a socket's authority hangs on.
 _HARMLESS_UPDATES = {"last_login"}
@@ -36,7 +39,6 @@ def _watch(sender: type[Model], **kwargs: Any) -> None:
     """
     if issubclass(sender, get_user_model()):
         signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
-        signals.pre_delete.connect(_on_user_deleted, sender=sender, dispatch_uid="websockets.user_deleted")
     elif issubclass(sender, AbstractBaseSession) and conf.CLOSE_ON_SESSION_DELETE:
         signals.post_delete.connect(_on_session_deleted, sender=sender, dispatch_uid="websockets.session_deleted")
 
@@ -52,10 +54,29 @@ def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
-def _on_session_deleted(sender: Any, instance: AbstractBaseSession, **kwargs: Any) -> None:
+def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, **kwargs: Any) -> None:
+    """Close the connections of a session. For the sessions of one queryset, do it once, after the commit.
+
+    ``clearsessions`` deletes thousands of rows with one ``delete()``, and Django sends this signal for each of them.
+    """
     session_hash = hash_session_key(instance.session_key)
-    note_end(session_hash)
-    close_connections(WebSocketSession.objects.filter(session_key_hash=session_hash), ClosedReason.SESSION_ENDED)
+    queryset = kwargs["origin"]
+    if not isinstance(queryset, QuerySet):
+        _close_ended([session_hash])
+        return
+    ended: list[str] = vars(queryset).setdefault("_websockets_ended", [])
+    ended.append(session_hash)
+    # For each signal, because an earlier deletion by the same queryset may have been rolled back.
+    transaction.on_commit(partial(_close_ended, ended), using=using)
+
+
+def _close_ended(ended: list[str]) -> None:
+    """Close the connections of the sessions in ``ended``, and empty the list for the callbacks that follow."""
+    hashes, ended[:] = ended[:], []
+    note_ends(hashes)
+    for batch in batches(hashes):
+        sessions = WebSocketSession.objects.filter(session_key_hash__in=batch)
+        close_connections(sessions, ClosedReason.SESSION_ENDED)
 
 
 def _on_user_saved(
@@ -69,8 +90,3 @@ def _on_user_saved(
     else:
         ended = sessions.exclude(session_auth_hash__in=list(auth_hashes(instance)))
         close_connections(ended, ClosedReason.PASSWORD_CHANGED)
-
-
-def _on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Before: the rows go with the user."""
-    close_connections(WebSocketSession.objects.filter(user=instance), ClosedReason.USER_DELETED)
