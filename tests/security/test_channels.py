@@ -212,7 +212,7 @@ def test_the_admin_manages_rules(admin_client):
         "/admin/django_aws_api_gateway_websockets/channelrule/add/", {"pattern": "room-*", "audience": "logged_in"}
     )
     assert response.status_code == 302
-    assert str(ChannelRule.objects.get()) == "room-*: whoever is logged in"
+    assert str(ChannelRule.objects.get()) == "room-*: logged-in users"
     assert b"room-*" in admin_client.get("/admin/django_aws_api_gateway_websockets/channelrule/").content
 
 
@@ -252,7 +252,7 @@ def test_what_is_no_text_is_no_channel_name(connect, alice, said, name):
     socket = connect(alice, "here")
     response = socket.send_json({"action": "join", "channel": name})
     assert response.status_code == 400
-    assert said(response).startswith("A channel name is a text, not ")
+    assert said(response).startswith("A channel name must be a string, not ")
     assert socket.session.channel_name == "here"
 
 

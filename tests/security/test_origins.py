@@ -170,8 +170,8 @@ def test_the_refusal_names_the_origin_and_the_remedy(connect, alice, said):
     with pytest.raises(HandshakeRefused) as refused:
         connect(alice, headers={"Origin": "https://evil.example"})
     assert said(refused.value.response) == (
-        "Pages of 'https://evil.example' may not open sockets here. If they should, add their origin to "
-        "allowed_origins on the view, or to ALLOWED_ORIGINS of the setting WEBSOCKETS."
+        "Pages of 'https://evil.example' may not open connections to this site. To allow them, add the origin to "
+        "allowed_origins on the view, or to ALLOWED_ORIGINS in the setting WEBSOCKETS."
     )
 
 
