@@ -412,8 +412,8 @@ def test_debug_may_be_overridden_to_call_a_logger(gateway):
 def test_debug_says_what_keeps_a_method_from_being_a_handler(connect, alice):
     answer = json.loads(connect(alice, path="/bare-debug/").send_json({"action": "rename_room"}).content)
     assert (
-        "WithoutDefaultView.rename_room(self, name) is not a handler. Give it the parameters (self, request, *args, **kwargs), or put @handler above it."
-        in answer["debug"]
+        "WithoutDefaultView.rename_room(self, name) is not a handler. Give it the parameters "
+        "(self, request, *args, **kwargs), or put @handler above it." in answer["debug"]
     )
 
 
