@@ -79,10 +79,18 @@ class RateLimited(EventRefused):
     status = 429
 
 
+class SubprotocolNotOffered(EventRefused):
+    """The view accepts a sub-protocol that the client did not offer."""
+
+
 class NoHandler(EventRefused):
     """The view has no method for the route."""
 
     status = 404
+
+
+class NoSessionInMessage(WebSocketsError):
+    """A handler used ``request.session``, which a message does not have."""
 
 
 # --- Out and control: AWS says no --------------------------------------------------------------
