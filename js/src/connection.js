@@ -17,8 +17,9 @@ const QUIET = 60_000;
  * @param {string | (() => any)} source the URL
  * @param {import("../types/core.js").Options} options
  * @param {{state: Function, open: Function, frame: Function, close: Function}} on
+ * @param {(tools: object) => void} [opened] is given what it takes to change the socket under way
  */
-export const connection = (source, options, on) => {
+export const connection = (source, options, on, opened) => {
   const { check, beat = 480, action = "action" } = options;
   let spread = options.window ?? 0.5;
   let attempts = 0;
@@ -126,29 +127,40 @@ export const connection = (source, options, on) => {
     transmit(JSON.stringify({ [action]: "_ws", _ws: { beat: true } }));
   };
 
+  const target = async () => {
+    const answer = await (source.call ? source() : source);
+    widen(answer.window);
+    return (url = answer.url ?? answer);
+  };
+
   const connect = async () => {
     release();
     deafen ??= wakeups(reconnect, doubt, sleep);
     const mine = (turn = {});
+    const own = (listener) => (event) => turn === mine && listener(event);
+    /** From now on `next` is the socket. */
+    const adopt = (next) => {
+      socket = next;
+      next.onmessage = own(receive);
+      next.onclose = own(lose);
+      openedAt = Date.now();
+      rest();
+    };
     set("connecting");
     try {
-      const answer = await (source.call ? source() : source);
+      const address = await target();
       if (turn !== mine) return;
-      widen(answer.window);
-      url = answer.url ?? answer;
-      socket = new WebSocket(url, options.protocols);
+      socket = new WebSocket(address, options.protocols);
     } catch (error) {
       return turn === mine && fail(error);
     }
-    const own = (listener) => (event) => turn === mine && listener(event);
     socket.onopen = own(() => {
       heard();
-      openedAt = heardAt;
-      rest();
+      adopt(socket);
+      opened?.({ own, target, receive, lose, adopt, pulse, old: () => socket });
       set("open");
       on.open();
     });
-    socket.onmessage = own(receive);
     socket.onclose = own(lose);
     expire(HANDSHAKE);
   };
