@@ -83,7 +83,7 @@ class ImportReader(ast.NodeVisitor):
         parents = self.package.split(".")[: -(dots - 1) or None]
         return ".".join([*parents, *filter(None, [name[dots:]])])
 
-    def _named(self, text: str) -> "str | None":
+    def _named(self, text: str) -> str | None:
         """The module of ours that a string names, or whose member it names: never the whole package."""
         if not all(map(str.isidentifier, text.lstrip(".").split("."))):
             return None
@@ -111,7 +111,7 @@ def read_package(source: Path, package: str) -> List[Import]:
     return found
 
 
-def cycles(graph: "dict[str, Set[str]]") -> Iterator[List[str]]:
+def cycles(graph: dict[str, Set[str]]) -> Iterator[List[str]]:
     """One path for each cycle that a depth-first walk meets."""
     done: Set[str] = set()
 

@@ -22,8 +22,9 @@ MARK = re.compile(r"<!-- ([^\s,]+)(?:, from line (\d+)|, lines (\d+)-(\d+))? -->
 #: Text in these languages is code, which something must run.
 CODE = {"python", "py", "html", "html+django", "javascript", "js"}
 TOCTREE = re.compile(r"^(`{3,}|:{3,})\{toctree\}\n(.*?)^\1", re.MULTILINE | re.DOTALL)
-#: The changelog's page is for Sphinx alone: on GitHub one reads CHANGELOG.md.
+#: Only Sphinx shows the changelog's page and the entries of the reference. Everything else reads well on GitHub.
 DIRECTIVES = {("index.md", "{toctree}"), ("changelog.md", "{include} ../CHANGELOG.md")}
+DIRECTIVES |= {(path.name, "{eval-rst}") for path in (DOCS / "reference").glob("*.md")}
 
 
 def name_of(path: Path) -> str:
@@ -83,7 +84,7 @@ def test_every_page_is_in_a_toctree():
 
 
 def test_every_example_is_on_a_page():
-    marks = [MARK.fullmatch(before) for page in PAGES for before, _, _ in blocks(page)[0]]
+    marks = [MARK.fullmatch(before) for page in [README, *PAGES] for before, _, _ in blocks(page)[0]]
     named = {match[1] for match in marks if match}
     examples = {
         path.relative_to(ROOT).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".html", ".js")

@@ -35,7 +35,7 @@ LAYERS = (
     ("apps", "tasks", "migrations"),
 )
 #: These parts may import less than their layer allows.
-STAND_ALONE: "Dict[str, Set[str]]" = {"protocol": set(), "definition": {"protocol"}, "local": {"protocol"}}
+STAND_ALONE: Dict[str, Set[str]] = {"protocol": set(), "definition": {"protocol"}, "local": {"protocol"}}
 #: Only these parts may import the local gateway, which production does not install.
 MAY_IMPORT_LOCAL = {"management", "testing"}
 

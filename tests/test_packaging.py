@@ -55,7 +55,8 @@ def test_wheel_names_licence_and_authors(built):
 
 def test_sdist_contains_what_the_tests_need(built):
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.split("/", 1)[1] for name in tarfile.open(sdist).getnames() if "/" in name}
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {f"src/{PACKAGE}/{name}" for name in source_files()} - names == set()
     needed = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "tests/settings.py", "requirements/test.txt"}
     assert needed - names == set()
