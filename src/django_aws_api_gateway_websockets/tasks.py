@@ -1,10 +1,10 @@
-"""What a Celery worker's autodiscovery imports; empty where the site has chosen another engine."""
+"""What a Celery worker imports to find tasks. Empty if the site has chosen another task engine."""
 
 from __future__ import annotations
 
 from .conf import conf
 
 if conf.BACKGROUND == "celery":
-    from .delivery.background_celery import deliver_chunk, disconnect_targets
+    from .background.celery_engine import TASKS
 
-    __all__ = ["deliver_chunk", "disconnect_targets"]
+    __all__ = ["TASKS"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_aws_api_gateway_websockets.delivery import background
+from django_aws_api_gateway_websockets.background import work
 from django_aws_api_gateway_websockets.exceptions import AwsError
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.signals import message_delivered
@@ -141,7 +141,7 @@ def test_a_chunk_reports_by_signal_and_log(people, server, caplog):
     keys = list(WebSocketSession.objects.values_list("pk", flat=True))
     message_delivered.connect(receive)
     try:
-        summary = background.deliver(background.Chunk("b1", 2, 3, "default", '{"n":1}', keys))
+        summary = work.deliver("b1", 2, 3, "default", '{"n":1}', keys)
     finally:
         message_delivered.disconnect(receive)
     (kwargs,) = told
@@ -165,7 +165,7 @@ def test_a_chunk_that_reaches_nobody_reports_too(people, server):
     try:
         keys = [WebSocketSession.objects.get().pk]
         with pytest.raises(AwsError, match="500"):
-            background.deliver(background.Chunk("b1", 2, 3, "default", '{"n":1}', keys))
+            work.deliver("b1", 2, 3, "default", '{"n":1}', keys)
     finally:
         message_delivered.disconnect(receive)
     assert told == [(2, [name])]
@@ -181,7 +181,7 @@ def test_a_receiver_that_fails_does_not_make_a_chunk_run_again(people, server, c
     message_delivered.connect(receive)
     try:
         keys = [WebSocketSession.objects.get().pk]
-        assert background.deliver(background.Chunk("b1", 1, 1, "default", '{"n":1}', keys))["sent"] == 1
+        assert work.deliver("b1", 1, 1, "default", '{"n":1}', keys)["sent"] == 1
     finally:
         message_delivered.disconnect(receive)
     assert "A receiver of message_delivered failed" in caplog.text
@@ -191,5 +191,6 @@ def test_a_receiver_that_fails_does_not_make_a_chunk_run_again(people, server, c
 @pytest.mark.parametrize("engine", ["", "rq"])
 def test_without_an_engine_the_error_names_the_setting(options, engine):
     options(BACKGROUND=engine)
-    with pytest.raises(ImproperlyConfigured, match='WEBSOCKETS\\["BACKGROUND"\\], which is'):
+    message = f'is {engine!r}. Use "celery", "tasks" or the dotted path'
+    with pytest.raises(ImproperlyConfigured, match=message):
         WebSocketSession.objects.all().enqueue_message({"n": 1})

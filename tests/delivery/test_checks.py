@@ -24,7 +24,7 @@ def test_e031_an_unknown_task_engine():
 
 def test_e031_an_engine_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "celery", None)
-    monkeypatch.delitem(sys.modules, "django_aws_api_gateway_websockets.delivery.background_celery", raising=False)
+    monkeypatch.delitem(sys.modules, "django_aws_api_gateway_websockets.background.celery_engine", raising=False)
     assert found(BACKGROUND="celery") == ["websockets.E031"]
 
 

@@ -299,7 +299,7 @@ def test_an_account_that_takes_nothing_ends_the_send(people, server):
 def test_a_rate_that_is_none_is_refused_before_any_call(people, server):
     people(1)
     for rate in (0, -5):
-        with pytest.raises(ValueError, match=f"rate={rate}: sends a second, a number above 0"):
+        with pytest.raises(ValueError, match=f"rate={rate} is not a number above 0"):
             everyone.all().send_message({"n": 1}, rate=rate)
     assert not server.calls
 
@@ -443,3 +443,32 @@ def test_one_session_disconnects(people, server):
     assert everyone.get(connection_id=ids[0]).disconnect() is True
     assert everyone.get(connection_id=ids[1]).disconnect() is False
     assert not open_ids()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [({}, "site"), ({"reason": "site"}, "site"), ({"reason": "kicked"}, "kicked")]
+)
+def test_disconnect_notes_the_reason(people, server, given, kept):
+    ids = people(3)
+    server.script = {ids[2]: "gone"}
+    everyone.get(connection_id=ids[0]).disconnect(**given)
+    everyone.all().disconnect(**given)
+    assert dict(everyone.values_list("connection_id", "closed_reason")) == dict(zip(ids, [kept, kept, "gone"]))
+
+
+@pytest.mark.parametrize("reason", ["", "logout", "gone", "SITE", None])
+def test_disconnect_refuses_other_reasons(people, server, reason):
+    people(1)
+    for sessions in (everyone.get(), everyone.all()):
+        with pytest.raises(ValueError, match='reason="site" or reason="kicked"'):
+            sessions.disconnect(reason=reason)
+    assert not server.calls
+
+
+def test_a_410_closes_with_the_reason_gone(people, server):
+    ids = people(3)
+    server.everybody = "gone"
+    everyone.get(connection_id=ids[0]).send_message({})
+    everyone.get(connection_id=ids[1]).check_connection()
+    everyone.all().send_message({})
+    assert set(everyone.values_list("connected", "closed_reason")) == {(False, "gone")}

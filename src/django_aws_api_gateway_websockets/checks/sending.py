@@ -8,8 +8,8 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import conf
-from ..delivery.background import engine
 from ..delivery.choice import uses_curl
+from ..models.jobs import ENGINES
 
 _SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "BACKGROUND_LEASE")
 _LIMITS = ("SEND_DEADLINE", "SEND_RATE")  # None: no limit
@@ -35,9 +35,9 @@ def _engine() -> list[CheckMessage]:
     if not conf.BACKGROUND:
         return []
     try:
-        engine()
+        ENGINES.find(conf.BACKGROUND)
     except ImproperlyConfigured as error:
-        hint = 'Possible are "celery" and "tasks", where they are installed (docs: In the background).'
+        hint = "The engine must be installed where the site runs (docs: In the background)."
         return [Error(str(error), hint=hint, id="websockets.E031")]
     return []
 

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from ..conf import SETTING, conf
+from ..models.validators import is_allowed_domain
 from ..security.limits import parse_rate
 from ..security.origins import ANY, parse_allowed
 from ..security.targets import allowed_target_hosts, is_allowed_target
@@ -20,6 +21,11 @@ from ..views.mounted import Mounted, mounted_views
 
 _RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
 _POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH")
+_NAMES = {
+    "ALLOWED_TARGET_HOSTS": "www.example.com",
+    "ALLOWED_DOMAINS": "ws.example.com",
+    "ALLOWED_HOSTED_ZONES": "Z0123456789ABC",
+}
 _LISTS = (list, tuple, set, frozenset)
 _NOT_SHARED = ("django.core.cache.backends.locmem.LocMemCache", "django.core.cache.backends.dummy.DummyCache")
 
@@ -79,13 +85,14 @@ def _check_numbers() -> Checks:
 
 
 def _check_lists() -> Checks:
-    hosts = conf.ALLOWED_TARGET_HOSTS
-    if not (hosts is None or isinstance(hosts, _LISTS)):
-        yield Error(
-            f"{SETTING}['ALLOWED_TARGET_HOSTS'] is {hosts!r}, not a list.",
-            hint="Write a list of hosts, such as ['www.example.com'], or None for ALLOWED_HOSTS.",
-            id="websockets.E003",
-        )
+    for key, example in _NAMES.items():
+        names = getattr(conf, key)
+        if not (names is None or isinstance(names, _LISTS)):
+            yield Error(
+                f"{SETTING}[{key!r}] is {names!r}, not a list.",
+                hint=f"Write a list, such as [{example!r}], or None for the default.",
+                id="websockets.E003",
+            )
     for where, origins in _origin_lists():
         if not isinstance(origins, _LISTS):
             yield Error(
@@ -217,7 +224,7 @@ def _gives_tokens() -> bool:
 
 @register("websockets", Tags.database)
 def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """W020 to W023: rows that the settings are at odds with. Runs with ``check --database default``."""
+    """W020 to W025: rows that the settings are at odds with. Runs with ``check --database default``."""
     from ..models import ApiGateway
 
     if not databases:
@@ -244,6 +251,18 @@ def _check_gateway(gateway: Any) -> Checks:
             f"The gateway {gateway} does not send its secret with every event: the view refuses those without.",
             hint=f"Run updateApiGateway --pk={gateway.pk}, which adds it.",
             id="websockets.W023",
+        )
+    if domain and not is_allowed_domain(domain):
+        yield CheckWarning(
+            f"The gateway {gateway} names the custom domain {domain}, which ALLOWED_DOMAINS does not list.",
+            hint="Correct the domain name, or add it to WEBSOCKETS['ALLOWED_DOMAINS'].",
+            id="websockets.W024",
+        )
+    if gateway.data_trace:
+        yield CheckWarning(
+            f"The gateway {gateway} writes every message in full to its execution log.",
+            hint="Turn data tracing off when you have found what you were looking for.",
+            id="websockets.W025",
         )
     targets = [gateway.target_base_endpoint, *(route.integration_url for route in gateway.additional_routes.all())]
     for target in targets:

@@ -1,9 +1,10 @@
-"""Out: a message to one connection or to every connection of a queryset."""
+"""Out: calls to connections, whoever names them. It knows connection ids and URLs, and no rows."""
 
 from __future__ import annotations
 
 from .connecting import connecting
 from .lookup import ConnectionInfo
 from .report import DeliveryReport
+from .send import call_many, call_one
 
-__all__ = ["ConnectionInfo", "DeliveryReport", "connecting"]
+__all__ = ["ConnectionInfo", "DeliveryReport", "call_many", "call_one", "connecting"]

@@ -38,6 +38,7 @@ class Sending:
         deadline: float | None = None,
         rate: float | None = None,
         repeatable: bool = False,
+        report: DeliveryReport | None = None,
         on_gone: Callable[[str], None] | None = None,
     ) -> None:
         self._started = time.monotonic()
@@ -54,7 +55,7 @@ class Sending:
         self._refused: set[str] = set()  # by a 429, and to be tried again
         self._tries: dict[str, int] = {}
         self._exhausted = False
-        self.report = DeliveryReport()
+        self.report = DeliveryReport() if report is None else report
         self.last_error: AwsError | None = None
 
     def run(self, targets: Iterator[Target]) -> DeliveryReport:
@@ -79,6 +80,8 @@ class Sending:
         """``targets`` without those to which no call is worth making."""
         broken = self._endpoints.broken
         for target in targets:
+            if target.problem is not None:
+                self._endpoints.gives_up(target.url, target.problem)
             if broken and target.url in broken:
                 self.report.failed[target.connection_id] = broken[target.url]
             elif is_connecting(target.connection_id):

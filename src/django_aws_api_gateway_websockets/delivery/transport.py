@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
-from ..exceptions import AwsError
+from ..exceptions import AwsError, WebSocketsError
 
 
 class Target(NamedTuple):
@@ -13,6 +13,8 @@ class Target(NamedTuple):
 
     connection_id: str
     url: str
+    #: Why there is no URL; ``url`` then only names the stage.
+    problem: WebSocketsError | None = None
 
 
 class Call(NamedTuple):

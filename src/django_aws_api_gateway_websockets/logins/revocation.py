@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from functools import partial
-from typing import Any, Iterable, Iterator
+from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import transaction
-from django.db.models import Model, Q, signals
+from django.db.models import Model, Q, QuerySet, signals
 
 from ..conf import conf
-from ..delivery.disconnect import disconnect_soon
-from ..delivery.transport import Target
-from ..exceptions import WebSocketsError
-from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
+from ..models import ClosedReason, WebSocketSession
+from ..models.batches import batches
+from ..models.closing import close_connections
 from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
-from .ended import note_end
+from .ended import note_end, note_ends
 
-logger = logging.getLogger("django_aws_api_gateway_websockets")
-
-_BATCH = 500
 # What Django itself writes at each login: nothing that a socket's authority hangs on.
 _HARMLESS_UPDATES = {"last_login"}
-
-
-def close_connections(sessions: WebSocketSessionQuerySet, reason: str) -> int:
-    """Close the open connections among ``sessions``; returns how many there were.
-
-    Their rows are closed now, in the caller's transaction, so that no later message is accepted; the sockets
-    get a DeleteConnection after the commit, from the task engine where there is one.
-    """
-    # Read there too: a replica may not know yet of a connection that was just opened.
-    database = sessions.write_db
-    rows = list(sessions.using(database).filter(connected=True).select_related("api_gateway"))
-    for start in range(0, len(rows), _BATCH):
-        batch = [row.pk for row in rows[start : start + _BATCH]]
-        WebSocketSession.objects.using(database).filter(pk__in=batch).mark_disconnected(reason)
-    targets = list(_targets(rows))
-    if targets:
-        # robust: a logout is done, whatever AWS says of the sockets.
-        transaction.on_commit(partial(disconnect_soon, targets), using=database, robust=True)
-    return len(rows)
-
-
-def _targets(rows: Iterable[WebSocketSession]) -> Iterator[Target]:
-    """Where the sockets are closed. One that is nowhere, its gateway being no more, must not undo a logout."""
-    for row in rows:
-        try:
-            yield Target(row.connection_id, row.api_gateway.connections_url)
-        except (WebSocketsError, ValueError) as error:
-            logger.error("The connection %s cannot be closed: %s", row.connection_id, error)
 
 
 def connect_signals() -> None:
@@ -72,7 +39,6 @@ def _watch(sender: type[Model], **kwargs: Any) -> None:
     """
     if issubclass(sender, get_user_model()):
         signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
-        signals.pre_delete.connect(_on_user_deleted, sender=sender, dispatch_uid="websockets.user_deleted")
     elif issubclass(sender, AbstractBaseSession) and conf.CLOSE_ON_SESSION_DELETE:
         signals.post_delete.connect(_on_session_deleted, sender=sender, dispatch_uid="websockets.session_deleted")
 
@@ -88,10 +54,29 @@ def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
-def _on_session_deleted(sender: Any, instance: AbstractBaseSession, **kwargs: Any) -> None:
+def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, **kwargs: Any) -> None:
+    """Close the connections of a session. For the sessions of one queryset, do it once, after the commit.
+
+    ``clearsessions`` deletes thousands of rows with one ``delete()``, and Django sends this signal for each of them.
+    """
     session_hash = hash_session_key(instance.session_key)
-    note_end(session_hash)
-    close_connections(WebSocketSession.objects.filter(session_key_hash=session_hash), ClosedReason.SESSION_ENDED)
+    queryset = kwargs["origin"]
+    if not isinstance(queryset, QuerySet):
+        _close_ended([session_hash])
+        return
+    ended: list[str] = vars(queryset).setdefault("_websockets_ended", [])
+    ended.append(session_hash)
+    # For each signal, because an earlier deletion by the same queryset may have been rolled back.
+    transaction.on_commit(partial(_close_ended, ended), using=using)
+
+
+def _close_ended(ended: list[str]) -> None:
+    """Close the connections of the sessions in ``ended``, and empty the list for the callbacks that follow."""
+    hashes, ended[:] = ended[:], []
+    note_ends(hashes)
+    for batch in batches(hashes):
+        sessions = WebSocketSession.objects.filter(session_key_hash__in=batch)
+        close_connections(sessions, ClosedReason.SESSION_ENDED)
 
 
 def _on_user_saved(
@@ -105,8 +90,3 @@ def _on_user_saved(
     else:
         ended = sessions.exclude(session_auth_hash__in=list(auth_hashes(instance)))
         close_connections(ended, ClosedReason.PASSWORD_CHANGED)
-
-
-def _on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Before: the rows go with the user."""
-    close_connections(WebSocketSession.objects.filter(user=instance), ClosedReason.USER_DELETED)

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ClosedReason, WebSocketSession
+from ..models.closing import close_connections
 from .authority import login_ended
-from .revocation import close_connections
 
 
 def find_session(event: GatewayEvent) -> WebSocketSession | None:

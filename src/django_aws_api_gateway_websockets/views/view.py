@@ -225,6 +225,7 @@ class WebSocketView(View):
             channel_name=channel_name,
             user=user,
             api_gateway=gateway,
+            stage_name=self.event.stage or "",
             session_key_hash=self._session_key_hash,
             session_auth_hash=auth_hash(user) if user else "",
         )

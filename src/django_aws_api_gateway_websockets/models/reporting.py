@@ -1,42 +1,39 @@
-"""Sends whose caller does not wait: after the commit, or in the background. They tell by log and signal."""
+"""Sends whose caller does not wait: after the commit, or in the background. They report by log and signal."""
 
 from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import Any, Callable
 
-from django.db import transaction
+from django.db import models, transaction
 
+from ..delivery import DeliveryReport
 from ..signals import message_delivered
-from .report import DeliveryReport
-
-if TYPE_CHECKING:
-    from ..models import WebSocketSession
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
 
-def after_commit(send: Callable[[], Any], model: type[WebSocketSession], using: str) -> None:
+def after_commit(send: Callable[[], Any], model: type[models.Model], using: str) -> None:
     """Run ``send`` when the transaction of the database ``using`` has been committed; after a rollback, never.
 
     The work is saved by then, so a failure is logged and not raised.
     """
-    transaction.on_commit(partial(_send_and_tell, send, model), using=using)
+    transaction.on_commit(partial(_send_and_announce, send, model), using=using)
 
 
-def _send_and_tell(send: Callable[[], Any], model: type[WebSocketSession]) -> None:
+def _send_and_announce(send: Callable[[], Any], model: type[models.Model]) -> None:
     try:
         report = send()
     except Exception:
         logger.exception("A message was not sent after the commit")
     else:
         if isinstance(report, DeliveryReport):
-            tell(model, report)
+            announce(model, report)
 
 
-def tell(
-    model: type[WebSocketSession], report: DeliveryReport, broadcast: str | None = None, chunk: int = 1, chunks: int = 1
+def announce(
+    model: type[models.Model], report: DeliveryReport, broadcast: str | None = None, chunk: int = 1, chunks: int = 1
 ) -> None:
     """Log ``report`` and send it as the signal ``message_delivered``."""
     level = logging.INFO if report.complete else logging.WARNING

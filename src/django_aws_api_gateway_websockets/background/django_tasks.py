@@ -1,0 +1,69 @@
+"""Jobs as Django tasks: ``django.tasks`` of Django 6, or the ``django-tasks`` backport.
+
+The database backend leaves a task whose worker was killed as running for ever. So jobs have a guard: a task that runs
+after a while and enqueues such a job again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, Sequence
+
+from django.utils import timezone
+
+from ..conf import conf
+from ..models.jobs import Job
+from .work import JOBS
+
+try:
+    _tasks: Any = import_module("django.tasks")
+except ImportError:
+    _tasks = import_module("django_tasks")
+
+task, task_backends = _tasks.task, _tasks.task_backends
+TaskResultStatus = import_module(f"{_tasks.__name__}.base").TaskResultStatus
+
+_ENDED = (TaskResultStatus.SUCCESSFUL, TaskResultStatus.FAILED)
+
+
+@task()  # type: ignore[untyped-decorator]
+def run_job(name: str, *arguments: Any) -> Any:
+    """Do the job ``name`` of ``background.work.JOBS``."""
+    return JOBS[name](*arguments)
+
+
+@task()  # type: ignore[untyped-decorator]
+def guard_jobs(result_ids: list[str]) -> None:
+    """Enqueue again the jobs that run for longer than ``BACKGROUND_LEASE``, and look again until all have ended."""
+    waiting = []
+    for result_id in result_ids:
+        result = run_job.get_result(result_id)
+        if result.status in _ENDED:
+            continue
+        if result.status == TaskResultStatus.RUNNING and _is_overdue(result.started_at):
+            result = run_job.enqueue(*result.args)
+        waiting.append(result.id)
+    if waiting:
+        _guard(waiting)
+
+
+def enqueue(jobs: Sequence[Job]) -> None:
+    """Enqueue ``jobs``, and a guard for messages if the backend can wait and can look results up.
+
+    Sockets to be closed have no guard: their rows are closed, so no message of theirs is accepted in any case.
+    """
+    results = [(job.name, run_job.enqueue(job.name, *job.arguments)) for job in jobs]
+    backend = task_backends[run_job.backend]
+    guarded = [result.id for name, result in results if name == "deliver"]
+    if guarded and backend.supports_defer and backend.supports_get_result:
+        _guard(guarded)
+
+
+def _guard(result_ids: list[str]) -> None:
+    run_after = timezone.now() + timedelta(seconds=conf.BACKGROUND_LEASE)
+    guard_jobs.using(run_after=run_after).enqueue([str(result_id) for result_id in result_ids])
+
+
+def _is_overdue(started_at: Any) -> bool:
+    return started_at is None or timezone.now() - started_at > timedelta(seconds=conf.BACKGROUND_LEASE)

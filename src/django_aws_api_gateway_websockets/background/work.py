@@ -1,0 +1,41 @@
+"""What a worker does with a job: load the rows that its keys name, and send, or close their sockets.
+
+A job runs at least once: the job of a worker that was killed runs again, so some recipients may get a message twice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import protocol
+from ..exceptions import WebSocketsError
+from ..models import WebSocketSession
+from ..models.closing import close_sockets
+from ..models.jobs import Chunk, Closing
+from ..models.reporting import announce
+from ..models.sending import send_to_many
+
+
+def deliver(*arguments: Any) -> dict[str, Any]:
+    """Send to the recipients of a chunk that are still connected, and announce the report. Return its summary."""
+    chunk = Chunk(*arguments)
+    sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
+    try:
+        report = send_to_many(sessions, chunk.message.encode())
+    except WebSocketsError as error:
+        if error.report is not None:
+            announce(WebSocketSession, error.report, chunk.broadcast, chunk.number, chunk.chunks)
+        raise
+    announce(WebSocketSession, report, chunk.broadcast, chunk.number, chunk.chunks)
+    return report.summary()
+
+
+def disconnect(*arguments: Any) -> None:
+    """Have AWS close sockets. Their URLs come from the database, because anyone who reaches the broker writes jobs."""
+    closing = Closing(*arguments)
+    sockets = [(key, name) for key, name in closing.sockets if protocol.is_connection_id(name)]
+    close_sockets(closing.using, sockets)
+
+
+#: What a worker can be asked to do.
+JOBS = {"deliver": deliver, "disconnect": disconnect}

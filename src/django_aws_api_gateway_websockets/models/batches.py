@@ -1,0 +1,20 @@
+"""Long streams in short lists: the size of a statement, or of a task."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Iterable, Iterator, TypeVar
+
+T = TypeVar("T")
+
+#: How many rows one UPDATE or DELETE names. Old versions of SQLite take no more than 999 parameters.
+ROWS_PER_STATEMENT = 500
+
+
+def batches(items: Iterable[T], size: int = ROWS_PER_STATEMENT) -> Iterator[list[T]]:
+    """Yield ``items`` in lists of ``size``; the last one may be shorter."""
+    rest = iter(items)
+    batch = list(islice(rest, size))
+    while batch:
+        yield batch
+        batch = list(islice(rest, size))

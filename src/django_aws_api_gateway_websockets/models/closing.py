@@ -1,0 +1,66 @@
+"""Closing connections for the site's reasons: the rows at once, the sockets after the commit."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any, Sequence
+
+from django.db import transaction
+
+from ..conf import conf
+from ..delivery import DeliveryReport, call_many
+from ..delivery.transport import DELETE
+from ..exceptions import WebSocketsError
+from .batches import batches
+from .jobs import enqueue_closing
+from .recipients import ConnectionsUrls
+from .rows import SessionRows
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
+
+
+def close_connections(sessions: SessionRows[Any], reason: str) -> int:
+    """Close the connected rows among ``sessions`` for one of ``ClosedReason``. Return how many there were.
+
+    Rows are closed now, in the caller's transaction, so that no later message is accepted. Their sockets are closed
+    after the commit: by the task engine if the site has one, or in this process.
+    """
+    database = sessions.write_db
+    # Read from there too: a replica may not know yet of a connection that was just opened.
+    connected = sessions.using(database).filter(connected=True)
+    rows = list(connected.values_list("pk", "api_gateway_id", "connection_id"))
+    for batch in batches(row[0] for row in rows):
+        sessions.written().filter(pk__in=batch).mark_disconnected(reason)
+    if rows:
+        sockets = [(gateway_id, connection_id) for _, gateway_id, connection_id in rows]
+        # Robust, because a logout is done whatever AWS says of the sockets.
+        transaction.on_commit(partial(_close_soon, database, sockets), using=database, robust=True)
+    return len(rows)
+
+
+def _close_soon(using: str, sockets: Sequence[tuple[int, str]]) -> None:
+    if conf.BACKGROUND:
+        try:
+            enqueue_closing(using, sockets)
+            return
+        except Exception:
+            # If the broker is down, the sockets must be closed all the same.
+            logger.exception("The task engine %r did not take sockets to close: closed here", conf.BACKGROUND)
+    close_sockets(using, sockets)
+
+
+def close_sockets(using: str, sockets: Sequence[tuple[int, str]]) -> None:
+    """Have AWS close ``sockets`` (gateway key and connection id). Log those that stay open, and raise nothing."""
+    urls = ConnectionsUrls(using)
+    targets = (urls.target(connection_id, gateway_id) for gateway_id, connection_id in sockets)
+    report = DeliveryReport()
+    try:
+        call_many(DELETE, targets, report=report)
+    except WebSocketsError as error:
+        logger.error("No socket of %d whose rows are closed was closed: %s", len(sockets), error)
+    done = {*report.sent, *report.gone}
+    for _, connection_id in sockets:
+        if connection_id not in done:
+            reason = report.failed.get(connection_id, "AWS did not answer in time")
+            logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, reason)

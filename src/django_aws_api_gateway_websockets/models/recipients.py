@@ -1,0 +1,104 @@
+"""The recipients of a queryset as ``delivery`` takes them: a stream of targets, and a place for the gone ones."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Iterator
+
+from django.utils import timezone
+
+from ..delivery.transport import Target
+from ..exceptions import GatewayNotCreated, WebSocketsError
+from .batches import ROWS_PER_STATEMENT
+from .gateways import ApiGateway
+from .rows import ClosedReason, SessionRows
+
+# API Gateway answers 410 while $connect is still running, so a row this young stays open.
+FRESH = timedelta(seconds=10)
+# Rows of the first query, so that sends start at once, and of the largest one, so that there are few queries.
+_FIRST_CHUNK, _LARGEST_CHUNK = 1_000, 20_000
+
+
+class ConnectionsUrls:
+    """Where each gateway's connections are. The gateway's row is read once, from the database ``using``."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+        self._found: dict[int, tuple[str, WebSocketsError | None]] = {}
+
+    def target(self, connection_id: str, gateway_id: int) -> Target:
+        """The target for a connection of the gateway; it carries a problem if the gateway has no URL."""
+        if gateway_id not in self._found:
+            self._found[gateway_id] = self._find(gateway_id)
+        return Target(connection_id, *self._found[gateway_id])
+
+    def _find(self, gateway_id: int) -> tuple[str, WebSocketsError | None]:
+        gateway = ApiGateway.objects.using(self._using).filter(pk=gateway_id).first()
+        try:
+            if gateway is None:
+                raise GatewayNotCreated(f"The gateway {gateway_id} was deleted, so nothing can be sent through it.")
+            return connections_url(gateway), None
+        except WebSocketsError as error:
+            return f"gateway {gateway_id}", error
+
+
+def connections_url(gateway: ApiGateway) -> str:
+    """Where the gateway's connections are. Raise ``WebSocketsError`` if the row does not say."""
+    try:
+        return gateway.connections_url
+    except ValueError as error:
+        raise GatewayNotCreated(f"The gateway {gateway.api_name!r} cannot be sent through: {error}.") from error
+
+
+def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
+    """Yield a target for each connected row of ``sessions``, in the order of the primary key."""
+    urls = ConnectionsUrls(sessions.db)
+    return (urls.target(connection_id, gateway_id) for _, connection_id, gateway_id in connected_rows(sessions))
+
+
+def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int]]:
+    """Yield primary key, connection id and gateway of each connected row once.
+
+    Rows are read by ranges of the key, not by a cursor: PyMySQL and pgbouncer would hold a million rows in memory,
+    and rows are closed while others are still being read.
+    """
+    if sessions.query.distinct_fields:  # DISTINCT ON wants an order of its own
+        sessions = sessions.model._default_manager.using(sessions.db).filter(pk__in=sessions.values("pk"))
+    if not sessions.query.standard_ordering:  # order_by() would be turned round, too
+        sessions = sessions.reverse()
+    connected = sessions.filter(connected=True).order_by("pk").values_list("pk", "connection_id", "api_gateway_id")
+    last, size = None, _FIRST_CHUNK
+    while True:
+        chunk = list((connected if last is None else connected.filter(pk__gt=last))[:size])
+        for row in chunk:
+            if row[0] != last:  # a join may repeat a row
+                last = row[0]
+                yield row
+        if len(chunk) < size:
+            return
+        size = min(size * 2, _LARGEST_CHUNK)
+
+
+class GoneRows:
+    """Closes the rows of connections that AWS calls gone, with one UPDATE per batch."""
+
+    def __init__(self, sessions: SessionRows[Any]) -> None:
+        self._rows = sessions.written()
+        self._ids: list[str] = []
+        self._since: datetime | None = None
+
+    def add(self, connection_id: str) -> None:
+        """Close the row of ``connection_id`` with the next batch, unless it is fresh now."""
+        # A row that was fresh when AWS called it gone still counts as fresh when the batch is written.
+        self._since = self._since or timezone.now()
+        self._ids.append(connection_id)
+        if len(self._ids) >= ROWS_PER_STATEMENT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is left of the last batch."""
+        if self._since is not None:
+            self._rows.filter(connection_id__in=self._ids, created_on__lte=self._since - FRESH).mark_disconnected(
+                ClosedReason.GONE
+            )
+        self._ids, self._since = [], None
