@@ -309,7 +309,7 @@ def test_w022_names_the_setting_that_decides(on_database, options, setting, sett
 @pytest.mark.parametrize(
     ("allowed", "expected"),
     [
-        ([".example.com"], []),
+        (["*.example.com"], []),
         (["ws.example.com"], []),
         (["example.com"], ["websockets.W024"]),
         (["*.example.org"], ["websockets.W024"]),
