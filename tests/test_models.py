@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.test import override_settings
 
@@ -33,16 +32,6 @@ def test_a_connection_id_is_recorded_once(gateway):
     session(gateway, "abc=")
     with pytest.raises(IntegrityError), transaction.atomic():
         session(gateway, "abc=")
-
-
-def test_clear_websocket_sessions_deletes_the_closed_ones(gateway, capsys):
-    WebSocketSession.objects.bulk_create(
-        WebSocketSession(connection_id=f"{number}=", api_gateway=gateway, connected=number % 2 == 0)
-        for number in range(4000)
-    )
-    call_command("clearWebSocketSessions")
-    assert capsys.readouterr().out == "Deleted 2000 closed WebSocket sessions.\n"
-    assert WebSocketSession.objects.count() == WebSocketSession.objects.filter(connected=True).count() == 2000
 
 
 def test_the_stage_is_production_when_empty():

@@ -342,6 +342,7 @@ def test_an_inactive_user_is_refused(connect, alice):
 
 def test_an_unknown_gateway_is_refused(connect, alice):
     socket = connect(alice)
+    WebSocketSession.objects.all().delete()
     ApiGateway.objects.all().delete()
     response = socket.repeat_connect(user=alice)
     assert response.status_code == 403

@@ -43,6 +43,9 @@ class Conf:
     REQUIRE_ORIGIN = Option(True)
     #: Hosts that gateways and additional routes may send events to; None: ``ALLOWED_HOSTS``.
     ALLOWED_TARGET_HOSTS: Option[Sequence[str] | None] = Option(None)
+    #: Custom domains that gateways may take, and hosted zones that they may write into; None: any.
+    ALLOWED_DOMAINS: Option[Sequence[str] | None] = Option(None)
+    ALLOWED_HOSTED_ZONES: Option[Sequence[str] | None] = Option(None)
     #: Seconds for which a connect token may be used.
     CONNECT_TOKEN_MAX_AGE = Option(60)
     #: The alias in ``CACHES`` where tokens are spent and events counted.

@@ -317,13 +317,13 @@ class ByHandView(ExampleView):
         ("$request.body.data.action", ExampleView.as_view(), []),
         ("$request.body.kind", ByHandView.as_view(), []),
         ("${request.body.kind}", ByHandView.as_view(), []),
-        ("$request.body.action", ByHandView.as_view(), ["websockets.W024"]),
-        ("${request.body.kind}/${request.body.a}", ByHandView.as_view(), ["websockets.W024"]),
-        ("$request.body.kind", ExampleView.as_view(route_selection_key="do"), ["websockets.W024"]),
+        ("$request.body.action", ByHandView.as_view(), ["websockets.W026"]),
+        ("${request.body.kind}/${request.body.a}", ByHandView.as_view(), ["websockets.W026"]),
+        ("$request.body.kind", ExampleView.as_view(route_selection_key="do"), ["websockets.W026"]),
         ("$request.body.action", ByHandView.as_view(route_selection_key="action"), []),
     ],
 )
-def test_w024_a_key_that_differs_from_the_gateways(on_database, urls, expression, view, expected):
+def test_w026_a_key_that_differs_from_the_gateways(on_database, urls, expression, view, expected):
     urls(path("ws/<slug:route>", view))
     assert on_database(route_selection_expression=expression) == expected
 

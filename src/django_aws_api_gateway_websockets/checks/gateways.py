@@ -14,6 +14,7 @@ from django.urls import Resolver404, resolve
 from .. import protocol
 from ..definition import integration_uri
 from ..models import ApiGateway
+from ..models.validators import is_allowed_domain
 from ..security.targets import is_allowed_target, target_hosts_setting
 from ..views import WebSocketTokenView, WebSocketView
 from ..views.mounted import mounted_views
@@ -25,7 +26,7 @@ __all__ = ["check_gateways"]
 
 @register("websockets", Tags.database)
 def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """W020 to W024: gateways agree with the settings and the views of the site."""
+    """W020 to W026: gateways agree with the settings and the views of the site."""
     if not databases:
         return []
     try:
@@ -36,12 +37,18 @@ def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _check_gateway(gateway: ApiGateway) -> Checks:
-    yield from _check_cookie(gateway)
+    yield from _check_domain(gateway)
     if gateway.api_id and gateway.sends_secret is False:
         yield CheckWarning(
             f"The gateway {gateway} does not send its secret with every event, so the view refuses events.",
             hint=f"Run updateApiGateway --pk={gateway.pk} to add the secret.",
             id="websockets.W023",
+        )
+    if gateway.data_trace:
+        yield CheckWarning(
+            f"The gateway {gateway} writes every message in full to its execution log.",
+            hint="Turn data tracing off when you have found what you were looking for.",
+            id="websockets.W025",
         )
     yield from _check_selection(gateway)
     targets = [gateway.target_base_endpoint, *(route.integration_url for route in gateway.additional_routes.all())]
@@ -49,10 +56,16 @@ def _check_gateway(gateway: ApiGateway) -> Checks:
         yield from _check_target(gateway, target)
 
 
-def _check_cookie(gateway: ApiGateway) -> Checks:
+def _check_domain(gateway: ApiGateway) -> Checks:
     cookie_domain = (settings.SESSION_COOKIE_DOMAIN or "").lstrip(".")
     domain = gateway.domain_name
     reached = cookie_domain and (domain == cookie_domain or domain.endswith(f".{cookie_domain}"))
+    if domain and not is_allowed_domain(domain):
+        yield CheckWarning(
+            f"The gateway {gateway} names the custom domain {domain}, which ALLOWED_DOMAINS does not list.",
+            hint="Correct the domain name, or add it to WEBSOCKETS['ALLOWED_DOMAINS'].",
+            id="websockets.W024",
+        )
     gives_tokens = any(True for _ in mounted_views(WebSocketTokenView))
     if domain and not reached and not gives_tokens:
         yield CheckWarning(
@@ -94,5 +107,5 @@ def _check_selection(gateway: ApiGateway) -> Checks:
             f"{view.__name__} picks handlers by the key {key!r}, and the gateway {gateway} picks routes by "
             f"{gateway.route_selection_expression}.",
             hint="Remove route_selection_key from the view to follow the gateway, or change one of the two.",
-            id="websockets.W024",
+            id="websockets.W026",
         )

@@ -18,6 +18,11 @@ from ..views.mounted import Mounted, mounted_views
 
 RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
 _POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH")
+_NAMES = {
+    "ALLOWED_TARGET_HOSTS": "www.example.com",
+    "ALLOWED_DOMAINS": "ws.example.com",
+    "ALLOWED_HOSTED_ZONES": "Z0123456789ABC",
+}
 _LISTS = (list, tuple, set, frozenset)
 
 __all__ = ["RATES", "Checks", "collected", "listed_origins"]
@@ -78,13 +83,14 @@ def _check_numbers() -> Checks:
 
 
 def _check_lists() -> Checks:
-    hosts = conf.ALLOWED_TARGET_HOSTS
-    if not (hosts is None or isinstance(hosts, _LISTS)):
-        yield Error(
-            f"{SETTING}['ALLOWED_TARGET_HOSTS'] is {hosts!r}, not a list.",
-            hint="Write a list of hosts, such as ['www.example.com'], or None to use ALLOWED_HOSTS.",
-            id="websockets.E003",
-        )
+    for key, example in _NAMES.items():
+        names = getattr(conf, key)
+        if not (names is None or isinstance(names, _LISTS)):
+            yield Error(
+                f"{SETTING}[{key!r}] is {names!r}, not a list.",
+                hint=f"Write a list, such as [{example!r}], or None for the default.",
+                id="websockets.E003",
+            )
     for where, origins in origin_lists():
         if not isinstance(origins, _LISTS):
             yield Error(

@@ -31,6 +31,7 @@ def record_connect(
         channel_name=channel_name,
         user=user,
         api_gateway=gateway,
+        stage_name=event.stage or "",
         session_key_hash=login.session_hash,
         session_auth_hash=login.mark,
         language=language if len(language) <= _MAX_LANGUAGE else "",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Any
+from typing import Any, Iterable
 from urllib.parse import quote
 
 from django.core.cache import caches
@@ -16,7 +16,7 @@ from django.core.cache import caches
 from .. import protocol
 from ..conf import conf
 
-__all__ = ["has_ended", "note_end"]
+__all__ = ["has_ended", "note_end", "note_ends"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -26,6 +26,15 @@ def note_end(session_hash: str, user: Any = None) -> None:
     keys = [_session_key(session_hash)] if session_hash else []
     if user is not None:
         keys.append(_user_key(user))
+    _note(keys)
+
+
+def note_ends(session_hashes: Iterable[str]) -> None:
+    """Note that the sessions with these hashes have ended."""
+    _note([_session_key(session_hash) for session_hash in session_hashes if session_hash])
+
+
+def _note(keys: list[str]) -> None:
     if not keys:
         return
     seconds = max(conf.CONNECT_TOKEN_MAX_AGE, int(protocol.INTEGRATION_TIMEOUT)) + 1

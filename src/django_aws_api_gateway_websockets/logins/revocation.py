@@ -10,14 +10,15 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import connections, transaction
-from django.db.models import Model, Q, signals
+from django.db.models import Model, Q, QuerySet, signals
 
 from ..conf import conf
 from ..models import ClosedReason, WebSocketSession
+from ..models.batches import batches
 from ..models.closing import close_connections
 from .authority import standing_marks
 from .browser_sessions import hash_of, previous_session_hash, session_hash, start_session
-from .ended_logins import note_end
+from .ended_logins import note_end, note_ends
 
 __all__ = ["connect_signals"]
 
@@ -43,7 +44,6 @@ def _watch(sender: type[Model], **kwargs: Any) -> None:
     """
     if issubclass(sender, get_user_model()):
         signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
-        signals.pre_delete.connect(_on_user_deleted, sender=sender, dispatch_uid="websockets.user_deleted")
     elif issubclass(sender, AbstractBaseSession) and conf.CLOSE_ON_SESSION_DELETE:
         signals.post_delete.connect(_on_session_deleted, sender=sender, dispatch_uid="websockets.session_deleted")
 
@@ -52,7 +52,9 @@ def _on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """Close the connections of the login before this one in the same browser."""
     if request is None:
         return
-    _close_session(previous_session_hash(request), ClosedReason.SESSION_ENDED)
+    previous = previous_session_hash(request)
+    if previous:
+        _close_ended([previous])
     start_session(request)
 
 
@@ -66,14 +68,29 @@ def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
-def _on_session_deleted(sender: Any, instance: AbstractBaseSession, **kwargs: Any) -> None:
-    _close_session(hash_of(instance.session_key), ClosedReason.SESSION_ENDED)
+def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, **kwargs: Any) -> None:
+    """Close the connections of a session. For the sessions of one queryset, do it once, after the commit.
+
+    ``clearsessions`` deletes thousands of rows with one ``delete()``, and Django sends this signal for each of them.
+    """
+    session_hash = hash_of(instance.session_key)
+    queryset = kwargs["origin"]
+    if not isinstance(queryset, QuerySet):
+        _close_ended([session_hash])
+        return
+    ended: list[str] = vars(queryset).setdefault("_websockets_ended", [])
+    ended.append(session_hash)
+    # For each signal, because an earlier deletion by the same queryset may have been rolled back.
+    transaction.on_commit(partial(_close_ended, ended), using=using)
 
 
-def _close_session(found: str, reason: str) -> None:
-    if found:
-        note_end(found)
-        close_connections(WebSocketSession.objects.filter(session_key_hash=found), reason)
+def _close_ended(ended: list[str]) -> None:
+    """Close the connections of the sessions in ``ended``, and empty the list for the callbacks that follow."""
+    hashes, ended[:] = ended[:], []
+    note_ends(hashes)
+    for batch in batches(hashes):
+        sessions = WebSocketSession.objects.filter(session_key_hash__in=batch)
+        close_connections(sessions, ClosedReason.SESSION_ENDED)
 
 
 def _on_user_saved(
@@ -89,8 +106,3 @@ def _on_user_saved(
     if connections[using].in_atomic_block:
         # A $connect that is being answered does not see this transaction, and its row was not there a moment ago.
         transaction.on_commit(partial(close_connections, ended.all(), reason), using=using, robust=True)
-
-
-def _on_user_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Close the connections before the user is deleted, because their rows go with the user."""
-    close_connections(WebSocketSession.objects.filter(user=instance), ClosedReason.USER_DELETED)

@@ -14,6 +14,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='apigateway',
+            name='data_trace',
+            field=models.BooleanField(default=False, help_text='Write every message in full, with headers, to the execution log. Anyone who may read the log reads what your users send. Leave this off in production.', verbose_name='data tracing'),
+        ),
+        migrations.AddField(
+            model_name='apigateway',
             name='execute_api_closed',
             field=models.BooleanField(default=False, editable=False),
         ),
@@ -30,21 +35,21 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='apigateway',
             name='status',
-            field=models.CharField(choices=[('', 'not looked at'), ('in_step', 'in step'), ('differs', 'differs'), ('lacks_domain', 'custom domain not created'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status'),
+            field=models.CharField(choices=[('', 'never compared'), ('in_step', 'in step'), ('differs', 'differs'), ('lacks_domain', 'custom domain not created'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status'),
         ),
         migrations.AlterField(
             model_name='apigatewayadditionalroute',
             name='integration_url',
-            field=django_aws_api_gateway_websockets.fields.HttpUrlField(help_text='Where they are posted, as https://www.example.com/ws/orders. The last part is the route that the view gets, and names the method that answers.', max_length=500, verbose_name='integration URL'),
+            field=django_aws_api_gateway_websockets.fields.HttpUrlField(help_text='The URL that gets these messages, such as https://www.example.com/ws/orders. The last part is the route that the view receives, and names the method that handles it.', max_length=500, verbose_name='integration URL'),
         ),
         migrations.AlterField(
             model_name='apigatewayadditionalroute',
             name='name',
-            field=models.CharField(help_text='For people only.', max_length=128, verbose_name='name'),
+            field=models.CharField(help_text='A name for people. AWS does not get it.', max_length=128, verbose_name='name'),
         ),
         migrations.AlterField(
             model_name='apigatewayadditionalroute',
             name='route_key',
-            field=models.CharField(help_text='Which messages take the route: with "orders", those that look like {"action": "orders", …}.', max_length=128, validators=[django.core.validators.RegexValidator('^[^$\\s\'\\"][^\\s\'\\"]*\\Z', 'A route key has no spaces or quotes, and no $.')], verbose_name='route key'),
+            field=models.CharField(help_text='Messages that take this route: "orders" takes {"action": "orders", …}.', max_length=128, validators=[django.core.validators.RegexValidator('^[^$\\s\'\\"][^\\s\'\\"]*\\Z', 'A route key cannot contain spaces or quotes, or begin with $.')], verbose_name='route key'),
         ),
     ]

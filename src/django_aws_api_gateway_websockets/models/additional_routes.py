@@ -1,43 +1,77 @@
-"""Routes that go to a URL of their own, and their way to AWS."""
+"""Additional routes: route keys with a URL of their own. A change of one reaches AWS, however it is made."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Iterable
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
 from .. import protocol
 from ..fields import HttpUrlField
 from .gateways import ApiGateway, Status
 
+#: The fields that say what AWS shall have.
+_DESCRIBING = {"api_gateway", "api_gateway_id", "route_key", "integration_url"}
+
+
+class AdditionalRouteQuerySet(models.QuerySet["ApiGatewayAdditionalRoute"]):
+    """Additional routes. What its bulk methods change is deployed after the commit, as with ``save()``."""
+
+    def update(self, **values: Any) -> int:
+        """Update rows, and deploy them after the commit where their gateway is deployed."""
+        if not _DESCRIBING.intersection(values):
+            return super().update(**values)
+        routes = dict(self.order_by().values_list("pk", "api_gateway_id"))
+        updated = super().update(**{**values, "deployed": False})
+        moved_to = self.model.objects.using(self.db).filter(pk__in=routes).values_list("api_gateway_id", flat=True)
+        _routes_changed({*routes.values(), *moved_to}, self.db)
+        return updated
+
+    def bulk_create(self, objs: Iterable[ApiGatewayAdditionalRoute], *args: Any, **kwargs: Any) -> Any:
+        """Create rows, and deploy them after the commit where their gateway is deployed."""
+        routes = list(objs)
+        for route in routes:
+            route.deployed = False
+        created = super().bulk_create(routes, *args, **kwargs)
+        _routes_changed({route.api_gateway_id for route in routes}, self.db)
+        return created
+
 
 class ApiGatewayAdditionalRoute(models.Model):
-    """A route key that goes to a URL of its own."""
+    """A route key with a URL of its own, to which API Gateway posts the messages for that key."""
 
     api_gateway = models.ForeignKey(
         ApiGateway, on_delete=models.CASCADE, related_name="additional_routes", verbose_name=_("API gateway")
     )
-    name = models.CharField(_("name"), max_length=128, help_text=_("For people only."))
+    name = models.CharField(_("name"), max_length=128, help_text=_("A name for people. AWS does not get it."))
     route_key = models.CharField(
         _("route key"),
         max_length=128,
-        help_text=_('Which messages take the route: with "orders", those that look like {"action": "orders", …}.'),
-        validators=[RegexValidator(r"^[^$\s'\"][^\s'\"]*\Z", _("A route key has no spaces or quotes, and no $."))],
+        help_text=_('Messages that take this route: "orders" takes {"action": "orders", …}.'),
+        validators=[
+            RegexValidator(r"^[^$\s'\"][^\s'\"]*\Z", _("A route key cannot contain spaces or quotes, or begin with $."))
+        ],
     )
     integration_url = HttpUrlField(
         _("integration URL"),
         help_text=_(
-            "Where they are posted, as https://www.example.com/ws/orders. The last part is the route that the view "
-            "gets, and names the method that answers."
+            "The URL that gets these messages, such as https://www.example.com/ws/orders. The last part is the route "
+            "that the view receives, and names the method that handles it."
         ),
     )
     deployed = models.BooleanField(_("deployed"), default=False, editable=False)
 
+    objects = AdditionalRouteQuerySet.as_manager()
+
     class Meta:
+        # Related managers write through it, as add() does.
+        base_manager_name = "objects"
         verbose_name = _("additional route")
         verbose_name_plural = _("additional routes")
         constraints = [
@@ -48,26 +82,37 @@ class ApiGatewayAdditionalRoute(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and deploy after the commit where the gateway is deployed. A failure leaves ``deployed`` false."""
+        """Save, and deploy after the commit where the gateway is deployed. ``deployed`` tells whether that worked."""
         self.deployed = False
-        # A route that moves to another gateway leaves the one it was on.
-        before = set(type(self).objects.filter(pk=self.pk).values_list("api_gateway_id", flat=True))
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "deployed"}
+        # A route that moves to another gateway leaves the first one.
+        left = set(type(self).objects.filter(pk=self.pk).values_list("api_gateway_id", flat=True))
         super().save(*args, **kwargs)
-        self._deploy_after_commit(*(before | {self.api_gateway_id}))
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete, and take the route out of a deployed gateway after the commit."""
-        deleted = super().delete(*args, **kwargs)
-        self._deploy_after_commit(self.api_gateway_id)
-        return deleted
+        _routes_changed(left - {self.api_gateway_id}, self._state.db)
 
     def clean(self) -> None:
         if self.route_key in protocol.PREDEFINED_ROUTES:
-            raise ValidationError({"route_key": _("The gateway itself has this route.")})
+            raise ValidationError({"route_key": _("Every gateway has this route. Choose another key.")})
 
-    def _deploy_after_commit(self, *pks: int) -> None:
-        from ..provisioning import deploy_routes
 
-        for pk in pks:
-            if ApiGateway.objects.filter(pk=pk, api_created=True).update(status=Status.DIFFERS):
-                transaction.on_commit(partial(deploy_routes, pk))
+@receiver(post_save, sender=ApiGatewayAdditionalRoute)
+def _saved(instance: ApiGatewayAdditionalRoute, raw: bool, using: str, **kwargs: Any) -> None:
+    # loaddata saves raw: the rows that belong together are not complete, so AWS is left as it is.
+    _routes_changed({instance.api_gateway_id}, using, deploy=not raw)
+
+
+@receiver(post_delete, sender=ApiGatewayAdditionalRoute)
+def _deleted(instance: ApiGatewayAdditionalRoute, using: str, **kwargs: Any) -> None:
+    # With a receiver, Django also sends the signal for rows that a queryset or a cascade deletes.
+    _routes_changed({instance.api_gateway_id}, using)
+
+
+def _routes_changed(gateway_pks: Iterable[int], using: str | None, deploy: bool = True) -> None:
+    """Mark the gateways that are deployed as different from AWS, and deploy their routes after the commit."""
+    from ..provisioning import deploy_routes
+
+    for pk in gateway_pks:
+        created = ApiGateway.objects.using(using).filter(pk=pk, api_created=True)
+        if created.update(status=Status.DIFFERS) and deploy:
+            transaction.on_commit(partial(deploy_routes, pk), using=using)

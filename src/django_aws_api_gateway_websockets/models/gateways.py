@@ -1,4 +1,4 @@
-"""The gateway, described: what to create in AWS, and the ids that AWS gave."""
+"""The gateway: what to create in AWS, and the ids that AWS answered."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Any, Collection
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import Case, F, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from .. import definition, protocol
+from .. import definition, properties, protocol
 from ..definition import DomainDefinition
 from ..exceptions import GatewayNotCreated
 from ..fields import ExactCharField, HttpUrlField
 from . import validators
-from .describing import describe
+from .describing import describe, describe_domain
 
 if TYPE_CHECKING:
     from ..provisioning import Plan
 
 
 class Status(models.TextChoices):
-    """What the last look at AWS found."""
+    """The outcome of the last comparison of a gateway with AWS."""
 
-    UNKNOWN = "", _("not looked at")
+    UNKNOWN = "", _("never compared")
     IN_STEP = "in_step", _("in step")
     DIFFERS = "differs", _("differs")
     LACKS_DOMAIN = "lacks_domain", _("custom domain not created")
@@ -32,8 +33,29 @@ class Status(models.TextChoices):
     UNREACHABLE = "unreachable", _("unreachable")
 
 
+#: The fields that say what AWS shall have. An edit of one makes a created gateway differ.
+_DESCRIBING = {
+    *(one.field for table in properties.TABLES for one in table if one.field),
+    "tags",
+    "target_base_endpoint",
+    "two_way_replies",
+    "stage_name",
+    "domain_name",
+    "hosted_zone_id",
+    "manage_dns_record",
+}
+
+
+class ApiGatewayQuerySet(models.QuerySet["ApiGateway"]):
+    def update(self, **values: Any) -> int:
+        """Update rows; created gateways differ from AWS from then on, where the values say what AWS shall have."""
+        if _DESCRIBING.intersection(values) and "status" not in values:
+            values["status"] = Case(When(api_created=True, then=Value(Status.DIFFERS)), default=F("status"))
+        return super().update(**values)
+
+
 class ApiGateway(models.Model):
-    """A WebSocket API in AWS API Gateway, and the way from it to this site."""
+    """A WebSocket API in AWS API Gateway, and where on this site it sends its events."""
 
     Status = Status
 
@@ -43,18 +65,18 @@ class ApiGateway(models.Model):
         _("default channel name"),
         max_length=255,
         blank=True,
-        help_text=_("The channel of connections that name none in the query parameter “channel”."),
+        help_text=_("The channel for connections without the query parameter “channel”."),
     )
     target_base_endpoint = HttpUrlField(
         _("target base endpoint"),
-        help_text=_("Where WebSocketView is mounted, without the route: https://www.example.com/ws/"),
+        help_text=_("The URL where WebSocketView is mounted, without the route: https://www.example.com/ws/"),
     )
     domain_name = models.CharField(
         _("domain name"),
         max_length=253,
         blank=True,
-        validators=[validators.domain_name],
-        help_text=_("A domain of your own: ws.example.com"),
+        validators=[validators.domain_name, validators.check_allowed_domain],
+        help_text=_("Your own domain: ws.example.com"),
     )
     certificate_arn = models.CharField(
         _("certificate ARN"),
@@ -73,46 +95,51 @@ class ApiGateway(models.Model):
         max_length=128,
         blank=True,
         validators=[RegexValidator(r"^[A-Za-z0-9_.+/-]+\Z", _("Letters, digits and _.+/- only."))],
-        help_text=_("The path under the domain name, where several APIs share it: wss://ws.example.com/KEY"),
+        help_text=_("The path under the domain name, for several APIs on one domain: wss://ws.example.com/KEY"),
     )
     hosted_zone_id = models.CharField(
         _("hosted zone id"),
         max_length=64,
         blank=True,
-        validators=[RegexValidator(r"^[A-Z0-9]{1,32}\Z", _("Enter the id of a Route 53 zone: Z0123456789ABC"))],
+        validators=[
+            RegexValidator(r"^[A-Z0-9]{1,32}\Z", _("Enter the id of a Route 53 zone: Z0123456789ABC")),
+            validators.check_allowed_zone,
+        ],
     )
     manage_dns_record = models.BooleanField(
         _("manage the DNS record"),
         default=False,
-        help_text=_("Write the alias record of the domain name into the hosted zone (Route 53)."),
+        help_text=_("Create the alias record of the domain name in the hosted zone (Route 53)."),
     )
     api_key_selection_expression = models.CharField(
-        _("API key selection expression"), max_length=128, default="$request.header.x-api-key"
+        _("API key selection expression"), max_length=128, default=properties.DEFAULT_API_KEY_SELECTION
     )
     route_selection_expression = models.CharField(
-        _("route selection expression"), max_length=128, default=definition.DEFAULT_ROUTE_SELECTION
+        _("route selection expression"), max_length=128, default=properties.DEFAULT_ROUTE_SELECTION
     )
     route_key = models.CharField(
         _("route key"),
         max_length=128,
         default=protocol.DEFAULT,
-        help_text=_("AWS takes it for HTTP APIs only: it is kept, and never sent."),
+        help_text=_("AWS uses this for HTTP APIs only. It is stored and never sent."),
     )
     integration_timeout = models.PositiveIntegerField(
         _("integration timeout"),
-        default=definition.DEFAULT_TIMEOUT_MILLIS,
-        validators=[MinValueValidator(50), MaxValueValidator(definition.DEFAULT_TIMEOUT_MILLIS)],
+        default=properties.DEFAULT_TIMEOUT_MILLIS,
+        validators=[MinValueValidator(50), MaxValueValidator(properties.DEFAULT_TIMEOUT_MILLIS)],
         help_text=_("Milliseconds that the gateway waits for this site to answer: 50 to 29000."),
     )
     two_way_replies = models.BooleanField(
         _("two-way replies"),
         default=False,
-        help_text=_("Send what a handler returns back to the client. What an empty answer sends is not documented."),
+        help_text=_(
+            "Send the response of a handler back to the client. AWS does not document what an empty response sends."
+        ),
     )
     disable_execute_api_endpoint = models.BooleanField(
         _("disable the execute-api endpoint"),
         default=False,
-        help_text=_("Only the custom domain is served then; messages are sent through it too."),
+        help_text=_("Serve clients through the custom domain only. Messages are sent through it too."),
     )
     ip_address_type = models.CharField(
         _("IP address type"),
@@ -125,7 +152,7 @@ class ApiGateway(models.Model):
         max_length=128,
         blank=True,
         validators=[validators.stage_name],
-        help_text=_("“production” when empty."),
+        help_text=_("The default is “production”."),
     )
     stage_description = models.CharField(_("stage description"), max_length=1024, blank=True)
     stage_variables = models.JSONField(
@@ -133,17 +160,22 @@ class ApiGateway(models.Model):
         default=dict,
         blank=True,
         validators=[validators.check_stage_variables],
-        help_text=_('For ${stageVariables.NAME} in integration URLs: {"version": "2"}. AWS advises against secrets.'),
+        help_text=_(
+            'For ${stageVariables.NAME} in integration URLs: {"version": "2"}. AWS advises against secrets in them.'
+        ),
     )
     throttling_rate = models.FloatField(
         _("throttling rate"),
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("Requests a second, over all connections; empty: the account's limit."),
+        help_text=_("Requests per second over all connections. Leave empty for the account's limit."),
     )
     throttling_burst = models.PositiveIntegerField(
-        _("throttling burst"), null=True, blank=True, help_text=_("Requests at once; empty: the account's limit.")
+        _("throttling burst"),
+        null=True,
+        blank=True,
+        help_text=_("Requests at once. Leave empty for the account's limit."),
     )
     access_log_destination = models.CharField(
         _("access log destination"),
@@ -165,28 +197,36 @@ class ApiGateway(models.Model):
         choices=[("OFF", _("off")), ("ERROR", _("errors")), ("INFO", _("all events"))],
     )
     detailed_metrics = models.BooleanField(_("detailed metrics"), default=False)
+    data_trace = models.BooleanField(
+        _("data tracing"),
+        default=False,
+        help_text=_(
+            "Write every message in full, with headers, to the execution log. Anyone who may read the log reads what "
+            "your users send. Leave this off in production."
+        ),
+    )
     client_certificate_id = models.CharField(
         _("client certificate id"),
         max_length=64,
         blank=True,
-        help_text=_("The certificate by which the gateway shows itself to this site."),
+        help_text=_("The client certificate that API Gateway presents to this site."),
     )
     tags = models.JSONField(
         _("tags"),
         default=dict,
         blank=True,
         validators=[validators.check_tags],
-        help_text=_('Sent to AWS: {"team": "web"}'),
+        help_text=_('Tags of the resources in AWS: {"team": "web"}'),
     )
 
-    # Null rather than empty while there is no API, so that the database keeps one row to an API.
+    # Null rather than empty while there is no API, so that the database allows one row per API.
     api_id = models.CharField(_("API id"), max_length=64, blank=True, null=True, default=None, unique=True)
     api_endpoint = models.CharField(_("API endpoint"), max_length=500, blank=True)
     api_gateway_domain_name = models.CharField(
         _("API gateway domain name"),
         max_length=253,
         blank=True,
-        help_text=_("Where the DNS record of your domain name must point."),
+        help_text=_("The DNS record of your domain name must point here."),
     )
     api_mapping_id = models.CharField(_("API mapping id"), max_length=64, blank=True)
     api_created = models.BooleanField(_("API created"), default=False)
@@ -203,20 +243,25 @@ class ApiGateway(models.Model):
         _("sends the secret"),
         null=True,
         editable=False,
-        help_text=_("Whether every integration in AWS carried the secret at the last look; without it events get 403."),
+        help_text=_(
+            "Whether every integration in AWS sent the gateway's secret when last compared. Without it, the view "
+            "refuses events with 403."
+        ),
     )
-    # What AWS was last brought to serve: the row may say something else by now. Empty where that was done by hand.
+    # What AWS serves since the last update. The row may say something else by now.
     served_stage_name = models.CharField(max_length=128, blank=True, editable=False)
     execute_api_closed = models.BooleanField(default=False, editable=False)
-    # The domain that was mapped, which is to be left when the row names another.
+    # The domain that is mapped in AWS. An update removes its mapping when the row names another.
     mapped_domain_name = models.CharField(max_length=253, blank=True, editable=False)
     mapped_hosted_zone_id = models.CharField(max_length=64, blank=True, editable=False)
     mapped_key = models.CharField(max_length=128, blank=True, editable=False)
-    # Who changes the API in AWS right now, and until when that is to be believed.
+    # The process that changes the API in AWS, and the end of its lock.
     locked_by = models.CharField(max_length=64, blank=True, editable=False)
     locked_until = models.DateTimeField(null=True, editable=False)
     created_on = models.DateTimeField(_("created on"), auto_now_add=True)
     updated_on = models.DateTimeField(_("updated on"), auto_now=True)
+
+    objects = ApiGatewayQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("API gateway")
@@ -228,7 +273,7 @@ class ApiGateway(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.api_id = self.api_id or None
         if self.api_created and self.status != Status.DIFFERS and self._is_news_for_aws():
-            # So says the row; the next look at AWS says it for certain.
+            # The next comparison with AWS tells for certain.
             self.status = Status.DIFFERS
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "status"}
@@ -239,7 +284,7 @@ class ApiGateway(models.Model):
         return saved is not None and saved.definition(with_domain=True) != self.definition(with_domain=True)
 
     def clean_fields(self, exclude: Collection[str] | None = None) -> None:
-        # An emptied JSON field of a form is None; validators are not asked about what is empty.
+        # A form gives None for an emptied JSON field, and Django does not validate empty values.
         self.tags, self.stage_variables = self.tags or {}, self.stage_variables or {}
         super().clean_fields(exclude)
 
@@ -250,7 +295,7 @@ class ApiGateway(models.Model):
         if self.domain_name and not self.certificate_arn:
             errors["certificate_arn"] = _("A custom domain needs a certificate.")
         if self.manage_dns_record and not self.hosted_zone_id:
-            errors["hosted_zone_id"] = _("Which zone shall the DNS record be written into?")
+            errors["hosted_zone_id"] = _("Enter the hosted zone that gets the DNS record.")
         if self.access_log_destination and not self.access_log_format:
             errors["access_log_format"] = _("Access logs need a format.")
         if errors:
@@ -258,18 +303,27 @@ class ApiGateway(models.Model):
 
     @property
     def stage(self) -> str:
-        """The stage's name; ``production`` where none was given."""
+        """The name of the stage; ``production`` by default."""
         return self.stage_name or definition.DEFAULT_STAGE
 
     @property
     def connections_url(self) -> str:
-        """Where ``@connections`` of this gateway is: derived from what AWS returned, or the custom domain."""
+        """The URL of ``@connections`` for the stage that is served: AWS's endpoint, or the custom domain."""
+        return self.connections_url_for("")
+
+    def connections_url_for(self, stage: str) -> str:
+        """Return the URL of ``@connections`` for connections that came through ``stage``; ``""`` is the stage served.
+
+        The custom domain is mapped to the stage that is served. Other stages are reached by AWS's own endpoint.
+        Raises ``GatewayNotCreated`` where there is no API yet.
+        """
         # A domain serves before the endpoint is closed, and until it is opened again.
         closed = self.disable_execute_api_endpoint or self.execute_api_closed
-        if self.custom_domain_created and (closed or not self.api_endpoint):
+        is_served = stage in ("", self._served_stage)
+        if is_served and self.custom_domain_created and (closed or not self.api_endpoint):
             return f"https://{self._domain_path}"
         if self.api_endpoint:
-            return protocol.connections_url(self.api_endpoint, self._served_stage)
+            return protocol.connections_url(self.api_endpoint, stage or self._served_stage)
         raise GatewayNotCreated(
             f"The gateway {self.api_name!r} has no API endpoint, so nothing can be sent through it. "
             f"Run createApiGateway --pk={self.pk}."
@@ -277,7 +331,7 @@ class ApiGateway(models.Model):
 
     @property
     def websocket_url(self) -> str:
-        """What a browser connects to; empty before the API is created."""
+        """The URL that a browser connects to; empty before the API is created."""
         if self.custom_domain_created and self._domain_path:
             return f"wss://{self._domain_path}"
         return f"{self.api_endpoint}/{self._served_stage}" if self.api_endpoint else ""
@@ -294,7 +348,7 @@ class ApiGateway(models.Model):
 
     @property
     def console_url(self) -> str:
-        """The API's page in the AWS console; empty where there is none, as with a local gateway."""
+        """The API's page in the AWS console; empty where there is none, such as for a local gateway."""
         region = protocol.parse_connections_url(self.api_endpoint.replace("wss:", "https:", 1)).region
         if not self.api_id or not region:
             return ""
@@ -303,36 +357,33 @@ class ApiGateway(models.Model):
 
     @property
     def may_be_in_aws(self) -> bool:
-        """Whether AWS has an API of this row, or may have one: its creation was begun, and no answer was heard."""
+        """Whether AWS has an API of this row, or may have one because the answer to its creation was lost."""
         return bool(self.api_id) or self.status == Status.DIFFERS
 
     @property
     def has_domain(self) -> bool:
-        """Whether a custom domain was begun, so that plans look at it."""
+        """Whether the creation of the custom domain was begun. Plans include the domain from then on."""
         return bool(self.domain_name and (self.custom_domain_created or self.api_gateway_domain_name))
 
     @property
     def lacks_domain(self) -> bool:
-        """Whether the row names a custom domain that was not begun: plans leave it to ``createCustomDomain``."""
+        """Whether the row names a custom domain that only ``createCustomDomain`` creates, because it was not begun."""
         return bool(self.domain_name) and not self.has_domain
 
     def definition(self, with_domain: bool = False) -> definition.ApiDefinition:
-        """The API that this row asks for; ``with_domain`` also where its custom domain was not begun.
+        """Return the API that this row asks for; ``with_domain`` includes a custom domain that was not begun.
 
-        Its integrations carry the secret, which follows from the API id: before there is one, a
-        placeholder stands in its place, and the definition is good for showing only.
+        Its integrations hold the gateway's secret, which follows from the API id. Without an API id, a placeholder
+        stands for the secret, and the definition can only be shown.
         """
         return describe(self, with_domain)
 
     def domain_definition(self, with_domain: bool = False) -> DomainDefinition | None:
-        """The custom domain, once it was begun; ``with_domain`` also before."""
-        if not with_domain and not self.has_domain:
-            return None
-        zone = self.hosted_zone_id if self.manage_dns_record else ""
-        return DomainDefinition(self.domain_name, self.certificate_arn, self.api_mapping_key, zone)
+        """Return the custom domain once its creation was begun; ``with_domain`` returns it before that too."""
+        return describe_domain(self) if with_domain or self.has_domain else None
 
     def create_gateway(self) -> None:
-        """Create the API in AWS, or go on where an earlier attempt stopped. Raises ``WebSocketsError``."""
+        """Create the API in AWS, or continue where an earlier attempt stopped. Raises ``WebSocketsError``."""
         from ..provisioning import update_gateway
 
         update_gateway(self)
@@ -344,7 +395,10 @@ class ApiGateway(models.Model):
         update_gateway(self, with_domain=True)
 
     def plan(self) -> Plan:
-        """What ``updateApiGateway`` would do; empty when AWS has what this row says. Raises ``WebSocketsError``."""
+        """Return what ``updateApiGateway`` would do. The plan is empty when AWS has what this row says.
+
+        Raises ``WebSocketsError``.
+        """
         from ..provisioning import plan_gateway
 
         return plan_gateway(self)
