@@ -37,7 +37,6 @@ def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _check_gateway(gateway: ApiGateway) -> Checks:
-    yield from _check_cookie(gateway)
     yield from _check_domain(gateway)
     if gateway.api_id and gateway.sends_secret is False:
         yield CheckWarning(
@@ -57,10 +56,16 @@ def _check_gateway(gateway: ApiGateway) -> Checks:
         yield from _check_target(gateway, target)
 
 
-def _check_cookie(gateway: ApiGateway) -> Checks:
+def _check_domain(gateway: ApiGateway) -> Checks:
     cookie_domain = (settings.SESSION_COOKIE_DOMAIN or "").lstrip(".")
     domain = gateway.domain_name
     reached = cookie_domain and (domain == cookie_domain or domain.endswith(f".{cookie_domain}"))
+    if domain and not is_allowed_domain(domain):
+        yield CheckWarning(
+            f"The gateway {gateway} names the custom domain {domain}, which ALLOWED_DOMAINS does not list.",
+            hint="Correct the domain name, or add it to WEBSOCKETS['ALLOWED_DOMAINS'].",
+            id="websockets.W024",
+        )
     gives_tokens = any(True for _ in mounted_views(WebSocketTokenView))
     if domain and not reached and not gives_tokens:
         yield CheckWarning(
@@ -68,15 +73,6 @@ def _check_cookie(gateway: ApiGateway) -> Checks:
             "will be anonymous.",
             hint="Set SESSION_COOKIE_DOMAIN to a domain that both share, or use connect tokens.",
             id="websockets.W020",
-        )
-
-
-def _check_domain(gateway: ApiGateway) -> Checks:
-    if gateway.domain_name and not is_allowed_domain(gateway.domain_name):
-        yield CheckWarning(
-            f"The gateway {gateway} names the custom domain {gateway.domain_name}. ALLOWED_DOMAINS does not list it.",
-            hint="Correct the domain name, or add it to WEBSOCKETS['ALLOWED_DOMAINS'].",
-            id="websockets.W024",
         )
 
 

@@ -52,7 +52,9 @@ def _on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     """Close the connections of the login before this one in the same browser."""
     if request is None:
         return
-    _close_sessions([previous_session_hash(request)], ClosedReason.SESSION_ENDED)
+    previous = previous_session_hash(request)
+    if previous:
+        _close_ended([previous])
     start_session(request)
 
 
@@ -71,13 +73,13 @@ def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, 
 
     ``clearsessions`` deletes thousands of rows with one ``delete()``, and Django sends this signal for each of them.
     """
-    found = hash_of(instance.session_key)
+    session_hash = hash_of(instance.session_key)
     queryset = kwargs["origin"]
     if not isinstance(queryset, QuerySet):
-        _close_sessions([found], ClosedReason.SESSION_ENDED)
+        _close_ended([session_hash])
         return
     ended: list[str] = vars(queryset).setdefault("_websockets_ended", [])
-    ended.append(found)
+    ended.append(session_hash)
     # For each signal, because an earlier deletion by the same queryset may have been rolled back.
     transaction.on_commit(partial(_close_ended, ended), using=using)
 
@@ -85,13 +87,10 @@ def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, 
 def _close_ended(ended: list[str]) -> None:
     """Close the connections of the sessions in ``ended``, and empty the list for the callbacks that follow."""
     hashes, ended[:] = ended[:], []
-    _close_sessions(hashes, ClosedReason.SESSION_ENDED)
-
-
-def _close_sessions(hashes: list[str], reason: str) -> None:
     note_ends(hashes)
-    for batch in batches(filter(None, hashes)):
-        close_connections(WebSocketSession.objects.filter(session_key_hash__in=batch), reason)
+    for batch in batches(hashes):
+        sessions = WebSocketSession.objects.filter(session_key_hash__in=batch)
+        close_connections(sessions, ClosedReason.SESSION_ENDED)
 
 
 def _on_user_saved(
