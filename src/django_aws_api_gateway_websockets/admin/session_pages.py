@@ -24,7 +24,7 @@ LOGGED = 100
 
 
 class MessageForm(forms.Form):
-    """What is sent: a JSON object or list."""
+    """The message to send: a JSON object."""
 
     message = forms.JSONField(
         label=_("Message"),
@@ -34,7 +34,7 @@ class MessageForm(forms.Form):
 
     def clean_message(self) -> Any:
         message = self.cleaned_data["message"]
-        if not isinstance(message, (dict, list)):
+        if not isinstance(message, dict):
             raise forms.ValidationError(_("Enter a JSON object, in curly brackets."))
         return message
 
