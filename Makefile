@@ -11,7 +11,7 @@ PARALLEL = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-browser matrix lint format types bench docs clean
+.PHONY: help demo test test-slow test-browser matrix lint format types bench scale docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -56,6 +56,10 @@ types: ## mypy, strict, on src
 bench: ## each figure beside what one would write by hand, as Markdown; ARGS="--quick"
 	@$(VENV) fast test bench
 	@$(PY) -m benchmarks $(ARGS)
+
+scale: ## a million session rows: what each costs, and each question; TEST_DATABASE=postgresql or mariadb; ARGS="--rows 100000"
+	@$(VENV) local test
+	@$(PY) -m benchmarks.rows_at_scale $(ARGS)
 
 docs: ## the documentation, into docs/_build/html
 	@$(VENV) docs
