@@ -11,7 +11,7 @@ PARALLEL = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-browser js test-js matrix lint format types bench docs links dist clean
+.PHONY: help demo test test-slow test-browser js test-js matrix lint format types bench scale docs links dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -64,6 +64,10 @@ types: ## check types in src with mypy, strict
 bench: ## measure each figure beside hand-written code, as Markdown; ARGS="--quick"
 	@$(VENV) fast test bench
 	@$(PY) -m benchmarks $(ARGS)
+
+scale: ## measure a million session rows; TEST_DATABASE=postgresql or mariadb; ARGS="--rows 100000"
+	@$(VENV) local test databases
+	@$(PY) -m benchmarks.rows_at_scale $(ARGS)
 
 docs: ## build the documentation in docs/_build/html
 	@$(VENV) local docs
