@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import protocol
+from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
 from ..models import WebSocketSession
 from ..models.closing import close_sockets
@@ -21,7 +22,7 @@ def deliver(*arguments: Any) -> dict[str, Any]:
     chunk = Chunk(*arguments)
     sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
     try:
-        report = send_to_many(sessions, chunk.message.encode())
+        report = send_to_many(sessions, Message(chunk.message.encode(), chunk.has_id))
     except WebSocketsError as error:
         if error.report is not None:
             announce(WebSocketSession, error.report, chunk.broadcast, chunk.number, chunk.chunks)

@@ -47,16 +47,17 @@ def _close_soon(using: str, sockets: Sequence[tuple[int, str]]) -> None:
         except Exception:
             # If the broker is down, the sockets must be closed all the same.
             logger.exception("The task engine %r did not take sockets to close: closed here", conf.BACKGROUND)
-    close_sockets(using, sockets)
+    # A page waits for this, so it does not wait for long.
+    close_sockets(using, sockets, deadline=conf.CLOSE_DEADLINE)
 
 
-def close_sockets(using: str, sockets: Sequence[tuple[int, str]]) -> None:
+def close_sockets(using: str, sockets: Sequence[tuple[int, str]], deadline: float | None = None) -> None:
     """Have AWS close ``sockets`` (gateway key and connection id). Log those that stay open, and raise nothing."""
     urls = ConnectionsUrls(using)
     targets = (urls.target(connection_id, gateway_id) for gateway_id, connection_id in sockets)
     report = DeliveryReport()
     try:
-        call_many(DELETE, targets, report=report)
+        call_many(DELETE, targets, report=report, deadline=deadline)
     except WebSocketsError as error:
         logger.error("No socket of %d whose rows are closed was closed: %s", len(sockets), error)
     done = {*report.sent, *report.gone}

@@ -6,6 +6,7 @@ import uuid
 from typing import Any, NamedTuple, Sequence
 
 from ..conf import conf
+from ..delivery.payload import Message
 from ..registry import Registry
 from .batches import batches
 from .recipients import connected_rows
@@ -37,6 +38,7 @@ class Chunk(NamedTuple):
     chunks: int
     using: str
     message: str
+    has_id: bool
     keys: list[int]
 
 
@@ -50,7 +52,7 @@ class Closing(NamedTuple):
     sockets: list[tuple[int, str]]
 
 
-def enqueue_broadcast(sessions: SessionRows[Any], message: bytes) -> str:
+def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
     """Hand a send to ``sessions`` over in chunks. Return the broadcast's id.
 
     Sessions that are connected now get the message, if they still are when their chunk runs.
@@ -59,7 +61,7 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: bytes) -> str:
     broadcast = uuid.uuid4().hex
     keys = list(batches((row[0] for row in connected_rows(sessions)), conf.BACKGROUND_CHUNK))
     chunks = [
-        Chunk(broadcast, number, len(keys), sessions.write_db, message.decode(), chunk)
+        Chunk(broadcast, number, len(keys), sessions.write_db, message.data.decode(), message.has_id, chunk)
         for number, chunk in enumerate(keys, 1)
     ]
     enqueue([Job("deliver", list(chunk)) for chunk in chunks])
