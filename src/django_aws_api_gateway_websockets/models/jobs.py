@@ -42,14 +42,22 @@ class Chunk(NamedTuple):
     keys: list[int]
 
 
-class Closing(NamedTuple):
-    """The arguments of the job ``disconnect``: the key of the gateway and the connection id of each socket.
+class Socket(NamedTuple):
+    """A connection to be closed.
 
-    Not the key of its row, which may be deleted together with its user before the job runs.
+    It does not name its session row, which may be deleted together with its user before the job runs.
     """
 
+    connection_id: str
+    gateway_id: int
+    stage_name: str
+
+
+class Closing(NamedTuple):
+    """The arguments of the job ``disconnect``."""
+
     using: str
-    sockets: list[tuple[int, str]]
+    sockets: list[Socket]
 
 
 def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
@@ -68,7 +76,7 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
     return broadcast
 
 
-def enqueue_closing(using: str, sockets: Sequence[tuple[int, str]]) -> None:
-    """Hand the closing of ``sockets`` (gateway key and connection id) over."""
+def enqueue_closing(using: str, sockets: Sequence[Socket]) -> None:
+    """Hand the closing of ``sockets`` over."""
     enqueue = ENGINES.find(conf.BACKGROUND)
     enqueue([Job("disconnect", list(Closing(using, batch))) for batch in batches(sockets, conf.BACKGROUND_CHUNK)])

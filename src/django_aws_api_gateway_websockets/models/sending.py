@@ -137,6 +137,7 @@ class SendingSession:
 
     connection_id: Any
     api_gateway: Any
+    stage_name: Any
     created_on: Any
 
     @overload
@@ -245,7 +246,7 @@ class SendingSession:
             )
 
     def _target(self) -> Target:
-        return Target(self.connection_id, connections_url(self.api_gateway))
+        return Target(self.connection_id, connections_url(self.api_gateway, self.stage_name))
 
     def _close_gone(self) -> None:
         """Close the row because AWS says that the client has gone, unless its ``$connect`` may still be running."""
