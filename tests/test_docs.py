@@ -91,8 +91,9 @@ def test_every_example_is_on_a_page():
     assert examples - named == set()
 
 
-def test_the_tests_that_show_what_is_claimed_are_there():
-    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / "faults.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize("page", ["faults.md", "threats.md"])
+def test_the_tests_that_show_what_is_claimed_are_there(page):
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / page).read_text(encoding="utf-8")))
     assert named
     assert {name for name in named if not (DOCS.parent / "tests" / name).exists()} == set()
 
