@@ -61,10 +61,7 @@ EVERYTHING = (CELLS[0], CELLS[-1])
 def main(arguments: List[str]) -> int:
     split = arguments.index("--") if "--" in arguments else len(arguments)
     wanted, pytest_arguments = arguments[:split], arguments[split + 1 :]
-    cells = [cell for cell in CELLS if not wanted or cell.name in wanted or cell.python in wanted]
-    unknown = set(wanted) - {cell.name for cell in CELLS} - set(DJANGOS)
-    if unknown:
-        sys.exit(f"No such cell: {', '.join(sorted(unknown))}. There are: {' '.join(cell.name for cell in CELLS)}")
+    cells = wanted_cells(wanted)
     HOME.mkdir(exist_ok=True)
 
     interpreters = {python: find_interpreter(python) for python in dict.fromkeys(cell.python for cell in cells)}
@@ -76,6 +73,14 @@ def main(arguments: List[str]) -> int:
             results[result.cell] = result
     report([results[cell] for cell in cells])
     return 0 if all(result.passed for result in results.values()) else 1
+
+
+def wanted_cells(names: List[str]) -> List[Cell]:
+    """The cells with these names, or of these Pythons; all of them without a name."""
+    unknown = set(names) - {cell.name for cell in CELLS} - set(DJANGOS)
+    if unknown:
+        sys.exit(f"Unknown: {', '.join(sorted(unknown))}. Choose from: {' '.join(cell.name for cell in CELLS)}")
+    return [cell for cell in CELLS if not names or cell.name in names or cell.python in names]
 
 
 def find_interpreter(python: str) -> Optional[str]:
@@ -158,9 +163,15 @@ def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[
 
 def environment() -> Dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
-    # A machine that tells pip where its index is means every installer.
-    if "PIP_INDEX_URL" in env:
-        env.setdefault("UV_DEFAULT_INDEX", env["PIP_INDEX_URL"])
+    # uv does not read pip's environment variables and configuration files.
+    index = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    url = env.get("PIP_INDEX_URL") or index.stdout.decode().strip()
+    if url:
+        env.setdefault("UV_DEFAULT_INDEX", url)
     # Generated tests look for what a version does differently; their full numbers are run once, outside the matrix.
     env.setdefault("STATE_MACHINE_RUNS", "5")
     env.setdefault("GENERATED_REQUESTS", "100")

@@ -6,6 +6,39 @@ from typing import Any, Mapping, Sequence
 
 from django.core.exceptions import SuspiciousOperation
 
+__all__ = [
+    "AwsError",
+    "AwsUnreachable",
+    "BodyTooLarge",
+    "ChannelRefused",
+    "Conflict",
+    "ConnectionGone",
+    "CredentialsError",
+    "EventRefused",
+    "GatewayBusy",
+    "GatewayNotCreated",
+    "InvalidBody",
+    "InvalidGateway",
+    "MessageTooLarge",
+    "MissingHeaders",
+    "NoHandler",
+    "NoSessionInMessage",
+    "NotFound",
+    "NotFromGateway",
+    "NotPermitted",
+    "OriginRefused",
+    "PayloadTooLarge",
+    "PermissionMissing",
+    "RateLimited",
+    "SendDuringConnect",
+    "SendTimedOut",
+    "SubprotocolNotOffered",
+    "Throttled",
+    "TokenRefused",
+    "UnknownConnection",
+    "WebSocketsError",
+]
+
 
 class WebSocketsError(Exception):
     """The base of every error that this package raises on purpose.

@@ -17,14 +17,6 @@ __all__ = [
     "signature_problem",
     "taken_arguments",
 ]
-    "HandlerDeclaration",
-    "declaration_of",
-    "handler",
-    "handler_table",
-    "method_name",
-    "signature_problem",
-    "taken_arguments",
-]
 
 _ATTRIBUTE = "websocket_handler"
 _RESERVED = ("connect", "disconnect")
