@@ -405,21 +405,6 @@ def test_w023_a_gateway_that_does_not_send_its_secret(on_database, sends, expect
     assert on_database(sends_secret=sends) == expected
 
 
-@pytest.mark.parametrize(
-    ("allowed", "expected"),
-    [(None, []), (["ws.example.com"], []), (["*.example.com"], []), (["example.com"], ["websockets.W024"])],
-)
-def test_w024_a_domain_that_is_not_allowed(on_database, settings, allowed, expected):
-    settings.SESSION_COOKIE_DOMAIN = "example.com"
-    settings.WEBSOCKETS = {"ALLOWED_DOMAINS": allowed}
-    assert on_database(domain_name="ws.example.com") == expected
-
-
-def test_w025_a_gateway_that_logs_every_message(on_database):
-    assert on_database(data_trace=True) == ["websockets.W025"]
-    assert on_database(data_trace=False) == []
-
-
 def test_without_the_database_the_rows_are_not_looked_at():
     """No mark django_db: a query would fail the test."""
     assert [message for message in run_checks(databases=()) if message.id.startswith("websockets.")] == []
