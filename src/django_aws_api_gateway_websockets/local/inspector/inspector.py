@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Iterable
 
 from ..errors import ApiError
-from ..http_messages import Request
 from ..integrations import Call, IntegrationFailed
 from ..observer import Observer
 from ..sockets import Socket
@@ -48,14 +47,14 @@ class Inspector(Observer):
 
     def record(self, kind: str, connection_id: str, *details: Any) -> None:
         if kind == "handshake":
-            self._learn(details[0])
+            self._learn(*details)
         self._recorder.append(kind, connection_id, details)
         if self._chaos is not None:
             self._play_chaos(self._chaos, kind, connection_id)
 
-    def _learn(self, request: Request) -> None:
-        self._masker.learn_headers(request.headers)
-        self._masker.learn_query(request.query)
+    def _learn(self, path: str, query: str, headers: Iterable[tuple[str, str]], peer: str) -> None:
+        self._masker.learn_headers(headers)
+        self._masker.learn_query(query)
 
     async def before_push(self, connection_id: str) -> None:
         name = self._faults.take(connection_id)
@@ -171,7 +170,7 @@ class Inspector(Observer):
         elif event.kind in ("push", "reply", "error"):
             self.push(event.connection_id, _edited(event.details[0], text))
         elif event.kind == "call":
-            await self._call_again(event.details[0], text)
+            await self._call_again(Call.from_flat(event.connection_id, event.details[:7]), text)
         else:
             raise Unknown(f"An event of the kind {event.kind} cannot be sent again")
 
