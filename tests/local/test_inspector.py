@@ -195,6 +195,7 @@ def test_events_are_followed_by_number_and_connection(watched: Api, inspector: I
         assert {event["connection"] for event in inspector.events(connection=first)} == {first}
         last = inspector.events()[-1]["n"]
         assert inspector.events(after=str(last)) == []
+        assert [event["n"] for event in inspector.events(after="1", limit="2")] == [2, 3]
         threading.Timer(0.2, push, (watched, second)).start()
         began = time.monotonic()
         assert [event["kind"] for event in inspector.events(after=str(last), wait="5")] == ["push"]
@@ -261,6 +262,14 @@ def test_a_lasting_fault_breaks_every_push_until_cleared(watched: Api, inspector
         assert json.loads(inspector.request("state")[1])["armed"] == [{"name": name, "connection": "", "lasting": True}]
         inspector.post("clear")
         assert [push(watched, one) for one in ids] == [200, 200]
+
+
+def test_the_fault_of_a_connection_ends_with_it(watched: Api, inspector: Inspector) -> None:
+    with connect(watched.url):
+        inspector.post("fault", name="gone", connection=only_id(watched), lasting=True)
+        inspector.post("fault", name="deploy", connection=only_id(watched))
+    inspector.wait("closed")
+    assert json.loads(inspector.request("state")[1])["armed"] == []
 
 
 def test_a_hanging_push_answers_late(watched: Api, inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:

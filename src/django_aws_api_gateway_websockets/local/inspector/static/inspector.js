@@ -43,7 +43,7 @@ async function listen() {
   let lost = false;
   for (;;) {
     try {
-      const answer = await ask(`events.jsonl?after=${last}&wait=20`);
+      const answer = await ask(`events.jsonl?after=${last}&wait=20&limit=500`);
       if (lost) say("Connected again");
       lost = false;
       take((await answer.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line)));
