@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from functools import wraps
-from typing import Any, Awaitable, Callable, Optional, Sequence, Union
+from functools import partial, wraps
+from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 
 from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -38,6 +38,8 @@ from ..security.bodies import check_length, parse_body
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.escaping import one_line
 from ..security.limits import check_rate
+from .envelope import Envelope
+from .exchange import Exchange
 from .handlers import declaration_of, handler_table, wrong_signature
 from .permissions import check_no_redirect, check_permissions
 
@@ -104,6 +106,7 @@ class WebSocketView(View):
     body: dict[str, Any]
     debug_log: list[str]
     event: GatewayEvent
+    replied: tuple[Mapping[str, Any], int] | None
     api_gateway: ApiGateway | None
     websocket_session: WebSocketSession | None
     _session_key_hash: str
@@ -127,6 +130,7 @@ class WebSocketView(View):
         super().setup(request, *args, **kwargs)
         self.body = {}
         self.debug_log = []
+        self.replied = None
         self.api_gateway = None
         self.websocket_session = None
         self._session_key_hash = ""
@@ -191,9 +195,24 @@ class WebSocketView(View):
         check_permissions(self, request, self)
         self._check_may_stay(request, session)
         self.body = parse_body(request, conf.MAX_JSON_DEPTH)
-        picked = self._pick_handler(route)
-        session.touch()
+        envelope = Envelope.from_body(self.body)
+        if envelope is None:
+            return self._run_message(request, *args, **kwargs)
+        return Exchange(self, envelope).run(partial(self._run_message, request, *args, **kwargs))
+
+    def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        picked = self._pick_handler(kwargs["route"])
+        self._session.touch()
         return self._run(picked, request, *args, **kwargs)
+
+    def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
+        """Answer the request that this message is: the promise of ``socket.request()`` in the page settles with it.
+
+        ``data`` is a JSON-compatible dict. A ``status`` of 400 or more rejects the promise. Call it once in a
+        handler; a later call replaces an earlier one. The reply is sent after the handler has returned. A client
+        that did not ask for a reply gets none.
+        """
+        self.replied = data, status
 
     def _receive_connect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.api_gateway = ApiGateway.objects.filter(api_id=self.event.api_id).first()
