@@ -28,14 +28,15 @@ DOORS = {
 #: What a part may import of our own package, where that is less than everything.
 OURS_ALLOWED = {
     "protocol": set(),
-    "definition": {"protocol"},
+    "properties": {"protocol"},
+    "definition": {"properties", "protocol"},
     "local": {"protocol", "local"},
     "delivery": {"protocol", "conf", "exceptions", "registry", "aws", "delivery"},
 }
 #: Parts that serve a site must not need what only laptops and tests install.
 OURS_FORBIDDEN = {part: {"local", "testing"} for part in ("views", "models", "delivery")}
 #: Imported first by every process, so they may cost nothing.
-STDLIB_ONLY = ("protocol", "definition")
+STDLIB_ONLY = ("protocol", "properties", "definition")
 #: Too dear, or not installed at all, where a site only starts up.
 NOT_AT_START = ("boto3", "botocore", "pycurl", "aiohttp", "h11", "wsproto")
 

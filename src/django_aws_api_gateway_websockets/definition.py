@@ -3,56 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Any, Mapping
 
-from . import protocol
+from . import properties, protocol
 
 DEFAULT_STAGE = "production"
-DEFAULT_ROUTE_SELECTION = "$request.body.action"
-DEFAULT_API_KEY_SELECTION = "$request.header.x-api-key"
-DEFAULT_TIMEOUT_MILLIS = int(protocol.INTEGRATION_TIMEOUT * 1000)
-#: The tag by which an API is found again when the answer to its creation was lost.
+#: The tag that marks a resource in AWS as the work of one gateway row. Its value is the row's ``reference``.
 OWNER_TAG = "django-websockets-gateway"
 
 _HEADER = "integration.request.header."
-#: The request parameter that holds the gateway's secret: plans and exports show it masked.
+#: The request parameter that holds the gateway's secret.
 SECRET_PARAMETER = _HEADER + protocol.SECRET_HEADER
+
+
+class HiddenStr(str):
+    """A string whose ``repr`` shows nothing: tracebacks and logs that print local variables do not tell it."""
+
+    def __repr__(self) -> str:
+        return "'(hidden)'"
 
 
 @dataclass(frozen=True)
 class RouteDefinition:
-    """A route key and the HTTP_PROXY integration behind it; ``two_way``: what the backend answers is sent back."""
+    """A route key and the HTTP_PROXY integration behind it.
+
+    ``two_way``: API Gateway sends the body that the backend answers back to the client.
+    """
 
     route_key: str
     integration_uri: str
-    # Holds the secret, so it is not shown.
     request_parameters: Mapping[str, str] = field(repr=False)
-    timeout_millis: int = DEFAULT_TIMEOUT_MILLIS
+    #: The integration's other properties, in AWS's names.
+    properties: Mapping[str, Any] = field(default_factory=dict)
     two_way: bool = False
 
 
 @dataclass(frozen=True)
 class StageDefinition:
-    """A stage; ``throttling_*`` None: the account's own limit."""
+    """A stage; ``properties`` have AWS's names."""
 
-    name: str = DEFAULT_STAGE
-    description: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    throttling_rate: float | None = None
-    throttling_burst: int | None = None
-    access_log_destination: str = ""
-    access_log_format: str = ""
-    logging_level: str = "OFF"
-    detailed_metrics: bool = False
-    client_certificate_id: str = ""
+    name: str
+    properties: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class DomainDefinition:
-    """A regional custom domain; ``hosted_zone_id`` is set where its alias records are ours to keep."""
+    """A custom domain and the mapping from it to the stage.
+
+    ``hosted_zone_id`` is set where the gateway manages the DNS record of the domain.
+    """
 
     name: str
-    certificate_arn: str
+    properties: Mapping[str, Any]
     mapping_key: str = ""
     hosted_zone_id: str = ""
 
@@ -62,29 +64,36 @@ class ApiDefinition:
     """A WebSocket API: its routes with their integrations, its stage, and its custom domain if it has one."""
 
     name: str
-    description: str = ""
-    route_selection_expression: str = DEFAULT_ROUTE_SELECTION
-    api_key_selection_expression: str = DEFAULT_API_KEY_SELECTION
-    disable_execute_api_endpoint: bool = False
-    ip_address_type: str = "ipv4"
+    properties: Mapping[str, Any]
+    stage: StageDefinition
     tags: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[RouteDefinition, ...] = ()
-    stage: StageDefinition = StageDefinition()
     domain: DomainDefinition | None = None
+
+    @property
+    def deployed(self) -> dict[str, Any]:
+        """The properties of the API that take effect with a deployment only, without defaults."""
+        table = (one for one in properties.API if one.deployed)
+        return {one.name: self.properties[one.name] for one in table if self.properties[one.name] != one.default}
 
 
 def integration_uri(base: str, route_key: str) -> str:
-    """Where the integration of ``route_key`` points: the base endpoint plus the route's name without ``$``."""
+    """Return where the integration of ``route_key`` points: the base endpoint and the route's name without ``$``."""
     return base.rstrip("/") + "/" + protocol.route_path(route_key)
 
 
 def request_parameters(route_key: str, secret: str) -> dict[str, str]:
-    """The headers that an integration writes: who is speaking, about what, and the proof of where from."""
+    """Return the headers that an integration writes: which connection, which event, and the gateway's secret."""
     mapped = {_HEADER + name: source for name, source in protocol.CONTEXT_HEADERS.items()}
-    mapped[SECRET_PARAMETER] = f"'{secret}'"
+    mapped[SECRET_PARAMETER] = HiddenStr(f"'{secret}'")
     if route_key == protocol.CONNECT:
         # Servers answer 400 to a plain POST that claims to be a WebSocket handshake of version 13.
         mapped[_HEADER + "Sec-WebSocket-Version"] = "'0'"
     elif route_key != protocol.DISCONNECT:
         mapped[_HEADER + protocol.MESSAGE_ID_HEADER] = "context.messageId"
     return mapped
+
+
+def is_reference(source: str) -> bool:
+    """Whether the value of a request parameter names something of the request, rather than being a static text."""
+    return source.startswith(("context.", "route.request.", "stageVariables."))

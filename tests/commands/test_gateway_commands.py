@@ -50,7 +50,7 @@ def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, r
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
     run("createApiGateway", f"--pk={row.pk}")
-    missing = f"chat: in step; ws.example.com is not created: createCustomDomain --pk={row.pk}\n"
+    missing = f"chat: in step; ws.example.com is not created: run createCustomDomain --pk={row.pk}\n"
     assert run("planApiGateway", f"--pk={row.pk}") == run("updateApiGateway", f"--pk={row.pk}") == (missing, 0)
     text, code = run("createCustomDomain", f"--pk={row.pk}")
     row.refresh_from_db()
@@ -132,7 +132,7 @@ def test_progress_is_shown_on_a_terminal_only(local_aws, row, settings):
 @pytest.mark.parametrize("words", [[], ["--dry-run"]])
 def test_a_gateway_that_was_not_created_has_no_secret_to_rotate(local_aws, row, words):
     text, code = run("rotateGatewaySecret", f"--pk={row.pk}", *words)
-    assert (code, "run createApiGateway" in text) == (1, True)
+    assert (code, "Run createApiGateway --pk=" in text) == (1, True)
 
 
 def test_without_an_answer_nothing_is_deleted(local_aws, row, monkeypatch):
@@ -178,15 +178,15 @@ def test_wrong_usage_ends_with_2_whoever_notices_it(words):
     assert run(*words)[1] == 2
 
 
-def test_what_only_prints_takes_the_options_of_all_commands(row):
+def test_export_and_policy_print_several_gateways(row):
     other = ApiGateway.objects.create(api_name="news", target_base_endpoint="https://www.example.com/news/")
-    text, code = run("exportApiGateway", "--all", "--dry-run", "--format", "json")
+    text, code = run("exportApiGateway", "--all", "--format", "json")
     assert code == 0
     found = {one["api_name"]: one["template"]["Resources"]["Api"]["Properties"]["Name"] for one in json.loads(text)}
     assert found == {"chat": "chat", "news": "news"}
     text, code = run("exportApiGateway", "--pk", str(row.pk), str(other.pk))
     assert (code, "--format json" in text) == (2, True)
-    text, code = run("iamPolicy", "--pk", str(row.pk), str(other.pk), "--dry-run", "--format=json")
+    text, code = run("iamPolicy", "--pk", str(row.pk), str(other.pk))
     assert (code, json.loads(text)["Version"]) == (0, "2012-10-17")
 
 

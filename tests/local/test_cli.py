@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +25,9 @@ from .conftest import Backend, client
 from .test_data_plane import closed_with, refused_with
 
 PYTHON = [sys.executable, "-W", "error::DeprecationWarning"]
-COMMAND = [*PYTHON, "-m", "django_aws_api_gateway_websockets.local"]
-MANAGE = [*PYTHON, "-m", "django", "runLocalGateway", "--settings", "tests.settings"]
+LOCAL = [*PYTHON, "-m", "django_aws_api_gateway_websockets.local"]
+COMMAND = [*LOCAL, "--no-inspector"]
+MANAGE = [*PYTHON, "-m", "django", "runLocalGateway", "--settings", "tests.settings", "--no-inspector"]
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
 
@@ -38,7 +42,7 @@ class Running(NamedTuple):
     line: str
 
     def deployed(self, site: str, *keys: str) -> str:
-        """The URL for clients of an API whose routes, predefined ones, go to the URL ``site``."""
+        """Make an API whose predefined routes ``keys`` go to ``site``. Return its URL for clients."""
         url = re.search(r"http://127\.0\.0\.1:(\d+)", self.line)
         assert url and int(url.group(1)) > 0
         control = client("apigatewayv2", url.group())
@@ -55,12 +59,12 @@ class Running(NamedTuple):
         return f"{created['ApiEndpoint']}/test"
 
     def stopped(self) -> Tuple[int, str, str]:
-        """As by Ctrl-C: exit code, and what it wrote after its first line."""
+        """Stop it as Ctrl-C does. Return the exit code and what it wrote after its first line."""
         self.process.send_signal(signal.SIGINT)
         return self.ended()
 
     def ended(self) -> Tuple[int, str, str]:
-        """Exit code, and what it wrote after its first line."""
+        """Return the exit code and what it wrote after its first line."""
         code = self.process.wait(10)
         return (code, *self.process.communicate())
 
@@ -91,6 +95,38 @@ def test_it_says_when_it_is_ready_and_stops_cleanly(
     backend.wait("/disconnect")
 
 
+def test_the_inspector_is_on_unless_it_is_turned_off() -> None:
+    with running([*LOCAL, "--port", "0"]) as gateway:
+        url = re.search(r"http://127\.0\.0\.1:\d+", gateway.line)
+        assert gateway.process.stdout is not None
+        second = gateway.process.stdout.readline()
+        assert gateway.stopped() == (0, "", "")
+    assert url
+    assert re.fullmatch(rf"Inspector: {url.group()}/_inspector/\?token=[\w-]{{32}}\n", second)
+    with running([*COMMAND, "--port", "0"]) as gateway:
+        found = re.search(r"http://127\.0\.0\.1:\d+", gateway.line)
+        assert found
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{found.group()}/_inspector/")
+        assert gateway.stopped() == (0, "", "")
+
+
+def test_events_go_to_a_file_of_json_lines(backend: Backend, tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    with running([*COMMAND, "--port", "0", "--events", str(events)]) as gateway:
+        with connect(gateway.deployed(backend.url, "$connect", "$default", "$disconnect")) as ws:
+            ws.send("{}")
+            backend.wait("/default")
+        backend.wait("/disconnect")
+        gateway.stopped()
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    kinds = [line["kind"] for line in lines]
+    assert kinds[:4] == ["handshake", "call", "opened", "received"]
+    assert sorted(kinds[4:]) == ["call", "call", "closed"]
+    assert len({line["connection"] for line in lines}) == 1
+    assert [line["n"] for line in lines] == list(range(1, 8))
+
+
 def test_it_stops_while_a_connect_is_under_way(backend: Backend) -> None:
     release = threading.Event()
     backend.answers["/connect"] = lambda got: (release.wait(5), 200)[1]
@@ -105,8 +141,8 @@ def test_it_stops_while_a_connect_is_under_way(backend: Backend) -> None:
         release.set()
 
 
-def test_it_lets_nobody_in_while_it_stops(backend: Backend) -> None:
-    """A first connection's ``$disconnect`` keeps it from ending at once."""
+def test_it_refuses_handshakes_while_it_stops(backend: Backend) -> None:
+    """The ``$disconnect`` of a first connection keeps it from ending at once."""
     release = threading.Event()
     backend.answers["/disconnect"] = lambda got: (release.wait(5), 200)[1]
     with running([*COMMAND, "--port", "0"]) as gateway, ThreadPoolExecutor(1) as threads:
@@ -120,7 +156,7 @@ def test_it_lets_nobody_in_while_it_stops(backend: Backend) -> None:
         assert seen.result() == 503
         code, _, errors = gateway.ended()
         release.set()
-    assert (code, errors.count("\n"), errors.count("as the gateway stopped")) == (0, 1, 1)
+    assert (code, errors.count("\n"), errors.count("because the gateway stopped")) == (0, 1, 1)
 
 
 def test_other_machines_are_let_in_only_by_the_explicit_flag() -> None:
@@ -131,8 +167,9 @@ def test_other_machines_are_let_in_only_by_the_explicit_flag() -> None:
 
 
 def test_letting_other_machines_in_is_loud() -> None:
-    with running([*COMMAND, "--host", "0.0.0.0", "--port", "0", "--allow-remote"]) as gateway:
-        assert "http://127.0.0.1:" in gateway.line
+    command = [*COMMAND, "--host", "0.0.0.0", "--port", "0", "--allow-remote", "--public-url", "http://box.test:81/"]
+    with running(command) as gateway:
+        assert "ready at http://box.test:81 " in gateway.line
         gateway.process.terminate()
         code, _, errors = gateway.ended()
     assert "WARNING" in errors
@@ -145,7 +182,32 @@ def test_letting_other_machines_in_is_loud() -> None:
 def test_a_number_out_of_range_is_one_clear_line(arguments: Tuple[str, str]) -> None:
     done = run(*arguments)
     assert done.returncode == 2
-    assert f"argument {arguments[0]}: {arguments[1]} is no" in done.stderr
+    assert f"argument {arguments[0]}: {arguments[1]} is not a" in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_every_interface_needs_a_public_url(host: str) -> None:
+    done = run("--host", host, "--port", "0", "--allow-remote")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "--public-url" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "box.test",
+        "ws://box.test",
+        "http://box.test/path",
+        "http://u@box.test",
+        "http://:80",
+        "http://box:0",
+        "http://box:x",
+    ],
+)
+def test_a_public_url_is_scheme_host_and_port(url: str) -> None:
+    done = run("--public-url", url)
+    assert done.returncode == 2
+    assert "argument --public-url: " in done.stderr
 
 
 def test_a_port_in_use_is_one_clear_line() -> None:

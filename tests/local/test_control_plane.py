@@ -12,13 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from django_aws_api_gateway_websockets.local.server import LocalGateway
-from django_aws_api_gateway_websockets.local.state import StateFileError
+from django_aws_api_gateway_websockets.local.store import StateFileError
 
 from .conftest import Api, client
 
 
 def refused(code: str, call: Any, **arguments: Any) -> str:
-    """``call`` fails with that code and the status that the model gives it. Returns the message."""
+    """Assert that ``call`` fails with this code and its status. Return the message."""
     with pytest.raises(ClientError) as caught:
         call(**arguments)
     answer = caught.value.response
@@ -113,7 +113,7 @@ def test_lists_are_paged(control: Any) -> None:
     assert calls == 3
     refused("BadRequestException", control.get_routes, ApiId=api_id, NextToken="nonsense")
 
-    # Who deletes what a page shows can still turn it.
+    # A token stays valid when the items before it are deleted.
     first = control.get_routes(ApiId=api_id, MaxResults="2")
     for route in first["Items"]:
         control.delete_route(ApiId=api_id, RouteId=route["RouteId"])
@@ -146,7 +146,7 @@ def test_tags(api: Api) -> None:
         ("Name", "n" * 129),
     ],
 )
-def test_apis_that_aws_or_this_gateway_refuses(control: Any, member: str, value: str) -> None:
+def test_apis_that_are_refused(control: Any, member: str, value: str) -> None:
     arguments = {"Name": "n", "ProtocolType": "WEBSOCKET", member: value}
     message = refused("BadRequestException", control.create_api, **arguments)
     assert member in message or "expression" in message
@@ -215,7 +215,7 @@ def test_a_refused_deployment_leaves_nothing_behind(api: Api) -> None:
     assert api.control.get_deployments(ApiId=api.api_id)["Items"] == []
 
 
-def test_an_update_merges_maps_and_an_empty_string_takes_a_key_out(api: Api) -> None:
+def test_an_update_merges_maps_and_removes_empty_keys(api: Api) -> None:
     integration = api.integration("/", parameters={"integration.request.header.a": "'1'"})
     ids = {"ApiId": api.api_id, "IntegrationId": integration}
     changed = {"integration.request.header.a": "", "integration.request.header.b": "'2'"}
@@ -247,7 +247,7 @@ def post(url: str, body: bytes, **headers: str) -> int:
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b"1", b'{"name": 1, "protocolType": "WEBSOCKET"}', b'{"name": "n"}', b"[" * 100_000, b"\xff"]
 )
-def test_a_body_that_no_sdk_would_send_is_a_bad_request(shared_gateway: LocalGateway, body: bytes) -> None:
+def test_a_malformed_body_is_a_bad_request(shared_gateway: LocalGateway, body: bytes) -> None:
     assert post(f"{shared_gateway.url}/v2/apis", body) == 400
 
 

@@ -7,7 +7,7 @@ import re
 import socket
 import struct
 import threading
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,7 +20,7 @@ from .conftest import Api, Backend, client, message, new_api
 
 
 def closed_with(ws: ClientConnection) -> int:
-    """The code with which the gateway closes the connection."""
+    """Return the code with which the gateway closes the connection."""
     with pytest.raises(ConnectionClosed) as caught:
         while True:
             ws.recv(timeout=5)
@@ -85,13 +85,13 @@ def test_an_unreachable_and_a_slow_backend_are_bad_gateways(api: Api) -> None:
     release.set()
 
 
-def test_an_unknown_stage_and_a_stage_without_a_deployment_are_forbidden(api: Api) -> None:
+def test_a_stage_without_a_deployment_is_forbidden(api: Api) -> None:
     assert refused_with(api.url) == 403
     assert refused_with(f"{api.url}s") == 403
     assert refused_with(f"ws://127.0.0.1:{api.gateway.port}/none/test") == 403
 
 
-def test_subprotocols_only_one_that_was_offered(chat: Api) -> None:
+def test_only_an_offered_subprotocol_is_accepted(chat: Api) -> None:
     chat.backend.answers["/connect"] = (200, {"Sec-WebSocket-Protocol": "b"}, b"")
     with connect(chat.url, subprotocols=["a", "b"]) as ws:
         assert ws.subprotocol == "b"
@@ -99,7 +99,7 @@ def test_subprotocols_only_one_that_was_offered(chat: Api) -> None:
         assert ws.subprotocol is None
 
 
-def test_a_required_parameter_and_one_that_is_mapped(api: Api) -> None:
+def test_a_required_parameter_can_be_mapped(api: Api) -> None:
     target = api.integration("/connect", {"integration.request.header.token": "route.request.querystring.token"})
     api.control.create_route(
         ApiId=api.api_id,
@@ -233,7 +233,7 @@ def test_a_mapped_path_parameter_leads_to_no_other_path(api: Api, room: Any) -> 
 
 
 @pytest.mark.parametrize("query", ["id=forged", "a=1&i%64=forged", "a=1#"])
-def test_a_client_cannot_write_a_mapped_parameter_of_the_query(api: Api, query: str) -> None:
+def test_a_client_cannot_write_a_mapped_query_parameter(api: Api, query: str) -> None:
     api.route("$connect", parameters={"integration.request.querystring.id": "context.connectionId"})
     api.deploy()
     with socket.create_connection(("127.0.0.1", api.gateway.port)) as raw:
@@ -243,12 +243,42 @@ def test_a_client_cannot_write_a_mapped_parameter_of_the_query(api: Api, query: 
     assert parse_qs(urlsplit(got.path).query)["id"] == [got.headers["connectionId"]]
 
 
-def test_an_api_that_is_deleted_takes_no_more_messages(chat: Api) -> None:
-    with connect(chat.url) as ws:
-        chat.control.delete_api(ApiId=chat.api_id)
-        ws.send("{}")
-        assert json.loads(ws.recv(timeout=5))["message"] == "Forbidden"
+def delete_stage(api: Api) -> None:
+    api.control.delete_stage(ApiId=api.api_id, StageName="test")
+
+
+def delete_api(api: Api) -> None:
+    api.control.delete_api(ApiId=api.api_id)
+
+
+def delete_api_after_stage(api: Api) -> None:
+    delete_stage(api)
+    delete_api(api)
+
+
+@pytest.mark.parametrize("delete", [delete_stage, delete_api, delete_api_after_stage])
+def test_deleting_a_stage_or_api_closes_its_connections(chat: Api, delete: Callable[[Api], None]) -> None:
+    chat.control.create_stage(ApiId=chat.api_id, StageName="other")
+    chat.control.create_deployment(ApiId=chat.api_id, StageName="other")
+    with connect(chat.url) as first, connect(chat.url) as second:
+        delete(chat)
+        assert (closed_with(first), closed_with(second)) == (1001, 1001)
         assert refused_with(chat.url) == 403
+
+
+def test_deleting_a_stage_keeps_the_connections_of_others(chat: Api) -> None:
+    chat.control.create_stage(ApiId=chat.api_id, StageName="other")
+    chat.control.create_deployment(ApiId=chat.api_id, StageName="other")
+    with connect(chat.url), connect(chat.url.replace("/test", "/other")) as other:
+        delete_stage(chat)
+        other.send("{}")
+        chat.backend.wait("/default")
+
+
+def test_a_stage_deleted_during_connect_closes_the_connection(chat: Api) -> None:
+    chat.backend.answers["/connect"] = lambda got: (delete_stage(chat), 200)[1]
+    with connect(chat.url) as ws:
+        assert closed_with(ws) == 1001
 
 
 def test_a_mock_integration_answers_by_itself(api: Api) -> None:
@@ -302,7 +332,7 @@ def test_auto_deploy_serves_a_new_route_at_once(api: Api) -> None:
     assert len(api.control.get_deployments(ApiId=api.api_id)["Items"]) == 1
 
 
-def test_a_slow_message_holds_up_neither_the_next_nor_other_connections(chat: Api) -> None:
+def test_a_slow_message_does_not_delay_others(chat: Api) -> None:
     release, arrived = threading.Event(), threading.Event()
 
     def slow(got: Any) -> int:
@@ -334,13 +364,13 @@ def test_disconnect_follows_a_clean_close(chat: Api) -> None:
 
 
 HANDSHAKE = (
-    "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 
 
 @pytest.mark.parametrize("reset", [True, False])
-def test_disconnect_follows_a_client_that_dies_without_a_close_frame(chat: Api, reset: bool) -> None:
+def test_disconnect_follows_a_client_that_dies(chat: Api, reset: bool) -> None:
     with socket.create_connection(("127.0.0.1", chat.gateway.port)) as raw:
         raw.sendall(HANDSHAKE.format(path=f"/{chat.api_id}/test").encode())
         assert raw.recv(4096).startswith(b"HTTP/1.1 101")
@@ -367,7 +397,7 @@ def test_limits_close_the_connection(chat: Api, frames: Any, code: int) -> None:
 
 
 @pytest.mark.parametrize("frames", ["x" * 32 * 1024, ["x" * 32 * 1024] * 4])
-def test_what_is_just_within_the_limits_arrives(chat: Api, frames: Any) -> None:
+def test_messages_just_within_the_limits_arrive(chat: Api, frames: Any) -> None:
     with connect(chat.url, compression=None) as ws:
         ws.send(frames)
         assert chat.backend.wait("/default")[0].body.decode() == "".join(frames)
@@ -396,7 +426,7 @@ def test_ping_is_answered_and_never_reaches_the_backend(chat: Api) -> None:
     assert {got.path for got in chat.backend.received} == {"/connect", "/disconnect"}
 
 
-def test_who_floods_with_pings_and_reads_nothing_is_not_read_either(chat: Api) -> None:
+def test_a_client_that_does_not_read_pongs_is_not_read(chat: Api) -> None:
     with socket.create_connection(("127.0.0.1", chat.gateway.port)) as raw:
         raw.sendall(HANDSHAKE.format(path=f"/{chat.api_id}/test").encode())
         assert raw.recv(4096).startswith(b"HTTP/1.1 101")
@@ -457,16 +487,16 @@ def test_stopping_closes_clients_and_tells_the_backend(backend: Backend) -> None
     backend.wait("/disconnect")
 
 
-def test_a_plain_request_to_a_stage_and_bytes_that_are_not_http(chat: Api) -> None:
+def test_requests_that_are_not_handshakes_are_refused(chat: Api) -> None:
     def answer(data: bytes) -> bytes:
         with socket.create_connection(("127.0.0.1", chat.gateway.port)) as raw:
             raw.sendall(data)
             return raw.recv(4096)
 
     path = f"/{chat.api_id}/test".encode()
-    assert answer(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 426")
+    assert answer(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 426")
     assert answer(b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400")
-    upgrade = b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+    upgrade = b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
     for rest in (
         b"",
         b"Connection: Upgrade\r\n",
@@ -474,12 +504,14 @@ def test_a_plain_request_to_a_stage_and_bytes_that_are_not_http(chat: Api) -> No
         b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: =\r\n",
     ):
         assert answer(upgrade + rest + b"\r\n").startswith(b"HTTP/1.1 400")
-    assert answer(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 200")
+    assert answer(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").startswith(b"HTTP/1.1 200")
 
 
 def test_an_answer_to_head_has_no_body(chat: Api) -> None:
     with socket.create_connection(("127.0.0.1", chat.gateway.port)) as raw:
-        raw.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw.sendall(
+            b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        )
         answers = b"".join(iter(lambda: raw.recv(4096), b""))
     first, second = answers.split(b"HTTP/1.1 ")[1:]
     assert first.startswith(b"403")
@@ -491,7 +523,7 @@ def test_a_cookie_in_utf8_arrives_as_it_was_sent(chat: Api) -> None:
     with socket.create_connection(("127.0.0.1", chat.gateway.port)) as raw:
         lines = (
             f"GET /{chat.api_id}/test HTTP/1.1",
-            "Host: x",
+            "Host: localhost",
             "Connection: Upgrade",
             "Upgrade: websocket",
             "Sec-WebSocket-Version: 13",

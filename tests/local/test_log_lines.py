@@ -1,4 +1,4 @@
-"""What the gateway writes to the terminal when something fails: one line that says what is the case."""
+"""The lines that the gateway writes to the terminal: one for each failure, with the cause."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .test_data_plane import refused_with
 
 
 def one_line(gateway: Running) -> str:
-    """What it says after the time of day, in the only line that it has written; ends the gateway."""
+    """End the gateway. Return the only line that it wrote, without the time of day."""
     code, out, errors = gateway.stopped()
     assert (code, out) == (0, "")
     assert gateway.line.startswith("Local API Gateway is ready at http://127.0.0.1:")
@@ -31,7 +31,7 @@ def one_line(gateway: Running) -> str:
 
 
 def refused_connect(site: str, status: int, *options: str) -> str:
-    """The line for a handshake that is refused with ``status`` as its ``$connect`` goes to ``site``."""
+    """Return the line for a handshake whose ``$connect`` goes to ``site`` and is refused with ``status``."""
     with running([*COMMAND, "--port", "0", *options]) as gateway:
         assert refused_with(gateway.deployed(site, "$connect")) == status
         line = one_line(gateway)
@@ -59,7 +59,7 @@ def plain_site() -> Iterator[str]:
 
 @contextlib.contextmanager
 def site_that_says(answer: bytes) -> Iterator[str]:
-    """Answers one connection so and closes it."""
+    """Answer one connection with these bytes, and close it."""
 
     def serve() -> None:
         taken, _ = listening.accept()
@@ -98,17 +98,17 @@ def untrusted_site() -> Iterator[str]:
 
 
 TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
-NOT_HTTP = "the answer is no HTTP: does the target need https://?"
+NOT_HTTP = "the answer is not HTTP. Does the target need https://?"
 
 
 @pytest.mark.parametrize(
     ("scheme", "site", "said"),
     [
-        ("http", nobody, "nothing listens at {}: does the site run?"),
-        ("https", plain_site, "no TLS at {}: write http:// in the target"),
+        ("http", nobody, "nothing listens at {}. Is the site running?"),
+        ("https", plain_site, "{} does not speak TLS. Write http:// in the target"),
         ("http", lambda: site_that_says(TLS_ALERT), NOT_HTTP),
-        ("http", lambda: site_that_says(b""), "the connection was closed without an answer"),
-        ("http", busy_site, "no answer in 0.5 s: is the site busy, or the address wrong?"),
+        ("http", lambda: site_that_says(b""), "the site closed the connection without an answer"),
+        ("http", busy_site, "no answer within 0.5 s. Is the site busy, or the address wrong?"),
     ],
 )
 def test_a_site_that_does_not_answer(scheme: str, site: Callable[[], ContextManager[str]], said: str) -> None:
@@ -118,7 +118,7 @@ def test_a_site_that_does_not_answer(scheme: str, site: Callable[[], ContextMana
 
 def test_a_site_whose_name_is_not_found() -> None:
     said = refused_connect("http://no-such-site.invalid:8000", 502)
-    assert said == "the name no-such-site.invalid was not found: is it right in the target?"
+    assert said == "the host no-such-site.invalid was not found. Is the target right?"
 
 
 def test_a_site_whose_certificate_is_not_trusted() -> None:
@@ -142,7 +142,7 @@ def test_a_site_whose_certificate_is_not_trusted() -> None:
         ((400, {"message": ["no", "text"]}), "400"),
         ((400, ["message"]), "400"),
         ((404, "[" * 100_000), "404"),
-        ((301, b""), "301: a redirect, which is not followed"),
+        ((301, b""), "301: a redirect, which the gateway does not follow"),
         ((404, b"<h1>Not found</h1>\xff"), "404"),
     ],
 )
@@ -154,7 +154,7 @@ def test_the_reason_that_the_site_gives(backend: Backend, answer: Tuple[int, Any
     assert seen == (said or f"{status}: {body['message']}")
 
 
-def test_a_success_is_told_without_its_body(backend: Backend) -> None:
+def test_a_success_is_logged_without_its_body(backend: Backend) -> None:
     backend.answers["/connect"] = (200, {}, b'{"message": "welcome"}')
     with running([*COMMAND, "--port", "0", "--log-requests"]) as gateway:
         with connect(gateway.deployed(backend.url, "$connect")):
@@ -162,19 +162,19 @@ def test_a_success_is_told_without_its_body(backend: Backend) -> None:
         assert one_line(gateway) == f"'$connect': POST {backend.url}/connect: 200"
 
 
-# -- a handshake for what is not here -------------------------------------------------------------------------
+# -- a handshake for an unknown stage -------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def one_api() -> Iterator[Tuple[Running, str, Any]]:
-    """A gateway, the id of its only API, whose stage ``test`` is served, and a client to change it."""
+    """A gateway, the id of its only API (with the stage ``test``), and a client to change it."""
     with running([*COMMAND, "--port", "0"]) as gateway:
         root, api, _ = gateway.deployed("http://127.0.0.1:9", "$default").rsplit("/", 2)
         yield gateway, api, client("apigatewayv2", root.replace("ws://", "http://"))
 
 
 def forbidden(gateway: Running, url: str) -> str:
-    """The line for a handshake that is refused, whatever address the name in ``url`` has."""
+    """Return the line for a refused handshake. The name in ``url`` need not resolve."""
     port = int(re.findall(r":(\d+)", gateway.line)[0])
     with socket.create_connection(("127.0.0.1", port)) as sock, pytest.raises(InvalidStatus) as caught:
         connect(url, sock=sock)
@@ -185,15 +185,23 @@ def forbidden(gateway: Running, url: str) -> str:
 @pytest.mark.parametrize(
     ("host", "path", "said"),
     [
-        ("localhost", "/uzepwyz57j/test", "no API uzepwyz57j here (is this the state file it was made with?)"),
-        ("localhost", "/{api}/tset", "no stage tset in API {api}"),
-        ("localhost", "/{api}/new", "nothing was deployed to stage new of API {api}"),
-        ("other.test:8001", "/", "expected /API_ID/STAGE, for other.test is no custom domain here"),
+        (
+            "localhost",
+            "/uzepwyz57j/test",
+            "there is no API uzepwyz57j here (did you start the gateway with another state file?)",
+        ),
+        ("localhost", "/{api}/tset", "the API {api} has no stage tset"),
+        ("localhost", "/{api}/new", "the stage new of API {api} has no deployment"),
+        ("localhost", "/", "expected the path /API_ID/STAGE, because localhost is not a custom domain here"),
         ("chat.test:8001", "/v2", "the domain chat.test has no API mapping with the key 'v2'"),
-        ("localhost", "/%1B%5B31m/test", r"no API \x1b[31m here (is this the state file it was made with?)"),
+        (
+            "localhost",
+            "/%1B%5B31m/test",
+            r"there is no API \x1b[31m here (did you start the gateway with another state file?)",
+        ),
     ],
 )
-def test_a_handshake_for_what_is_not_here(host: str, path: str, said: str) -> None:
+def test_a_handshake_for_an_unknown_stage_is_explained(host: str, path: str, said: str) -> None:
     with one_api() as (gateway, api, control):
         control.create_stage(ApiId=api, StageName="new")
         control.create_domain_name(DomainName="chat.test")
@@ -201,7 +209,7 @@ def test_a_handshake_for_what_is_not_here(host: str, path: str, said: str) -> No
         assert forbidden(gateway, f"ws://{host}{path}?token=secret") == f"403 {path}: {said.replace('{api}', api)}"
 
 
-def test_a_handshake_at_an_execute_api_endpoint_that_is_disabled() -> None:
+def test_a_handshake_at_a_disabled_endpoint_is_explained() -> None:
     with one_api() as (gateway, api, control):
         control.update_api(ApiId=api, DisableExecuteApiEndpoint=True)
         control.create_deployment(ApiId=api, StageName="test")

@@ -13,6 +13,7 @@ from django.core.management import call_command
 
 from django_aws_api_gateway_websockets.definition import OWNER_TAG, SECRET_PARAMETER
 from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.properties import flat
 from django_aws_api_gateway_websockets.provisioning import resources as r
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
@@ -35,6 +36,7 @@ def full(db, example_hosts):
         access_log_destination="arn:aws:logs:us-east-1:123456789012:log-group:chat",
         access_log_format="$context.requestId",
         logging_level="ERROR",
+        data_trace=True,
         detailed_metrics=True,
         client_certificate_id="abc123",
         tags={"team": "web"},
@@ -132,6 +134,7 @@ def as_resources(template):
 def _read(kind, name, values, route_of):
     if kind == "Api":
         plain = {key: value for key, value in values.items() if key not in ("Tags", "ProtocolType")}
+        plain = r.TABLES[r.API].observed(plain)
         return [r.Resource(r.API, values["Name"], plain), r.Resource(r.API_TAGS, values["Name"], values["Tags"])]
     if kind == "Integration":
         parameters = {
@@ -139,7 +142,7 @@ def _read(kind, name, values, route_of):
             for key, value in values["RequestParameters"].items()
         }
         plain = {key: value for key, value in values.items() if key not in ("ApiId", "RequestParameters")}
-        return [r.Resource(r.INTEGRATION, route_of[name], {**plain, **r.flat("RequestParameters", parameters)})]
+        return [r.Resource(r.INTEGRATION, route_of[name], {**plain, **flat("RequestParameters", parameters)})]
     if kind == "Route":
         return [r.Resource(r.ROUTE, values["RouteKey"], {"Integration": values["RouteKey"]})]
     if kind == "RouteResponse":
@@ -149,7 +152,7 @@ def _read(kind, name, values, route_of):
     if kind == "Stage":
         plain = {key: values[key] for key in ("Description", "ClientCertificateId")}
         for group in ("DefaultRouteSettings", "AccessLogSettings", "StageVariables"):
-            plain.update(r.flat(group, values[group]))
+            plain.update(flat(group, values[group]))
         plain["DeploymentId"] = values["DeploymentId"]["Ref"]
         return [
             r.Resource(r.STAGE, values["StageName"], plain),
@@ -157,7 +160,7 @@ def _read(kind, name, values, route_of):
         ]
     if kind == "DomainName":
         [one] = values["DomainNameConfigurations"]
-        plain = {key: one[key] for key in ("CertificateArn", "EndpointType")}
+        plain = dict(one)
         return [
             r.Resource(r.DOMAIN, values["DomainName"], plain),
             r.Resource(r.DOMAIN_TAGS, values["DomainName"], values["Tags"]),

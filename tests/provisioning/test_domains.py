@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, plan_removal_of, remove_gateway, update_gateway
 
@@ -102,16 +102,90 @@ def test_the_domain_follows_the_tags_of_the_row_that_made_it(aws, with_domain):
     assert plan_gateway(with_domain).steps == ()
 
 
-def test_the_tags_of_a_domain_that_somebody_else_made_are_theirs(aws, row):
-    configuration = {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}
+# --- a domain that this gateway did not create ---------------------------------------------------
+
+OTHER_CERTIFICATE = CERTIFICATE.replace("12345678", "87654321")
+
+
+@pytest.fixture
+def foreign(aws, row):
+    """The row names a domain that somebody else made."""
+    configuration = {"CertificateArn": OTHER_CERTIFICATE, "EndpointType": "REGIONAL"}
     aws.by_hand.create_domain_name(
         DomainName="ws.example.com", DomainNameConfigurations=[configuration], Tags={"who": "me"}
     )
     row.domain_name, row.certificate_arn, row.tags = "ws.example.com", CERTIFICATE, {"team": "web"}
     row.save()
-    run("createCustomDomain", row)
-    assert domain_tags(aws) == {"who": "me"}
-    assert plan_gateway(row).steps == ()
+    row.create_gateway()
+    return row
+
+
+def certificate(aws):
+    return aws.by_hand.get_domain_name(DomainName="ws.example.com")["DomainNameConfigurations"][0]["CertificateArn"]
+
+
+@pytest.mark.parametrize("owner_tag", [{}, {"django-websockets-gateway": "not-a-reference"}])
+def test_a_domain_of_somebody_else_is_refused_untouched(aws, foreign, owner_tag):
+    arn = "arn:aws:apigateway:us-east-1::/domainnames/ws.example.com"
+    if owner_tag:
+        aws.by_hand.tag_resource(ResourceArn=arn, Tags=owner_tag)
+    for options in ({"dry_run": True}, {}):
+        with pytest.raises(CommandError, match=r"ws\.example\.com exists in AWS.*createCustomDomain --adopt"):
+            call_command("createCustomDomain", pk=[foreign.pk], stdout=io.StringIO(), **options)
+    assert domain_tags(aws) == {"who": "me", **owner_tag}
+    assert certificate(aws) == OTHER_CERTIFICATE
+    assert aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"] == []
+    foreign.refresh_from_db()
+    assert "--adopt" in foreign.last_error
+
+
+def test_a_domain_of_somebody_else_stays_when_the_gateway_goes(aws, foreign):
+    remove_gateway(foreign)
+    assert domains(aws) == {"ws.example.com"}
+
+
+def test_an_adopted_domain_is_the_rows_until_the_end(aws, foreign):
+    out = io.StringIO()
+    call_command("createCustomDomain", "--adopt", pk=[foreign.pk], stdout=out)
+    assert f"CertificateArn: {OTHER_CERTIFICATE} -> {CERTIFICATE}" in out.getvalue()
+    foreign.refresh_from_db()
+    assert domain_tags(aws) == {"team": "web", "django-websockets-gateway": str(foreign.reference)}
+    assert certificate(aws) == CERTIFICATE
+    assert plan_gateway(foreign).steps == ()
+    remove_gateway(foreign)
+    assert domains(aws) == set()
+
+
+def test_gateways_of_one_site_share_a_domain_that_one_of_them_made(aws, with_domain):
+    other = type(with_domain).objects.create(
+        api_name="news",
+        target_base_endpoint="https://www.example.com/news/",
+        domain_name="ws.example.com",
+        certificate_arn=OTHER_CERTIFICATE,
+        api_mapping_key="news",
+        tags={"team": "news"},
+    )
+    other.create_gateway()
+    before = domain_tags(aws)
+    run("createCustomDomain", other)
+    assert plan_gateway(other).steps == ()
+    assert (certificate(aws), domain_tags(aws)) == (CERTIFICATE, before)
+    remove_gateway(other)
+    assert domains(aws) == {"ws.example.com"}
+    assert plan_gateway(with_domain).steps == ()
+
+
+def test_an_imported_domain_is_compared_by_its_mapping_only(aws, with_domain):
+    api_id = with_domain.api_id
+    with_domain.delete()
+    call_command("importApiGateway", api_id=api_id, stdout=io.StringIO())
+    made = type(with_domain).objects.get()
+    made.certificate_arn = OTHER_CERTIFICATE
+    made.save()
+    update_gateway(made)
+    assert certificate(aws) == CERTIFICATE
+    remove_gateway(made)
+    assert domains(aws) == {"ws.example.com"}
 
 
 # --- several mappings on the domain ------------------------------------------------------------
@@ -240,3 +314,76 @@ def test_a_record_that_is_no_longer_managed_stays(zones, with_record):
     with_record.save()
     update_gateway(with_record)
     assert zones[1]() == {"ws.example.com"}
+
+
+@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does: Route 53 is only there")
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]},
+        {"Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "www.example.net"}]},
+        {
+            "Type": "A",
+            "AliasTarget": {"HostedZoneId": "Z2", "DNSName": "d-other.example.net.", "EvaluateTargetHealth": False},
+        },
+    ],
+    ids=["address", "cname", "alias"],
+)
+def test_a_record_of_somebody_else_is_refused_untouched(zones, ministack_url, row, record):
+    route53 = standins.client(ministack_url, "route53")
+    change = {"Action": "CREATE", "ResourceRecordSet": {"Name": "ws.example.com", **record}}
+    route53.change_resource_record_sets(HostedZoneId=zones[0][0], ChangeBatch={"Changes": [change]})
+
+    def held():
+        found = route53.list_resource_record_sets(HostedZoneId=zones[0][0])["ResourceRecordSets"]
+        return [one for one in found if one["Name"] == "ws.example.com."]
+
+    before = held()
+    row.domain_name, row.certificate_arn = "ws.example.com", CERTIFICATE
+    row.hosted_zone_id, row.manage_dns_record = zones[0][0], True
+    row.save()
+    row.create_gateway()
+    with pytest.raises(CommandError, match=f"has a record of type {record['Type']} for ws.example.com"):
+        run("createCustomDomain", row)
+    assert held() == before
+    remove_gateway(row)
+    assert held() == before
+
+
+@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does: Route 53 is only there")
+def test_the_record_follows_a_domain_that_is_made_anew(zones, ministack_aws, ministack_url, with_record):
+    ministack_aws.by_hand.delete_api_mapping(DomainName="ws.example.com", ApiMappingId=with_record.api_mapping_id)
+    ministack_aws.by_hand.delete_domain_name(DomainName="ws.example.com")
+    ministack_aws.by_hand.create_domain_name(
+        DomainName="ws.example.com",
+        DomainNameConfigurations=[{"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}],
+        Tags={"django-websockets-gateway": str(with_record.reference)},
+    )
+    route53 = standins.client(ministack_url, "route53")
+    route53.change_resource_record_sets(
+        HostedZoneId=zones[0][0],
+        ChangeBatch={
+            "Changes": [
+                {
+                    "Action": "UPSERT",
+                    "ResourceRecordSet": {
+                        "Name": "ws.example.com",
+                        "Type": "A",
+                        "AliasTarget": {
+                            "HostedZoneId": "Z2",
+                            "DNSName": "d-before.example.net",
+                            "EvaluateTargetHealth": False,
+                        },
+                    },
+                }
+            ]
+        },
+    )
+    type(with_record).objects.update(api_gateway_domain_name="d-before.example.net")
+    with_record.refresh_from_db()
+    assert "update DNS record ws.example.com" in described(plan_gateway(with_record))
+    update_gateway(with_record)
+    found = route53.list_resource_record_sets(HostedZoneId=zones[0][0])["ResourceRecordSets"]
+    [alias] = [one["AliasTarget"]["DNSName"] for one in found if one["Type"] == "A"]
+    assert alias.rstrip(".") == with_record.api_gateway_domain_name
+    assert plan_gateway(with_record).steps == ()

@@ -30,6 +30,7 @@ FIELDS = [
     "access_log_destination",
     "access_log_format",
     "logging_level",
+    "data_trace",
     "detailed_metrics",
     "client_certificate_id",
     "tags",
@@ -167,7 +168,7 @@ def test_a_secret_that_was_lost_in_aws_is_noticed_and_one_of_an_older_key_is_not
 
 def test_what_cannot_be_imported_says_why(local_aws, row):
     row.create_gateway()
-    with pytest.raises(CommandError, match=f"belongs to 'chat': use --pk {row.pk}"):
+    with pytest.raises(CommandError, match=f"belongs to 'chat'. Use --pk={row.pk}"):
         run(api_id=row.api_id)
     with pytest.raises(CommandError, match="GetApi"):
         run(api_id="nosuchapi")

@@ -72,6 +72,7 @@ EDITS = {
     "throttling_rate": (50.0, {"DefaultRouteSettings.ThrottlingRateLimit"}),
     "throttling_burst": (20, {"DefaultRouteSettings.ThrottlingBurstLimit"}),
     "logging_level": ("ERROR", {"DefaultRouteSettings.LoggingLevel"}),
+    "data_trace": (True, {"DefaultRouteSettings.DataTraceEnabled"}),
     "detailed_metrics": (True, {"DefaultRouteSettings.DetailedMetricsEnabled"}),
     "client_certificate_id": ("abc123", {"ClientCertificateId"}),
 }

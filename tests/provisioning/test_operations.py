@@ -60,7 +60,9 @@ def journey():
     remaining = row.api_id
     ApiGateway.objects.all().delete()
     call_command("importApiGateway", api_id=remaining, stage="live", verbosity=0, stdout=io.StringIO())
-    remove_gateway(ApiGateway.objects.get())
+    imported = ApiGateway.objects.get()
+    update_gateway(imported, adopt=True)
+    remove_gateway(imported)
 
 
 def test_the_table_of_operations_is_what_is_carried_out_no_more_and_no_less(db, sent):

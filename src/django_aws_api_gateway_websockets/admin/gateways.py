@@ -79,7 +79,13 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             _("Logs and metrics"),
             {
                 "classes": ("collapse",),
-                "fields": ("access_log_destination", "access_log_format", "logging_level", "detailed_metrics"),
+                "fields": (
+                    "access_log_destination",
+                    "access_log_format",
+                    "logging_level",
+                    "data_trace",
+                    "detailed_metrics",
+                ),
             },
         ),
         (

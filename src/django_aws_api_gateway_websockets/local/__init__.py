@@ -1,6 +1,7 @@
-"""An AWS API Gateway for WebSocket APIs on a laptop: control plane, sockets and ``@connections``.
+"""The local gateway: API Gateway's WebSocket APIs on your own machine.
 
-It speaks AWS's own wire, so unmodified boto3, AWS CLI and WebSocket clients run against it, and it knows
-nothing of Django. Start it with ``python -m django_aws_api_gateway_websockets.local``, or from a test with
+It serves the control plane, the sockets and ``@connections`` in AWS's own wire format, so boto3, the AWS CLI and
+any WebSocket client work against it unchanged. It does not need Django. Start it with
+``python -m django_aws_api_gateway_websockets.local``, or in a test with
 :class:`~django_aws_api_gateway_websockets.local.server.LocalGateway`.
 """

@@ -1,4 +1,4 @@
-"""``python -m django_aws_api_gateway_websockets.local``."""
+"""Run ``python -m django_aws_api_gateway_websockets.local``."""
 
 import sys
 

@@ -1,15 +1,15 @@
-"""What is served: the copy of an API that a deployment took, under the settings that its stage has now."""
+"""What a stage serves: the copy of the API in its deployment, with the settings of the stage as they are now."""
 
 from __future__ import annotations
 
 import copy
 from typing import NamedTuple
 
-from .state import Resource, Store
+from .store import Resource, Store
 
 
 class ServedStage(NamedTuple):
-    """``routes`` by route key; each holds its ``Integration`` and whether its reply goes to the client."""
+    """A stage with its deployed routes by route key. Each holds its ``Integration`` and whether it is ``TwoWay``."""
 
     api_id: str
     name: str
@@ -20,11 +20,11 @@ class ServedStage(NamedTuple):
 
 
 class NoStage(Exception):
-    """No stage is served there; ``str(error)`` is why, for the developer and not for the client."""
+    """No stage is served there. ``str(error)`` tells the developer why; the client must not see it."""
 
 
 def snapshot(store: Store, api_id: str) -> Resource:
-    """The routes of an API with all that serving them takes, independent of later changes."""
+    """Return a copy of an API's routes, with everything that is needed to serve them."""
     api = store.get("Api", api_id) or {}
     routes = {route["RouteKey"]: _route(store, ids, route) for ids, route in store.children("Route", api_id)}
     settings = {name: api[name] for name in ("RouteSelectionExpression", "DisableExecuteApiEndpoint")}
@@ -45,7 +45,7 @@ def _route(store: Store, ids: tuple[str, ...], route: Resource) -> Resource:
 
 
 def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | None:
-    """The stage as clients see it; None where it does not exist or nothing was deployed to it."""
+    """Return the stage as clients see it, or None where it does not exist or has no deployment."""
     try:
         return find_stage(store, api_id, stage_name)
     except NoStage:
@@ -53,15 +53,15 @@ def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | No
 
 
 def find_stage(store: Store, api_id: str, stage_name: str) -> ServedStage:
-    """The stage as clients see it. Raises NoStage."""
+    """Return the stage as clients see it, or raise NoStage."""
     if store.get("Api", api_id) is None:
-        raise NoStage(f"no API {api_id} here (is this the state file it was made with?)")
+        raise NoStage(f"there is no API {api_id} here (did you start the gateway with another state file?)")
     stage = store.get("Stage", api_id, stage_name)
     if stage is None:
-        raise NoStage(f"no stage {stage_name} in API {api_id}")
+        raise NoStage(f"the API {api_id} has no stage {stage_name}")
     deployment = store.get("Deployment", api_id, stage.get("DeploymentId", ""))
     if deployment is None:
-        raise NoStage(f"nothing was deployed to stage {stage_name} of API {api_id}")
+        raise NoStage(f"the stage {stage_name} of API {api_id} has no deployment")
     deployed = deployment["Snapshot"]
     return ServedStage(
         api_id,
@@ -69,6 +69,6 @@ def find_stage(store: Store, api_id: str, stage_name: str) -> ServedStage:
         deployed["RouteSelectionExpression"],
         deployed["Routes"],
         stage.get("StageVariables", {}),
-        # A state file of an earlier version has none.
+        # State files of earlier versions do not have this key.
         deployed.get("DisableExecuteApiEndpoint", False),
     )

@@ -1,13 +1,14 @@
-"""AWS's errors: the code that ``x-amzn-ErrorType`` carries, and its HTTP status.
+"""Error answers in AWS's form: the code in ``x-amzn-ErrorType``, and the HTTP status.
 
-Names and statuses are those of botocore's ``apigatewayv2`` and ``apigatewaymanagementapi`` models.
+Codes and statuses come from botocore's models of ``apigatewayv2`` and ``apigatewaymanagementapi``. Only
+:class:`NotServed` and :class:`Misdirected` are the local gateway's own.
 """
 
 from __future__ import annotations
 
 
 class ApiError(Exception):
-    """A refusal as AWS words it; ``str(error)`` is the message of the answer."""
+    """Refuse a request. ``str(error)`` is the message of the answer."""
 
     code = "InternalServerErrorException"
     status = 500
@@ -37,11 +38,17 @@ class PayloadTooLarge(ApiError):
     code, status = "PayloadTooLargeException", 413
 
 
+class Misdirected(ApiError):
+    """The request names a host that this gateway does not answer to."""
+
+    code, status = "MisdirectedRequestException", 421
+
+
 class LimitExceeded(ApiError):
     code, status = "LimitExceededException", 429
 
 
 class NotServed(ApiError):
-    """An operation that AWS has and the local gateway has not."""
+    """The control plane has this operation in AWS, but not in the local gateway."""
 
     code, status = "NotImplementedException", 501

@@ -1,34 +1,36 @@
-"""Calling an integration: HTTP_PROXY over aiohttp, MOCK without leaving the process."""
+"""Call an integration: HTTP_PROXY by aiohttp, MOCK inside the process."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import time
 from typing import Any, Mapping, NamedTuple
 
 import aiohttp
 from yarl import URL
 
 from ..protocol import DEFAULT
+from .log_text import describe_answer, describe_failure, one_line
 from .mapping import Event, Outgoing, build_request
-from .state import Resource
-from .words import answered, explained, one_line
+from .observer import Observer
+from .store import Resource
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
-# Headers that aiohttp would add by itself. What is listed in the facts is sent and nothing else.
+# aiohttp would add these headers by itself, but backends must only see what API Gateway sends.
 _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-# A backend may close an idle connection just as we send on it: keep them for less than gunicorn's 2 s.
+# A backend may close an idle connection just as we send on it. gunicorn closes after 2 s, so keep them for less.
 _KEEP_ALIVE = 1.0
 
 
 class IntegrationFailed(Exception):
-    """The backend cannot be reached, or what it sent is not HTTP."""
+    """The backend cannot be reached, or its answer is not HTTP."""
 
 
 class IntegrationTimedOut(IntegrationFailed):
-    """The backend was later than the integration's timeout."""
+    """The backend did not answer within the integration's timeout."""
 
 
 class Reply(NamedTuple):
@@ -37,11 +39,21 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Integrations:
-    """``timeout``, in seconds, is an upper limit to the integrations' own."""
+class Call(NamedTuple):
+    """A request to a backend. ``target`` names method and URL for the log; ``timeout`` is in seconds."""
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    connection_id: str
+    route_key: str
+    target: str
+    timeout: float
+    outgoing: Outgoing
+
+
+class Integrations:
+    """Calls backends. ``timeout``, in seconds, is an upper limit to the timeouts of the integrations."""
+
+    def __init__(self, timeout: float, observer: Observer) -> None:
+        self._timeout, self._observer = timeout, observer
         self._session: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -58,31 +70,54 @@ class Integrations:
             await session.close()
 
     async def call(self, route: Resource, event: Event, variables: Mapping[str, str]) -> Reply:
-        """The answer for ``event``. Raises IntegrationFailed or IntegrationTimedOut."""
+        """Return the backend's answer to ``event``. Raise IntegrationFailed or IntegrationTimedOut."""
         integration = route.get("Integration")
         if integration is None:
-            raise IntegrationFailed(f"route {route['RouteKey']} has no integration")
+            raise IntegrationFailed(f"the route {route['RouteKey']} has no integration")
         if integration["IntegrationType"] == "MOCK":
             return _mock(route, integration)
-        return await self._proxy(route, integration, event, variables)
+        return await self.send(self._call_of(route, integration, event, variables))
 
-    async def _proxy(self, route: Resource, integration: Resource, event: Event, variables: Mapping[str, str]) -> Reply:
-        timeout = min(self._timeout, integration["TimeoutInMillis"] / 1000)
-        where = f"{route['RouteKey']!r}: {integration['IntegrationMethod']} {one_line(integration['IntegrationUri'])}"
+    def _call_of(self, route: Resource, integration: Resource, event: Event, variables: Mapping[str, str]) -> Call:
+        key, timeout = route["RouteKey"], min(self._timeout, integration["TimeoutInMillis"] / 1000)
+        target = f"{integration['IntegrationMethod']} {one_line(integration['IntegrationUri'])}"
         try:
-            reply = await asyncio.wait_for(self._send(build_request(route, event, variables)), timeout)
-        except asyncio.TimeoutError:
-            logger.warning("%s: no answer in %g s: is the site busy, or the address wrong?", where, timeout)
-            raise IntegrationTimedOut(f"no answer in {timeout:g} s") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            # ValueError: a mapped value that cannot be encoded, such as half of a surrogate pair.
-            why = "cut off, as the gateway stopped" if self._session is None else explained(error)
-            logger.warning("%s: %s", where, why)
+            outgoing = build_request(route, event, variables)
+        except ValueError as error:
+            logger.warning("%r: %s: %s", key, target, describe_failure(error))
             raise IntegrationFailed(str(error)) from error
-        # Nobody else may ever hear of an error of a one-way route.
+        return Call(event.context["connectionId"], key, target, timeout, outgoing)
+
+    async def send(self, call: Call) -> Reply:
+        """Send the request of ``call`` and return the answer. Raise IntegrationFailed or IntegrationTimedOut."""
+        began = time.perf_counter()
+        try:
+            reply = await self._timed(call)
+        except IntegrationFailed as error:
+            logger.warning("%r: %s: %s", call.route_key, call.target, error)
+            self._observer.record("call", call.connection_id, call, time.perf_counter() - began, None, str(error))
+            raise
+        self._observer.record("call", call.connection_id, call, time.perf_counter() - began, reply, "")
+        # For a one-way route, this line may be the only trace of an error.
         level = logging.WARNING if reply.status >= 300 else logging.INFO
-        logger.log(level, "%s: %s", where, answered(reply.status, reply.body))
+        logger.log(level, "%r: %s: %s", call.route_key, call.target, describe_answer(reply.status, reply.body))
         return reply
+
+    async def _timed(self, call: Call) -> Reply:
+        if self._observer.site_is_away(call.connection_id):
+            raise IntegrationFailed("the inspector plays a deployment of the site, so nothing listens there")
+        try:
+            return await asyncio.wait_for(self._send(call.outgoing), call.timeout)
+        except asyncio.TimeoutError:
+            raise IntegrationTimedOut(
+                f"no answer within {call.timeout:g} s. Is the site busy, or the address wrong?"
+            ) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # A header that cannot be encoded, such as half of a surrogate pair, is a ValueError.
+            stopped = self._session is None
+            raise IntegrationFailed(
+                "cut off because the gateway stopped" if stopped else describe_failure(error)
+            ) from error
 
     async def _send(self, outgoing: Outgoing) -> Reply:
         if self._session is None:
@@ -99,9 +134,9 @@ class Integrations:
 
 
 def _mock(route: Resource, integration: Resource) -> Reply:
-    """MOCK: the request template says the status, the integration response of that status the body.
+    """Answer for a MOCK integration.
 
-    Templates are taken as they stand: VTL is not evaluated.
+    The status comes from the request template, and the body from the integration response for that status.
     """
     templates = integration.get("RequestTemplates", {})
     chosen = templates.get(integration.get("TemplateSelectionExpression"), templates.get(DEFAULT))

@@ -1,6 +1,6 @@
-"""From an event to the HTTP request that the integration gets. Pure: no socket, no clock.
+"""Build the HTTP request that an integration gets for an event. Pure: no socket, no clock.
 
-Facts: AWS, "WebSocket API mapping template and parameter mapping reference".
+Source: AWS, "WebSocket API mapping template and parameter mapping reference".
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from urllib.parse import parse_qs, quote, quote_plus, unquote_plus
 
 from ..protocol import API_ID_HEADER, CONNECT, TRACE_ID_HEADER, body_value
 from . import unknowns
-from .state import Resource
-from .wire import Headers
+from .http_messages import Headers
+from .store import Resource
 
 CONTEXT_VARIABLES = frozenset(
     """connectionId connectedAt domainName eventType messageId routeKey requestId extendedRequestId apiId
     stage requestTime requestTimeEpoch identity.sourceIp identity.userAgent authorizer.principalId
-    disconnectStatusCode disconnectReason""".split()  # noqa: SIM905  a list of so many is harder to read
+    disconnectStatusCode disconnectReason""".split()  # noqa: SIM905  a list of this length is harder to read
 )
-# Hop by hop, or written by the gateway for its own request.
+# Hop-by-hop headers, and headers that the gateway writes for its own request.
 _NOT_FORWARDED = frozenset(
     """connection upgrade host content-length transfer-encoding keep-alive te trailer expect
     proxy-connection proxy-authorization proxy-authenticate""".split()  # noqa: SIM905
@@ -34,7 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Event(NamedTuple):
-    """What happened on a connection. ``headers`` and ``query`` are the handshake's, on ``$connect`` only."""
+    """An event of a connection. Only ``$connect`` has ``headers`` and ``query``: those of the handshake."""
 
     context: Mapping[str, str]
     headers: Headers
@@ -53,18 +53,18 @@ class Outgoing(NamedTuple):
 
 
 def check_mapping(target: str, source: str) -> str | None:
-    """Why AWS would refuse this entry of ``RequestParameters``; None where it would not."""
+    """Say what is wrong with this entry of ``RequestParameters``, or return None."""
     if not _TARGET.match(target):
-        return f"{target!r} is no target: expected integration.request.header|querystring|path.NAME"
+        return f"{target!r} is not a target. Expected integration.request.header|querystring|path.NAME"
     if source.startswith("context.") and source[len("context.") :] in CONTEXT_VARIABLES:
         return None
     if not _SOURCE.match(source):
-        return f"{source!r} is no source: expected context.NAME, route.request.…, stageVariables.NAME or 'text'"
+        return f"{source!r} is not a source. Expected context.NAME, route.request.…, stageVariables.NAME or 'text'"
     return None
 
 
 def build_request(route: Resource, event: Event, variables: Mapping[str, str]) -> Outgoing:
-    """The request that the integration of ``route`` gets for ``event``. ``variables`` are the stage's."""
+    """Return the request to the integration of ``route``. ``variables`` are those of the stage."""
     integration = route["Integration"]
     mapped: dict[str, dict[str, str | None]] = {"header": {}, "querystring": {}, "path": {}}
     for target, source in integration.get("RequestParameters", {}).items():
@@ -80,7 +80,7 @@ def build_request(route: Resource, event: Event, variables: Mapping[str, str]) -
 
 
 def evaluate(source: str, route: Resource, event: Event, variables: Mapping[str, str]) -> str | None:
-    """The value of a mapping source for this event, or None where it has none."""
+    """Return the value of a mapping source for this event, or None."""
     if source.startswith("'"):
         return source[1:-1]
     root, _, name = source.partition(".")
@@ -95,7 +95,7 @@ def evaluate(source: str, route: Resource, event: Event, variables: Mapping[str,
 
 
 def _handshake_value(place: str, name: str, route: Resource, event: Event) -> str | None:
-    """A parameter of the handshake, which the route must declare. The plain form takes the last value."""
+    """Return a parameter of the handshake that the route declares. The plain form takes the last value."""
     multivalue = place.startswith("multivalue")
     kind = place[len("multivalue") :] if multivalue else place
     declared = {parameter.lower() for parameter in route.get("RequestParameters", {})}
@@ -106,14 +106,14 @@ def _handshake_value(place: str, name: str, route: Resource, event: Event) -> st
 
 
 def handshake_values(kind: str, name: str, event: Event) -> list[str]:
-    """Every value that the handshake gave to a header (any case) or a query parameter."""
+    """Return every value of a header (in any case) or a query parameter of the handshake."""
     if kind == "header":
         return [value for key, value in event.headers if key.lower() == name.lower()]
     return parse_qs(event.query, keep_blank_values=True).get(name, [])
 
 
 def missing_parameter(route: Resource, event: Event) -> str | None:
-    """A parameter that the route requires and the handshake lacks."""
+    """Return a parameter that the route requires and the handshake does not have."""
     for parameter, constraint in route.get("RequestParameters", {}).items():
         _, _, kind, name = parameter.split(".", 3)
         if constraint.get("Required") and not handshake_values(kind, name, event):
@@ -133,22 +133,22 @@ def _url(uri: str, event: Event, mapped: Mapping[str, Mapping[str, str | None]],
 
 
 def _pairs(query: str) -> list[str]:
-    """The handshake's parameters as they were written; a ``#`` would cut off what follows it."""
+    """Return the handshake's parameters as they were written. A ``#`` would cut off the rest of the URL."""
     return query.replace("#", "%23").split("&") if query else []
 
 
 def _path_segment(name: str, value: str | None) -> str:
-    """``value`` in the place of ``{name}``. Raises ValueError where it would lead to another path of the backend."""
+    """Return ``value`` for the place of ``{name}``. Raise ValueError where it would change the path otherwise."""
     if not value or value in unknowns.NO_PATH_VALUES or set(value) & set(unknowns.NO_PATH_CHARACTERS):
-        raise ValueError(f"{value!r} cannot stand for {{{name}}} in the path: expected one segment of it")
+        raise ValueError(f"{value!r} cannot replace {{{name}}} in the path. Expected one segment of a path")
     return quote(value, safe="")
 
 
 def _headers(event: Event, mapped: Mapping[str, str | None]) -> Headers:
-    """The handshake's headers, then the gateway's own, then what the integration maps; the last wins.
+    """Return the handshake's headers, the gateway's own and the mapped ones. The last of a name wins.
 
-    A client's header that WSGI cannot tell from one of the gateway's (another case, ``_`` for ``-``) is
-    dropped, also where the mapping has no value for this event.
+    WSGI cannot tell some names apart (another case, ``_`` for ``-``). A client's header with such a name is dropped,
+    even where the mapping has no value for this event.
     """
     own = _own_headers(event)
     written: Headers = [(name, value) for name, value in own.items() if _wsgi_name(name) not in _names(mapped)]

@@ -9,69 +9,86 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from pathlib import Path
 from types import TracebackType
+from typing import Any
 
-from ..protocol import IDLE_TIMEOUT, INTEGRATION_TIMEOUT, MAX_CONNECTION_AGE
-from .front import FrontDoor
-from .gateway import Gateway
+from .addressing import Addressing
+from .data_plane import DataPlane
+from .hosts import AllowedHosts
+from .http_connection import HttpConnection
+from .http_messages import Request, Response
+from .inspector.inspector import Inspector
+from .inspector.site import PREFIX, InspectorSite
 from .integrations import Integrations
+from .observer import Observer
+from .options import Options
+from .plain_http import PlainHttp
 from .sockets import Timers
-from .state import Store
+from .store import Store
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
-#: Seconds that stopping waits for close frames to be answered and for ``$disconnect`` calls.
+#: How many seconds stopping waits for close frames to be answered and for ``$disconnect`` calls.
 STOP_GRACE = 2.0
 
 
 class GatewayServer:
     """The gateway in a running event loop: ``await start()``, ``await stop()``."""
 
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 8001,
-        state: Path | None = None,
-        idle_timeout: float = IDLE_TIMEOUT,
-        max_connection_age: float = MAX_CONNECTION_AGE,
-        integration_timeout: float = INTEGRATION_TIMEOUT,
-    ) -> None:
-        self.host, self.port = host, port
-        self._store = Store(state)
-        self._timers = Timers(idle_timeout, max_connection_age)
-        self._integrations = Integrations(integration_timeout)
+    def __init__(self, options: Options) -> None:
+        if options.needs_public_url:
+            raise ValueError(f"The host {options.host!r} means every interface: pass public_url='http://HOST:PORT'")
+        self.options = options
+        self._store = Store(options.state)
+        self._inspector = Inspector(self._store, options.chaos) if options.observed else None
+        self._observer = self._inspector or Observer()
+        self._site = InspectorSite(self._inspector) if self._inspector and options.inspector else None
+        self._integrations = Integrations(options.integration_timeout, self._observer)
         self._clients: set[asyncio.Task[None]] = set()
 
     @property
-    def address(self) -> str:
-        """``HOST:PORT`` under which this machine reaches the gateway."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+    def inspector_url(self) -> str | None:
+        """The page of the inspector, with its token; None where it is off."""
+        return None if self._site is None else f"http://{self.options.address}{PREFIX}?token={self._site.token}"
 
     async def start(self) -> None:
-        """Listens. Raises OSError where the port is taken; ``port`` is then the real one."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port, start_serving=False)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Listen. Raise OSError where the port is in use. ``options.port`` is then the real one."""
+        host, port = self.options.host, self.options.port
+        self._server = await asyncio.start_server(self._serve, host, port, start_serving=False)
+        self.options = self.options._replace(port=self._server.sockets[0].getsockname()[1])
         await self._integrations.start()
-        self._gateway = Gateway(self._store, self.address, self._timers, self._integrations)
+        self._assemble(self.options)
         await self._server.start_serving()
 
+    def _assemble(self, options: Options) -> None:
+        public = options.public
+        hosts = AllowedHosts([options.address, public.netloc, *options.allowed_hosts])
+        addressing = Addressing(self._store, hosts)
+        timers = Timers(options.idle_timeout, options.max_connection_age)
+        self._data_plane = DataPlane(self._store, addressing, public, timers, self._integrations, self._observer)
+        self._plain_http = PlainHttp(self._store, hosts, addressing, public, self._data_plane)
+        if self._inspector is not None:
+            self._inspector.bind(self._data_plane, self._integrations, f"http://{options.address}")
+            if options.events is not None:
+                self._inspector.write_to(options.events)
+
     async def stop(self) -> None:
-        """Refuses handshakes, closes every connection with 1001, tells the backends, and ends."""
+        """Refuse handshakes, close every connection with 1001, tell the backends, and end."""
         self._server.close()
-        await self._gateway.stop(STOP_GRACE)
+        await self._data_plane.stop(STOP_GRACE)
         for task in list(self._clients):
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
         await self._integrations.stop()
+        if self._inspector is not None:
+            await self._inspector.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101  we are inside one
+        assert task is not None  # noqa: S101  this coroutine runs in one
         self._clients.add(task)
         try:
-            await FrontDoor(self._gateway, reader, writer).run()
+            await HttpConnection(self._answer, self._data_plane, reader, writer).run()
         except asyncio.CancelledError:
             writer.transport.abort()  # close() would wait for a client that does not read
         except Exception:
@@ -79,38 +96,42 @@ class GatewayServer:
         finally:
             self._clients.discard(task)
 
+    async def _answer(self, request: Request) -> Response:
+        """Answer a request that is not a WebSocket handshake."""
+        if self._site is not None and request.path.startswith(PREFIX):
+            return await self._site.answer(request)
+        return await self._plain_http.answer(request)
+
 
 class LocalGateway:
-    """The gateway in a thread of its own, for tests: a context manager with ``url`` and ``port``.
+    """The gateway in its own thread, for tests: a context manager with ``url`` and ``port``.
 
-    Takes what :class:`GatewayServer` takes; the port is a free one unless given.
+    ``options`` are the fields of :class:`~django_aws_api_gateway_websockets.local.options.Options`. The port is a
+    free one unless you pass it.
     """
 
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        state: Path | None = None,
-        idle_timeout: float = IDLE_TIMEOUT,
-        max_connection_age: float = MAX_CONNECTION_AGE,
-        integration_timeout: float = INTEGRATION_TIMEOUT,
-    ) -> None:
-        self._server = GatewayServer(host, port, state, idle_timeout, max_connection_age, integration_timeout)
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
+        self._server = GatewayServer(Options(host, port, **options))
         self._ready = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="local-gateway", daemon=True)
 
     @property
     def port(self) -> int:
-        return self._server.port
+        return self._server.options.port
 
     @property
     def url(self) -> str:
         """``http://HOST:PORT``: the ``endpoint_url`` of ``apigatewayv2``."""
-        return f"http://{self._server.address}"
+        return f"http://{self._server.options.address}"
+
+    @property
+    def inspector_url(self) -> str | None:
+        """The page of the inspector, with its token. Pass ``inspector=True`` to have one."""
+        return self._server.inspector_url
 
     def start(self) -> LocalGateway:
-        """Returns when it listens. Raises what starting raised, such as OSError."""
+        """Return when the gateway listens. Raise what starting raised, such as OSError."""
         self._thread.start()
         self._ready.wait()
         if self._error is not None:
@@ -129,7 +150,7 @@ class LocalGateway:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
             await self._server.start()
-        except BaseException as error:  # handed to start(), in the caller's thread
+        except BaseException as error:  # start() raises it in the caller's thread
             self._error = error
             return
         finally:

@@ -1,7 +1,7 @@
-"""One WebSocket from its 101 to its end: frames, limits, timers and closing.
+"""One WebSocket from its 101 response to its end: frames, limits, timers and closing.
 
-wsproto reads the frames; it reports pieces of a frame as they come, so a frame that is too large is
-refused before all of it has arrived.
+wsproto reads the frames. It reports each piece of a frame as it arrives, so the gateway refuses a frame that is too
+large before all of it has arrived.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _READ_BYTES = 64 * 1024
 
 
 class Timers(NamedTuple):
-    """Seconds without a message, and of life, after which a connection is closed."""
+    """After how many seconds a connection is closed: without a message, and in any case."""
 
     idle: float
     age: float
 
 
 class Client(NamedTuple):
-    """Who connected, from where and by which name of ours (its ``Host`` header)."""
+    """The client's address and User-Agent. ``domain_name`` is its ``Host`` header."""
 
     source_ip: str
     user_agent: str | None
@@ -43,13 +43,16 @@ class Client(NamedTuple):
 
 
 class Socket:
-    """``on_message(socket, text)`` runs for each message, several at a time; ``on_gone(socket, code)`` once,
-    as soon as the connection counts as closed, by whichever side."""
+    """A connection. ``on_message(socket, text)`` runs for each message, several at a time.
+
+    ``on_end(socket, code)`` runs once, as soon as either side has closed the connection.
+    """
 
     def __init__(self, api_id: str, stage: str, connection_id: str, client: Client) -> None:
         self.api_id, self.stage, self.connection_id, self.client = api_id, stage, connection_id, client
         self.connected_at = self.last_active_at = time.time()
-        self.gone = False
+        self.ended = self.cut_off = False
+        self.end_reason = "the client died without a close frame"
         self._ws = Connection(ConnectionType.SERVER)
         self._frame_bytes = self._message_bytes = 0
         self._parts: list[str] = []
@@ -60,61 +63,80 @@ class Socket:
         writer: asyncio.StreamWriter,
         timers: Timers,
         on_message: Callable[[Socket, str], Awaitable[None]],
-        on_gone: Callable[[Socket, int], None],
+        on_end: Callable[[Socket, int], None],
     ) -> None:
-        """Begins the connection's life: from here on it can be pushed to and closed."""
-        self._writer, self._on_message, self._on_gone = writer, on_message, on_gone
+        """Start the life of the connection. From here on you can push to it and close it."""
+        self._writer, self._on_message, self._on_end = writer, on_message, on_end
         self._loop = asyncio.get_running_loop()
         self.finished = asyncio.Event()
         self._idle = timers.idle
         self._last_message = self._loop.time()
         self._slots = asyncio.Semaphore(unknowns.MESSAGES_IN_FLIGHT)
         self._idle_timer = self._loop.call_later(timers.idle, self._check_idle)
-        self._age_timer = self._loop.call_later(timers.age, self.close, CLOSE_GOING_AWAY, "Going away")
+        self._age_timer = self._loop.call_later(timers.age, self.close_for_age)
 
     async def run(self, reader: asyncio.StreamReader, data: bytes) -> None:
-        """Reads until the connection ends. ``data`` came together with the handshake."""
+        """Read until the connection ends. ``data`` arrived together with the handshake."""
         try:
             while await self._receive(data):
                 data = await reader.read(_READ_BYTES)
                 if not data:
                     break
         except OSError:
-            pass  # the client was killed: that is a close without a frame
+            pass  # the client was killed, so no close frame comes
         finally:
             self._end(CLOSE_ABNORMAL)
             self._writer.close()
             self.finished.set()
 
-    # -- what others do to it -------------------------------------------------------------------------------
+    # -- what the gateway does -------------------------------------------------------------------------------
 
     def push(self, text: str) -> None:
-        """Sends a text frame. Raises Gone, or LimitExceeded while the client does not read what it has."""
-        if self.gone:
+        """Send a text frame. Raise Gone after the end, and LimitExceeded while the client does not read."""
+        if self.ended:
             raise Gone("Gone")
         if self._writer.transport.get_write_buffer_size() > unknowns.SEND_BUFFER_BYTES:
             raise LimitExceeded("The client's send buffer is full")
         self._send(TextMessage(data=text))
-        self._touch(unknowns.PUSH_RESETS_IDLE)
+        self.last_active_at = time.time()
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Closes from our side. The client has a moment to answer; what it sends meanwhile is ignored."""
-        if self.gone:
+    def close(self, code: int, reason: str = "", why: str = "") -> None:
+        """Close from our side. The client has a moment to answer, and its messages are ignored meanwhile.
+
+        The client gets ``reason``; ``why`` is for the inspector.
+        """
+        if self.ended:
             return
+        self.end_reason = why or f"closed by the gateway: {reason}"
         self._send(CloseConnection(code=code, reason=reason))
         self._loop.call_later(unknowns.CLOSE_GRACE, self._writer.transport.abort)
         self._end(code)
 
+    def close_for_age(self) -> None:
+        """Close as after two hours of life."""
+        self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: the connection is too old")
+
+    def close_for_idleness(self) -> None:
+        """Close as after ten minutes without a message."""
+        self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: no message for too long")
+
+    def cut(self) -> None:
+        """End without a close frame, as a network failure that nobody notices: ``$disconnect`` is not sent."""
+        if not self.ended:
+            self.cut_off, self.end_reason = True, "cut by the inspector"
+            self._end(CLOSE_ABNORMAL)
+            self._writer.transport.abort()
+
     # -- what the client does -------------------------------------------------------------------------------
 
     async def _receive(self, data: bytes) -> bool:
-        """Handles what has arrived; False when nothing more is to be read."""
+        """Handle what has arrived. Return False when there is nothing more to read."""
         self._ws.receive_data(data)
         for event in self._ws.events():
             if isinstance(event, CloseConnection):
                 self._closed_by_client(event)
                 return False
-            if not self.gone:
+            if not self.ended:
                 await self._on_event(event)
         return True
 
@@ -125,9 +147,7 @@ class Socket:
             self.close(CLOSE_UNSUPPORTED_DATA, "Binary frames are not supported")
         elif isinstance(event, Ping):
             self._send(event.response())
-            if unknowns.PING_RESETS_IDLE:
-                self._touch(True)
-            await self._writer.drain()  # who does not read the pongs is not read either
+            await self._writer.drain()  # stop reading from a client that does not read the pongs
 
     async def _on_text(self, event: TextMessage) -> None:
         size = len(event.data.encode())
@@ -141,7 +161,7 @@ class Socket:
             self._frame_bytes = 0
         if event.message_finished:
             text, self._parts, self._message_bytes = "".join(self._parts), [], 0
-            self._touch(True)
+            self._touch()
             await self._slots.acquire()
             self._start(text)
 
@@ -157,31 +177,31 @@ class Socket:
         task.add_done_callback(self._tasks.discard)
 
     def _closed_by_client(self, event: CloseConnection) -> None:
-        if not self.gone:
-            # Also what wsproto reports for a client that broke the protocol, with the code to say so.
+        if not self.ended:
+            # wsproto reports a client that broke the protocol here too, with the matching close code.
             self._send(event.response())
+            self.end_reason = "closed by the client"
         self._end(int(event.code))
 
     # -- the end --------------------------------------------------------------------------------------------
 
     def _end(self, code: int) -> None:
-        if not self.gone:
-            self.gone = True
+        if not self.ended:
+            self.ended = True
             self._idle_timer.cancel()
             self._age_timer.cancel()
-            self._on_gone(self, code)
+            self._on_end(self, code)
 
     def _send(self, event: Event) -> None:
         self._writer.write(self._ws.send(event))
 
-    def _touch(self, resets_idle: bool) -> None:
+    def _touch(self) -> None:
         self.last_active_at = time.time()
-        if resets_idle:
-            self._last_message = self._loop.time()
+        self._last_message = self._loop.time()
 
     def _check_idle(self) -> None:
         left = self._last_message + self._idle - self._loop.time()
         if left <= 0:
-            self.close(CLOSE_GOING_AWAY, "Going away")
+            self.close_for_idleness()
         else:
             self._idle_timer = self._loop.call_later(left, self._check_idle)

@@ -1,13 +1,14 @@
-"""What the commands about gateways share: choosing rows, showing plans, exit codes.
+"""The common parts of the gateway commands: the choice of rows, the output of plans, and exit codes.
 
-Exit codes: 0 done, 1 an error (one gateway's failure stops no other), 2 wrong usage, 3 AWS differs from
-the row (``planApiGateway``, and every command with ``--dry-run``).
+Exit codes: 0 for success, 1 for an error, 2 for wrong usage, 3 where AWS differs from the row (``planApiGateway``, and
+every command with ``--dry-run``). An error of one gateway does not stop the others.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from typing import Any, Iterable, Iterator, Sequence
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,34 +16,37 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import Plan, Step
+from ..provisioning.control import ControlPlane
+from ..security.escaping import one_line
 
 DIFFERENCE = 3
 
 
 class GatewayCommand(BaseCommand):
-    """A command that does the same with each of several gateways: subclasses write ``plan_for`` and ``act``."""
+    """A command that does the same to each of several gateways. Subclasses define ``plan_for`` and ``act``."""
 
-    #: Said of a gateway with which ``act`` had nothing to do.
+    #: The output for a gateway for which ``act`` has nothing to do.
     nothing = "in step"
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_choice(parser, required=True)
-        parser.add_argument("--dry-run", action="store_true", help="Show what would be done; exit 3 if anything would.")
+        parser.add_argument("--dry-run", action="store_true", help="Show the plan; exit 3 if it is not empty.")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
-        """What ``act`` would do. Raises ``WebSocketsError``."""
+        """Return what ``act`` would do. Raise ``WebSocketsError`` where AWS cannot be compared."""
         raise NotImplementedError
 
     def act(self, gateway: ApiGateway) -> Plan:
-        """Do it; returns what was done. Raises ``WebSocketsError``."""
+        """Change AWS, and return what was done. Raise ``WebSocketsError`` where that fails."""
         raise NotImplementedError
 
     def about(self, gateway: ApiGateway, done: Plan) -> str:
-        """A last line of text for a gateway where ``done`` is what was done."""
+        """Return a last line of output about ``gateway``, for which ``done`` was done."""
         return ""
 
     def handle(self, *args: Any, **options: Any) -> None:
+        tell_endpoint(self.stdout)
         results = [self._one(gateway, options) for gateway in one_by_one(choose(options))]
         if options["format"] == "json":
             self.stdout.write(json.dumps(results, indent=2, default=str))
@@ -64,32 +68,46 @@ class GatewayCommand(BaseCommand):
 
     def _write(self, gateway: ApiGateway, done: Plan, looked_only: bool) -> None:
         if not done:
-            missing = f"; {gateway.domain_name} is not created: createCustomDomain --pk={gateway.pk}"
+            missing = f"; {one_line(gateway.domain_name)} is not created: run createCustomDomain --pk={gateway.pk}"
             lacks = gateway.status == gateway.Status.LACKS_DOMAIN
-            self.stdout.write(f"{gateway}: {self.nothing}{missing if lacks else ''}")
+            self.stdout.write(f"{label(gateway)}: {self.nothing}{missing if lacks else ''}")
         elif looked_only or not self.stdout.isatty():
-            self.stdout.write(f"{gateway}:")
+            self.stdout.write(f"{label(gateway)}:")
             self.stdout.write("\n".join(f"  {line}" for line in done.lines()))
         about = "" if looked_only else self.about(gateway, done)
         if about:
-            self.stdout.write(about)
+            self.stdout.write(one_line(about))
 
     def progress(self, step: Step) -> None:
-        """Say what is being done, where somebody is watching."""
+        """Show the step that begins, on a terminal only."""
         if self.stdout.isatty():
             self.stdout.write(f"  {step} …")
             self.stdout.flush()
 
 
+def label(gateway: ApiGateway) -> str:
+    """Return the gateway's name as a terminal may have it. Names may come from an import."""
+    return one_line(str(gateway))
+
+
+def tell_endpoint(stdout: Any) -> None:
+    """On a terminal, say whether the command talks to AWS or to a local gateway."""
+    if not stdout.isatty():
+        return
+    control = ControlPlane()
+    with suppress(WebSocketsError):
+        stdout.write(f"Endpoint: {control.endpoint}{'' if control.is_aws else ' (not AWS)'}")
+
+
 def add_choice(parser: CommandParser, required: bool) -> None:
-    """``--pk`` and ``--all``, for ``choose``."""
+    """Add ``--pk`` and ``--all``, which ``choose`` reads."""
     chosen = parser.add_mutually_exclusive_group(required=required)
     chosen.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways.")
     chosen.add_argument("--all", action="store_true", help="Every API gateway.")
 
 
 def choose(options: dict[str, Any]) -> list[ApiGateway]:
-    """The rows that ``--pk`` or ``--all`` name. Raises ``CommandError`` for one that does not exist."""
+    """Return the rows that ``--pk`` or ``--all`` name. Raise ``CommandError`` where one does not exist."""
     rows = ApiGateway.objects.order_by("pk")
     if options.get("all"):
         return list(rows)
@@ -102,13 +120,13 @@ def choose(options: dict[str, Any]) -> list[ApiGateway]:
 
 
 def one_by_one(gateways: Iterable[ApiGateway]) -> Iterator[ApiGateway]:
-    """Each as it is when its turn comes: those before it may take minutes."""
+    """Yield each row, read when its turn comes. The rows before it may take minutes."""
     for gateway in gateways:
         yield from ApiGateway.objects.filter(pk=gateway.pk)
 
 
 def end(results: list[dict[str, Any]], differs: bool) -> None:
-    """End as all these commands do: ``CommandError`` (1) where a result has an ``error``, exit 3 on a difference."""
+    """End the command: ``CommandError`` (1) where a result has an ``error``, exit code 3 where something differs."""
     failed = [result for result in results if "error" in result]
     if failed:
         raise CommandError(_failure(failed, len(results)))
@@ -117,5 +135,5 @@ def end(results: list[dict[str, Any]], differs: bool) -> None:
 
 
 def _failure(failed: list[dict[str, Any]], total: int) -> str:
-    errors = "\n".join(f"{one['api_name']}: {one['error']}" for one in failed)
+    errors = "\n".join(f"{one_line(one['api_name'])}: {one_line(one['error'])}" for one in failed)
     return errors if total == 1 else f"{errors}\n{len(failed)} of {total} gateways failed."

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('api_created', models.BooleanField(default=False, verbose_name='API created')),
                 ('custom_domain_created', models.BooleanField(default=False, verbose_name='custom domain created')),
                 ('reference', models.UUIDField(default=uuid.uuid4, editable=False, unique=True, verbose_name='reference')),
-                ('status', models.CharField(choices=[('', 'not looked at'), ('in_step', 'in step'), ('differs', 'differs'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status')),
+                ('status', models.CharField(choices=[('', 'never compared'), ('in_step', 'in step'), ('differs', 'differs'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status')),
                 ('status_checked_on', models.DateTimeField(editable=False, null=True, verbose_name='status checked on')),
                 ('last_error', models.TextField(blank=True, editable=False, verbose_name='last error')),
                 ('sends_secret', models.BooleanField(editable=False, help_text='Whether every integration in AWS carried the secret at the last look; without it events get 403.', null=True, verbose_name='sends the secret')),

@@ -14,6 +14,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='apigateway',
+            name='data_trace',
+            field=models.BooleanField(default=False, help_text='Write every message in full, with headers, to the execution log. Anyone who may read the log reads what your users send. Leave this off in production.', verbose_name='data tracing'),
+        ),
+        migrations.AddField(
+            model_name='apigateway',
             name='execute_api_closed',
             field=models.BooleanField(default=False, editable=False),
         ),
@@ -30,7 +35,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='apigateway',
             name='status',
-            field=models.CharField(choices=[('', 'not looked at'), ('in_step', 'in step'), ('differs', 'differs'), ('lacks_domain', 'custom domain not created'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status'),
+            field=models.CharField(choices=[('', 'never compared'), ('in_step', 'in step'), ('differs', 'differs'), ('lacks_domain', 'custom domain not created'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status'),
         ),
         migrations.AlterField(
             model_name='apigatewayadditionalroute',

@@ -1,11 +1,13 @@
-"""From the fields of a row to the API that it asks for."""
+"""From the fields of a gateway row to the API that it asks for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Mapping
 
-from .. import definition, protocol
-from ..definition import RouteDefinition, StageDefinition
+from django.views.decorators.debug import sensitive_variables
+
+from .. import definition, properties, protocol
+from ..definition import DomainDefinition, HiddenStr, RouteDefinition, StageDefinition
 from ..security.gateway_secret import gateway_secret
 
 if TYPE_CHECKING:
@@ -15,46 +17,34 @@ if TYPE_CHECKING:
 PENDING_SECRET = "known-once-the-api-exists"  # noqa: S105
 
 
+@sensitive_variables("secret")
 def describe(gateway: ApiGateway, with_domain: bool = False) -> definition.ApiDefinition:
-    """The definition of ``gateway``; ``with_domain`` also of a custom domain that was not begun."""
-    secret = gateway_secret(gateway.api_id) if gateway.api_id else PENDING_SECRET
+    """Return the definition of ``gateway``; ``with_domain`` includes a custom domain that was never created."""
+    secret = HiddenStr(gateway_secret(gateway.api_id) if gateway.api_id else PENDING_SECRET)
+    integration = properties.INTEGRATION.described(gateway)
     return definition.ApiDefinition(
         name=gateway.api_name,
-        description=gateway.api_description,
-        route_selection_expression=gateway.route_selection_expression,
-        api_key_selection_expression=gateway.api_key_selection_expression or definition.DEFAULT_API_KEY_SELECTION,
-        disable_execute_api_endpoint=gateway.disable_execute_api_endpoint,
-        ip_address_type=gateway.ip_address_type,
+        properties=properties.API.described(gateway),
         tags={**gateway.tags, definition.OWNER_TAG: str(gateway.reference)},
-        routes=tuple(_route(gateway, key, uri, secret) for key, uri in _targets(gateway).items()),
-        stage=_stage(gateway),
+        routes=tuple(
+            RouteDefinition(key, uri, definition.request_parameters(key, secret), integration, gateway.two_way_replies)
+            for key, uri in _integration_uris(gateway).items()
+        ),
+        stage=StageDefinition(gateway.stage, properties.STAGE.described(gateway)),
         domain=gateway.domain_definition(with_domain),
     )
 
 
-def _targets(gateway: ApiGateway) -> dict[str, str]:
+def describe_domain(gateway: ApiGateway) -> DomainDefinition:
+    """Return the custom domain that ``gateway`` names."""
+    mapping: Mapping[str, Any] = properties.MAPPING.described(gateway)
+    zone = gateway.hosted_zone_id if gateway.manage_dns_record else ""
+    return DomainDefinition(gateway.domain_name, properties.DOMAIN.described(gateway), mapping["ApiMappingKey"], zone)
+
+
+def _integration_uris(gateway: ApiGateway) -> dict[str, str]:
     base = gateway.target_base_endpoint
-    targets = {key: definition.integration_uri(base, key) for key in protocol.PREDEFINED_ROUTES}
+    uris = {key: definition.integration_uri(base, key) for key in protocol.PREDEFINED_ROUTES}
     if gateway.pk:
-        targets.update(gateway.additional_routes.order_by("pk").values_list("route_key", "integration_url"))
-    return targets
-
-
-def _route(gateway: ApiGateway, key: str, uri: str, secret: str) -> RouteDefinition:
-    parameters = definition.request_parameters(key, secret)
-    return RouteDefinition(key, uri, parameters, gateway.integration_timeout, gateway.two_way_replies)
-
-
-def _stage(gateway: ApiGateway) -> StageDefinition:
-    return StageDefinition(
-        name=gateway.stage,
-        description=gateway.stage_description,
-        variables=dict(gateway.stage_variables),
-        throttling_rate=gateway.throttling_rate,
-        throttling_burst=gateway.throttling_burst,
-        access_log_destination=gateway.access_log_destination,
-        access_log_format=gateway.access_log_format,
-        logging_level=gateway.logging_level,
-        detailed_metrics=gateway.detailed_metrics,
-        client_certificate_id=gateway.client_certificate_id,
-    )
+        uris.update(gateway.additional_routes.order_by("pk").values_list("route_key", "integration_url"))
+    return uris

@@ -1,4 +1,4 @@
-"""The gateway, described: what to create in AWS, and the ids that AWS gave."""
+"""The gateway: what to create in AWS, and the ids that AWS answered."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from .. import definition, protocol
+from .. import definition, properties, protocol
 from ..definition import DomainDefinition
 from ..exceptions import GatewayNotCreated
 from ..fields import ExactCharField, HttpUrlField
 from . import validators
-from .describing import describe
+from .describing import describe, describe_domain
 
 if TYPE_CHECKING:
     from ..provisioning import Plan
 
 
 class Status(models.TextChoices):
-    """What the last look at AWS found."""
+    """The outcome of the last comparison of a gateway with AWS."""
 
-    UNKNOWN = "", _("not looked at")
+    UNKNOWN = "", _("never compared")
     IN_STEP = "in_step", _("in step")
     DIFFERS = "differs", _("differs")
     LACKS_DOMAIN = "lacks_domain", _("custom domain not created")
@@ -33,7 +33,7 @@ class Status(models.TextChoices):
 
 
 class ApiGateway(models.Model):
-    """A WebSocket API in AWS API Gateway, and the way from it to this site."""
+    """A WebSocket API in AWS API Gateway, and where on this site it sends its events."""
 
     Status = Status
 
@@ -87,10 +87,10 @@ class ApiGateway(models.Model):
         help_text=_("Write the alias record of the domain name into the hosted zone (Route 53)."),
     )
     api_key_selection_expression = models.CharField(
-        _("API key selection expression"), max_length=128, default="$request.header.x-api-key"
+        _("API key selection expression"), max_length=128, default=properties.DEFAULT_API_KEY_SELECTION
     )
     route_selection_expression = models.CharField(
-        _("route selection expression"), max_length=128, default=definition.DEFAULT_ROUTE_SELECTION
+        _("route selection expression"), max_length=128, default=properties.DEFAULT_ROUTE_SELECTION
     )
     route_key = models.CharField(
         _("route key"),
@@ -100,8 +100,8 @@ class ApiGateway(models.Model):
     )
     integration_timeout = models.PositiveIntegerField(
         _("integration timeout"),
-        default=definition.DEFAULT_TIMEOUT_MILLIS,
-        validators=[MinValueValidator(50), MaxValueValidator(definition.DEFAULT_TIMEOUT_MILLIS)],
+        default=properties.DEFAULT_TIMEOUT_MILLIS,
+        validators=[MinValueValidator(50), MaxValueValidator(properties.DEFAULT_TIMEOUT_MILLIS)],
         help_text=_("Milliseconds that the gateway waits for this site to answer: 50 to 29000."),
     )
     two_way_replies = models.BooleanField(
@@ -165,6 +165,14 @@ class ApiGateway(models.Model):
         choices=[("OFF", _("off")), ("ERROR", _("errors")), ("INFO", _("all events"))],
     )
     detailed_metrics = models.BooleanField(_("detailed metrics"), default=False)
+    data_trace = models.BooleanField(
+        _("data tracing"),
+        default=False,
+        help_text=_(
+            "Write every message in full, with headers, to the execution log. Anyone who may read the log reads what "
+            "your users send. Leave this off in production."
+        ),
+    )
     client_certificate_id = models.CharField(
         _("client certificate id"),
         max_length=64,
@@ -263,13 +271,22 @@ class ApiGateway(models.Model):
 
     @property
     def connections_url(self) -> str:
-        """Where ``@connections`` of this gateway is: derived from what AWS returned, or the custom domain."""
+        """The URL of ``@connections`` for the stage that is served: AWS's endpoint, or the custom domain."""
+        return self.connections_url_for("")
+
+    def connections_url_for(self, stage: str) -> str:
+        """Return the URL of ``@connections`` for connections that came through ``stage``; ``""`` is the stage served.
+
+        The custom domain is mapped to the stage that is served. Other stages are reached by AWS's own endpoint.
+        Raises ``GatewayNotCreated`` where there is no API yet.
+        """
         # A domain serves before the endpoint is closed, and until it is opened again.
         closed = self.disable_execute_api_endpoint or self.execute_api_closed
-        if self.custom_domain_created and (closed or not self.api_endpoint):
+        is_served = stage in ("", self._served_stage)
+        if is_served and self.custom_domain_created and (closed or not self.api_endpoint):
             return f"https://{self._domain_path}"
         if self.api_endpoint:
-            return protocol.connections_url(self.api_endpoint, self._served_stage)
+            return protocol.connections_url(self.api_endpoint, stage or self._served_stage)
         raise GatewayNotCreated(
             f"The gateway {self.api_name!r} has no API endpoint, so nothing can be sent through it. "
             f"Run createApiGateway --pk={self.pk}."
@@ -325,11 +342,8 @@ class ApiGateway(models.Model):
         return describe(self, with_domain)
 
     def domain_definition(self, with_domain: bool = False) -> DomainDefinition | None:
-        """The custom domain, once it was begun; ``with_domain`` also before."""
-        if not with_domain and not self.has_domain:
-            return None
-        zone = self.hosted_zone_id if self.manage_dns_record else ""
-        return DomainDefinition(self.domain_name, self.certificate_arn, self.api_mapping_key, zone)
+        """Return the custom domain once its creation was begun; ``with_domain`` returns it before that too."""
+        return describe_domain(self) if with_domain or self.has_domain else None
 
     def create_gateway(self) -> None:
         """Create the API in AWS, or go on where an earlier attempt stopped. Raises ``WebSocketsError``."""

@@ -1,21 +1,31 @@
-"""Control: what a gateway row says becomes what AWS has.
+"""Provisioning: bring AWS in step with a gateway row.
 
-``resources`` is the common form, ``reading`` writes what AWS has in it, ``planning`` compares, ``applying``
-carries out, and ``gateway`` does all of that for a row.
+``resources`` is the common form, ``reading`` writes AWS's answers in it, ``planning`` compares, ``applying`` carries
+the difference out, and ``gateway`` does all of that for a row.
 """
 
 from __future__ import annotations
 
-from .gateway import deploy_routes, plan_gateway, plan_removal_of, remove_gateway, update_gateway
+from .gateway import (
+    check_created,
+    deploy_routes,
+    plan_gateway,
+    plan_removal_of,
+    remove_gateway,
+    rotate_secret,
+    update_gateway,
+)
 from .planning import Change, Plan, Step
 
 __all__ = [
     "Change",
     "Plan",
     "Step",
+    "check_created",
     "deploy_routes",
     "plan_gateway",
     "plan_removal_of",
     "remove_gateway",
+    "rotate_secret",
     "update_gateway",
 ]

@@ -1,13 +1,17 @@
-"""Carrying out a plan, step by step, each id reported the moment it is held.
+"""Carry out a plan, step by step, and report each id as soon as AWS answers it.
 
-A run that dies half way leaves a state like any other: the next one reads it and goes on from there.
+A run that dies half way leaves a state like any other. The next run reads that state and continues from there.
 """
 
 from __future__ import annotations
 
 from typing import Any, Callable, Mapping
 
-from ..exceptions import NotFound
+from django.core.exceptions import ValidationError
+
+from .. import properties
+from ..exceptions import InvalidGateway, NotFound
+from ..fields import HttpUrlField
 from . import resources as r
 from .control import ControlPlane
 from .planning import CREATE, DELETE, UPDATE, Plan, Step
@@ -42,7 +46,7 @@ class Applier:
             (r.ROUTE, CREATE): self._create_route,
             (r.ROUTE, UPDATE): self._update_route,
             (r.ROUTE_RESPONSE, CREATE): self._create_route_response,
-            (r.ROUTE_RESPONSE, UPDATE): self._select_route_response,
+            (r.ROUTE_RESPONSE, UPDATE): self._update_route_response,
             (r.DEPLOYMENT, CREATE): self._create_deployment,
             (r.STAGE, CREATE): self._create_stage,
             (r.STAGE, UPDATE): self._update_stage,
@@ -52,7 +56,8 @@ class Applier:
             (r.DOMAIN_TAGS, UPDATE): lambda step: self._tag(step, f"/domainnames/{step.resource.key}"),
             (r.MAPPING, CREATE): self._create_mapping,
             (r.MAPPING, UPDATE): self._update_mapping,
-            (r.RECORD, CREATE): self._write_record,
+            (r.RECORD, CREATE): self._create_record,
+            (r.RECORD, UPDATE): self._move_record,
         }
 
     @property
@@ -80,7 +85,9 @@ class Applier:
     # -- the API and its tags -------------------------------------------------------------------------
 
     def _update_api(self, step: Step) -> None:
-        self._on_api("UpdateApi", **_new(step))
+        parameters = _updated(step)
+        if parameters:
+            self._on_api("UpdateApi", **parameters)
 
     def _tag(self, step: Step, path: str) -> None:
         arn = self._control.arn(path)
@@ -94,34 +101,56 @@ class Applier:
     # -- routes ---------------------------------------------------------------------------------------
 
     def _create_integration(self, step: Step) -> None:
-        created = self._on_api("CreateIntegration", **_integration(step.resource.properties))
-        self._ids[step.resource.name] = created["IntegrationId"]
+        one = step.resource
+        _check_target(one)
+        created = self._on_api("CreateIntegration", **properties.INTEGRATION.created(one.properties))
+        self._ids[one.name] = created["IntegrationId"]
 
     def _update_integration(self, step: Step) -> None:
-        # AWS merges the map into what is there; an empty value takes a parameter out.
-        gone = {change.name: "" for change in step.changes if change.new is None}
-        parameters = _integration({**step.resource.properties, **gone})
-        self._on_api("UpdateIntegration", IntegrationId=self._id(r.INTEGRATION, step), **parameters)
+        if _must_replace(step):
+            self._replace_integration(step)
+            return
+        _check_target(step.resource)
+        self._on_api("UpdateIntegration", IntegrationId=self._id(r.INTEGRATION, step), **_updated(step))
+
+    def _replace_integration(self, step: Step) -> None:
+        old = self._id(r.INTEGRATION, step)
+        self._create_integration(step)
+        self._on_api("UpdateRoute", RouteId=self._id(r.ROUTE, step), Target=self._target(step))
+        self._on_api("DeleteIntegration", IntegrationId=old)
 
     def _create_route(self, step: Step) -> None:
         created = self._on_api("CreateRoute", RouteKey=step.resource.key, Target=self._target(step))
-        self._ids[step.resource.name] = created["RouteId"]
+        self._ids[r.ROUTE, step.resource.key] = created["RouteId"]
 
     def _update_route(self, step: Step) -> None:
-        self._on_api(
-            "UpdateRoute",
-            RouteId=self._id(r.ROUTE, step),
-            Target=self._target(step),
-            AuthorizationType="NONE",
-            ApiKeyRequired=False,
-        )
+        if _must_replace(step):
+            self._replace_route(step)
+            return
+        self._on_api("UpdateRoute", RouteId=self._id(r.ROUTE, step), Target=self._target(step))
+
+    def _replace_route(self, step: Step) -> None:
+        # AWS refuses a second route of one key. Clients are served by the deployment meanwhile.
+        self._on_api("DeleteRoute", RouteId=self._id(r.ROUTE, step))
+        self._create_route(step)
+        if (r.ROUTE_RESPONSE, step.resource.key) in self._ids:
+            self._create_route_response(step)
 
     def _target(self, step: Step) -> str:
         return f"integrations/{self._id(r.INTEGRATION, step)}"
 
     def _create_route_response(self, step: Step) -> None:
         self._select_route_response(step)
-        self._on_api("CreateRouteResponse", RouteId=self._id(r.ROUTE, step), RouteResponseKey="$default")
+        created = self._on_api("CreateRouteResponse", RouteId=self._id(r.ROUTE, step), RouteResponseKey="$default")
+        self._ids[r.ROUTE_RESPONSE, step.resource.key] = created["RouteResponseId"]
+
+    def _update_route_response(self, step: Step) -> None:
+        if {change.name for change in step.changes} == {"RouteResponseSelectionExpression"}:
+            self._select_route_response(step)
+            return
+        response_id = self._id(r.ROUTE_RESPONSE, step)
+        self._on_api("DeleteRouteResponse", RouteId=self._id(r.ROUTE, step), RouteResponseId=response_id)
+        self._create_route_response(step)
 
     def _select_route_response(self, step: Step) -> None:
         self._on_api("UpdateRoute", RouteId=self._id(r.ROUTE, step), RouteResponseSelectionExpression="$default")
@@ -133,58 +162,47 @@ class Applier:
         self._ids[step.resource.name] = created["DeploymentId"]
 
     def _create_stage(self, step: Step) -> None:
-        parameters = self._stage(step.resource.properties)
+        parameters = self._with_deployment(properties.STAGE.created(step.resource.properties))
         self._on_api("CreateStage", StageName=step.resource.key, Tags=dict(self._tags), **parameters)
 
     def _update_stage(self, step: Step) -> None:
-        name, changed = step.resource.key, {change.name: change.new for change in step.changes}
-        if changed.get("AccessLogSettings.DestinationArn") == "":
+        name, parameters = step.resource.key, self._with_deployment(_updated(step))
+        logs = parameters.get("AccessLogSettings")
+        if logs and not logs["DestinationArn"]:
             self._on_api("DeleteAccessLogSettings", StageName=name)
-        gone = {key: "" for key, new in changed.items() if new is None and key.startswith("StageVariables.")}
-        parameters = self._stage({**step.resource.properties, **gone})
-        if "ClientCertificateId" in changed:
-            parameters["ClientCertificateId"] = changed["ClientCertificateId"]
-        # A throttle cannot be taken away again: the account's own limit says the same.
-        for limit, account in (("ThrottlingRateLimit", r.ACCOUNT_RATE), ("ThrottlingBurstLimit", r.ACCOUNT_BURST)):
-            if changed.get(f"DefaultRouteSettings.{limit}", "") is None:
-                parameters["DefaultRouteSettings"][limit] = account
-        self._on_api("UpdateStage", StageName=name, **parameters)
+            del parameters["AccessLogSettings"]
+        if parameters:
+            self._on_api("UpdateStage", StageName=name, **parameters)
 
-    def _stage(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        settings = r.nested(properties, "DefaultRouteSettings")
-        logs = r.nested(properties, "AccessLogSettings")
-        parameters = {
-            "Description": properties["Description"],
-            "DeploymentId": self._ids[r.DEPLOYMENT, properties["DeploymentId"]],
-            "DefaultRouteSettings": {name: value for name, value in settings.items() if value is not None},
-            "StageVariables": r.nested(properties, "StageVariables"),
-        }
-        if logs.get("DestinationArn"):
-            parameters["AccessLogSettings"] = logs
-        if properties["ClientCertificateId"]:
-            parameters["ClientCertificateId"] = properties["ClientCertificateId"]
+    def _with_deployment(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """``parameters`` with AWS's id of the deployment in place of its fingerprint."""
+        if "DeploymentId" in parameters:
+            parameters["DeploymentId"] = self._ids[r.DEPLOYMENT, parameters["DeploymentId"]]
         return parameters
 
     # -- custom domain --------------------------------------------------------------------------------
 
     def _create_domain(self, step: Step) -> None:
+        configuration = properties.DOMAIN.created(step.resource.properties)
         self._note_domain(
             self._call(
                 "CreateDomainName",
                 DomainName=step.resource.key,
-                DomainNameConfigurations=[_domain_configuration(step.resource)],
+                DomainNameConfigurations=[configuration],
                 Tags=dict(self._tags),
             )
         )
 
     def _update_domain(self, step: Step) -> None:
-        self._note_domain(
-            self._call(
-                "UpdateDomainName",
-                DomainName=step.resource.key,
-                DomainNameConfigurations=[_domain_configuration(step.resource)],
-            )
-        )
+        changed = _updated(step)
+        parameters = {name: changed.pop(name) for name in ("RoutingMode",) if name in changed}
+        if changed:
+            # AWS takes a configuration whole.
+            parameters["DomainNameConfigurations"] = [
+                {**properties.DOMAIN.created(step.resource.properties), **changed}
+            ]
+        if parameters:
+            self._note_domain(self._call("UpdateDomainName", DomainName=step.resource.key, **parameters))
 
     def _note_domain(self, answer: Mapping[str, Any]) -> None:
         configuration = answer["DomainNameConfigurations"][0]
@@ -193,48 +211,61 @@ class Applier:
         self._record({"api_gateway_domain_name": self._actual.domain_target})
 
     def _create_mapping(self, step: Step) -> None:
-        mapping = self._call("CreateApiMapping", DomainName=step.resource.key, **_mapping(step))
+        parameters = properties.MAPPING.created(step.resource.properties)
+        mapping = self._call("CreateApiMapping", DomainName=step.resource.key, **parameters)
         self._record({"api_mapping_id": mapping["ApiMappingId"], "custom_domain_created": True})
 
     def _update_mapping(self, step: Step) -> None:
         mapping_id = self._id(r.MAPPING, step)
-        self._call("UpdateApiMapping", DomainName=step.resource.key, ApiMappingId=mapping_id, **_mapping(step))
+        parameters = dict(step.resource.properties)
+        self._call("UpdateApiMapping", DomainName=step.resource.key, ApiMappingId=mapping_id, **parameters)
 
-    def _write_record(self, step: Step) -> None:
+    def _create_record(self, step: Step) -> None:
+        # CREATE fails where somebody has made a record of this name meanwhile. UPSERT would replace it.
+        self._change_records(step, {"Action": "CREATE", "ResourceRecordSet": self._alias_record(step)})
+
+    def _move_record(self, step: Step) -> None:
+        # Route 53 carries out both or none, and deletes a record only where it still holds exactly this.
+        old = self._actual.records[step.resource.properties["HostedZoneId"], step.resource.key]
+        self._change_records(
+            step,
+            {"Action": "DELETE", "ResourceRecordSet": old},
+            {"Action": "CREATE", "ResourceRecordSet": self._alias_record(step)},
+        )
+
+    def _delete_record(self, step: Step) -> None:
+        old = self._actual.records[step.resource.properties["HostedZoneId"], step.resource.key]
+        self._change_records(step, {"Action": "DELETE", "ResourceRecordSet": old})
+
+    def _alias_record(self, step: Step) -> dict[str, Any]:
         target = {
             "HostedZoneId": self._actual.domain_target_zone,
             "DNSName": self._actual.domain_target,
             "EvaluateTargetHealth": False,
         }
-        self._change_record("UPSERT", step, {"Name": step.resource.key, "Type": "A", "AliasTarget": target})
+        return {"Name": step.resource.key, "Type": "A", "AliasTarget": target}
 
-    def _change_record(self, action: str, step: Step, record: Mapping[str, Any]) -> None:
-        self._call(
-            "ChangeResourceRecordSets",
-            HostedZoneId=step.resource.properties["HostedZoneId"],
-            ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]},
-        )
+    def _change_records(self, step: Step, *changes: Mapping[str, Any]) -> None:
+        zone = step.resource.properties["HostedZoneId"]
+        self._call("ChangeResourceRecordSets", HostedZoneId=zone, ChangeBatch={"Changes": list(changes)})
 
     # -- removing -------------------------------------------------------------------------------------
 
     def _delete(self, step: Step) -> None:
-        one = step.resource
         try:
-            if one.kind == r.RECORD:
-                # Route 53 deletes a record only where it is told exactly what it holds.
-                self._change_record("DELETE", step, self._actual.records[one.properties["HostedZoneId"], one.key])
+            if step.resource.kind == r.RECORD:
+                self._delete_record(step)
             else:
-                operation, parameters = self._deletion(one)
+                operation, parameters = self._deletion(step.resource)
                 self._call(operation, **parameters)
         except NotFound:
-            # Gone already, which is what was wanted.
-            pass
+            pass  # It is gone already.
 
     def _deletion(self, one: Resource) -> tuple[str, dict[str, Any]]:
         api = {"ApiId": self._api}
         if one.kind == r.ROUTE_RESPONSE:
             route_id = self._ids[r.ROUTE, one.key]
-            return "DeleteRouteResponse", {**api, "RouteId": route_id, "RouteResponseId": one.id}
+            return "DeleteRouteResponse", {**api, "RouteId": route_id, "RouteResponseId": self._ids[one.name]}
         if one.kind == r.ROUTE_SETTINGS:
             return "DeleteRouteSettings", {**api, "StageName": one.id, "RouteKey": one.key}
         table: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -250,26 +281,32 @@ class Applier:
         return table[one.kind]
 
 
-def api_parameters(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """What CreateApi takes for an API with ``properties``. IpAddressType is unknown to old releases of boto3."""
-    plain = {name: value for name, value in properties.items() if name != "Description" or value}
-    if plain["IpAddressType"] == "ipv4":
-        del plain["IpAddressType"]
-    return {**plain, "ProtocolType": "WEBSOCKET"}
+def api_parameters(api: Resource) -> dict[str, Any]:
+    """Return the parameters of CreateApi."""
+    return {**properties.API.created(api.properties), "ProtocolType": "WEBSOCKET"}
 
 
-def _new(step: Step) -> dict[str, Any]:
-    return {change.name: change.new for change in step.changes}
+def _updated(step: Step) -> dict[str, Any]:
+    """The parameters of an update that makes the changes of ``step``, but those that only people can make."""
+    changed = {change.name: change.new for change in step.changes if not change.by_hand}
+    return r.TABLES[step.resource.kind].updated(step.resource.properties, changed)
 
 
-def _integration(properties: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {name: value for name, value in properties.items() if "." not in name}
-    return {**plain, "RequestParameters": r.nested(properties, "RequestParameters")}
+def _must_replace(step: Step) -> bool:
+    """Whether AWS has a property that an update cannot take back."""
+    table, wanted = r.TABLES[step.resource.kind], step.resource.properties
+    return any(change.name not in wanted and not table.get(change.name) for change in step.changes)
 
 
-def _domain_configuration(domain: Resource) -> dict[str, Any]:
-    return {**domain.properties, "SecurityPolicy": "TLS_1_2"}
+def _check_target(integration: Resource) -> None:
+    """Raise ``InvalidGateway`` where the gateway's secret would be sent to a host that is not allowed.
 
-
-def _mapping(step: Step) -> dict[str, Any]:
-    return dict(step.resource.properties)
+    The URL was checked when somebody typed it. A row can be written past the forms, and at any time.
+    """
+    uri = integration.properties["IntegrationUri"]
+    try:
+        for validate in HttpUrlField.default_validators:
+            validate(uri)
+    except ValidationError as error:
+        text = f"The route {integration.key} was not written to AWS. {' '.join(error.messages)}"
+        raise InvalidGateway(text, {"integration_url": [text]}) from None

@@ -1,4 +1,4 @@
-"""A definition as a CloudFormation template. The secret is a parameter of the stack, never part of the template."""
+"""A definition as a CloudFormation template. The secret is a parameter of the stack, not part of the template."""
 
 from __future__ import annotations
 
@@ -6,16 +6,22 @@ import itertools
 import re
 from typing import Any, Mapping
 
-from .. import protocol
 from ..definition import SECRET_PARAMETER, ApiDefinition, DomainDefinition, RouteDefinition, StageDefinition
+from ..exceptions import InvalidGateway
+from ..properties import API, DOMAIN, INTEGRATION, STAGE
 from . import resources as r
 
 SECRET = "GatewaySecret"  # noqa: S105  the name of a parameter
 _REF_API = {"Ref": "Api"}
+# CloudFormation replaces it wherever it stands in a template, and has no way to escape it.
+_DYNAMIC_REFERENCE = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
 
 
 def template(definition: ApiDefinition) -> dict[str, Any]:
-    """The template that makes the API of ``definition``, and its custom domain if it has one."""
+    """Return the template that makes the API of ``definition``, with its custom domain if it has one.
+
+    Raises ``InvalidGateway`` where a value would be replaced when the stack is made.
+    """
     names = logical_names(definition.routes)
     resources: dict[str, Any] = {"Api": _resource("Api", _api(definition))}
     for route in definition.routes:
@@ -24,14 +30,14 @@ def template(definition: ApiDefinition) -> dict[str, Any]:
     resources["Stage"] = _resource("Stage", _stage(definition.stage, definition.tags))
     if definition.domain:
         resources.update(_domain(definition.domain, definition.tags))
-    return {
+    found = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"The WebSocket API {definition.name}",
         "Parameters": {
             SECRET: {
                 "Type": "String",
                 "NoEcho": True,
-                "Description": "What proves to the site that a request came from this gateway; letters and digits",
+                "Description": "Proves to the site that a request came from this gateway; letters and digits",
                 "AllowedPattern": "[A-Za-z0-9]{16,128}",
             }
         },
@@ -41,10 +47,32 @@ def template(definition: ApiDefinition) -> dict[str, Any]:
             "ApiEndpoint": {"Value": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}},
         },
     }
+    _check_references(found, "")
+    return found
+
+
+def _check_references(part: Any, path: str) -> None:
+    """Refuse dynamic references: the stack would put a secret of the account in their place.
+
+    ``${…}`` needs no such check. CloudFormation replaces it inside of Fn::Sub only, which holds no text of a row.
+    """
+    if isinstance(part, Mapping):
+        for name, value in part.items():
+            _check_references(name, path)
+            _check_references(value, f"{path}.{name}" if path else name)
+    elif isinstance(part, (list, tuple)):
+        for value in part:
+            _check_references(value, path)
+    elif isinstance(part, str) and _DYNAMIC_REFERENCE.search(part):
+        text = (
+            f"The template would hold a dynamic reference in {path}. CloudFormation would replace it with a secret or "
+            "a parameter of the account. Remove “{{resolve:” from the row."
+        )
+        raise InvalidGateway(text, {path: [text]})
 
 
 def logical_names(routes: tuple[RouteDefinition, ...]) -> dict[str, str]:
-    """A name of letters and digits for each route key, none twice."""
+    """Return a name of letters and digits for each route key. No two names are equal."""
     names: dict[str, str] = {}
     for route in routes:
         plain = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", route.route_key)) or "Route"
@@ -62,66 +90,38 @@ def _deployed(resources: Mapping[str, Any]) -> list[str]:
 
 
 def _api(definition: ApiDefinition) -> dict[str, Any]:
-    properties = {name: value for name, value in r.api(definition).properties.items() if value != ""}
-    return {**properties, "ProtocolType": "WEBSOCKET", "Tags": dict(definition.tags)}
+    return {**API.created(definition.properties), "ProtocolType": "WEBSOCKET", "Tags": dict(definition.tags)}
 
 
 def _route(route: RouteDefinition, name: str) -> dict[str, Any]:
     integration = f"{name}Integration"
-    parameters: dict[str, Any] = dict(route.request_parameters)
-    parameters[SECRET_PARAMETER] = {"Fn::Sub": f"'${{{SECRET}}}'"}
+    parameters = INTEGRATION.created(r.integration(route).properties)
+    parameters["RequestParameters"][SECRET_PARAMETER] = {"Fn::Sub": f"'${{{SECRET}}}'"}
     properties: dict[str, Any] = {
         "ApiId": _REF_API,
         "RouteKey": route.route_key,
         "Target": {"Fn::Sub": f"integrations/${{{integration}}}"},
     }
-    resources = {
-        integration: _resource(
-            "Integration",
-            {
-                "ApiId": _REF_API,
-                "IntegrationType": "HTTP_PROXY",
-                "IntegrationMethod": "POST",
-                "IntegrationUri": route.integration_uri,
-                "TimeoutInMillis": route.timeout_millis,
-                "RequestParameters": parameters,
-            },
-        ),
-        f"{name}Route": _resource("Route", properties),
-    }
-    if route.two_way and route.route_key not in (protocol.CONNECT, protocol.DISCONNECT):
+    resources = {integration: _resource("Integration", {"ApiId": _REF_API, **parameters})}
+    if r.has_response(route):
         properties["RouteResponseSelectionExpression"] = "$default"
-        resources[f"{name}Route"] = _resource("Route", properties)
         response = {"ApiId": _REF_API, "RouteId": {"Ref": f"{name}Route"}, "RouteResponseKey": "$default"}
         resources[f"{name}Response"] = _resource("RouteResponse", response)
-    return resources
+    return {**resources, f"{name}Route": _resource("Route", properties)}
 
 
 def _stage(stage: StageDefinition, tags: Mapping[str, str]) -> dict[str, Any]:
-    flat = r.stage(stage)
-    settings = r.nested(flat, "DefaultRouteSettings")
-    properties: dict[str, Any] = {
+    return {
         "ApiId": _REF_API,
         "StageName": stage.name,
         "DeploymentId": {"Ref": "Deployment"},
-        "DefaultRouteSettings": {name: value for name, value in settings.items() if value is not None},
         "Tags": dict(tags),
+        **STAGE.created(stage.properties),
     }
-    optional = {
-        "Description": stage.description,
-        "ClientCertificateId": stage.client_certificate_id,
-        "StageVariables": dict(stage.variables),
-        "AccessLogSettings": {n: v for n, v in r.nested(flat, "AccessLogSettings").items() if v},
-    }
-    return {**properties, **{name: value for name, value in optional.items() if value}}
 
 
 def _domain(domain: DomainDefinition, tags: Mapping[str, str]) -> dict[str, Any]:
-    configuration = {
-        "CertificateArn": domain.certificate_arn,
-        "EndpointType": "REGIONAL",
-        "SecurityPolicy": "TLS_1_2",
-    }
+    configuration = DOMAIN.created(domain.properties)
     mapping: dict[str, Any] = {"ApiId": _REF_API, "DomainName": {"Ref": "Domain"}, "Stage": {"Ref": "Stage"}}
     if domain.mapping_key:
         mapping["ApiMappingKey"] = domain.mapping_key

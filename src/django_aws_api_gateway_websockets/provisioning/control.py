@@ -1,4 +1,4 @@
-"""Calls to AWS's control plane: every page of a listing, patience with its limits, and the missing permission named."""
+"""Calls to AWS's control plane: pages of a listing, retries within AWS's limits, and errors that name a permission."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import time
 from typing import Any, Iterator
 from urllib.parse import urlsplit
 
+from django.views.decorators.debug import sensitive_variables
+
 from ..aws import control_client, translated
+from ..definition import HiddenStr, is_reference
 from ..exceptions import AwsError, AwsUnreachable, Conflict, InvalidGateway, PermissionMissing, Throttled
 from ..protocol import is_loopback, parse_connections_url
 from .operations import SERVICES, iam_resource
@@ -23,10 +26,10 @@ _ATTEMPTS = 6
 
 
 def delays(operation: str, error: AwsError) -> Iterator[float]:
-    """Seconds to wait before each further attempt at ``operation`` after ``error``; none where one is no use.
+    """Yield the seconds to wait before each further attempt at ``operation``; nothing where another is no use.
 
-    A call that was refused (429, 409) was not carried out, so it can be repeated. A call whose answer was
-    lost may have been: only reading is repeated, and a creation is found again by the next run.
+    A call that AWS refused (429, 409) was not carried out, so it can be repeated. A call without an answer may have
+    been carried out. Only reading is repeated then; the next run finds what a creation made.
     """
     if isinstance(error, Throttled):
         first, attempts = _FIRST_DELAY.get(operation, 0.5), _ATTEMPTS
@@ -41,10 +44,7 @@ def delays(operation: str, error: AwsError) -> Iterator[float]:
 
 
 class ControlPlane:
-    """One operator's calls; ``calls`` counts them."""
-
-    def __init__(self) -> None:
-        self.calls = 0
+    """The calls of one run."""
 
     @property
     def region(self) -> str:
@@ -57,32 +57,36 @@ class ControlPlane:
     @property
     def is_aws(self) -> bool:
         """Whether boto3 is configured for AWS, and not for a local gateway."""
-        return bool(_AWS_HOST.search(urlsplit(self._endpoint).hostname or ""))
+        return bool(_AWS_HOST.search(urlsplit(self.endpoint).hostname or ""))
 
     @property
-    def _endpoint(self) -> str:
+    def endpoint(self) -> str:
+        """The URL that boto3 is configured for."""
         return str(control_client().meta.endpoint_url)
 
     def check_holds(self, api_endpoint: str) -> None:
-        """Raises ``InvalidGateway`` where an API at ``api_endpoint`` lives on a local gateway and this is AWS, or vice
-        versa: one would be created anew in the wrong place, and the other one lost."""
+        """Raise ``InvalidGateway`` where the API is on a local gateway and boto3 is configured for AWS, or vice versa.
+
+        A run would create a second API in the wrong place and forget the first.
+        """
         remedy = ""
-        # AWS gives wss:// only.
+        # The endpoints of AWS are wss:// only.
         if api_endpoint.startswith("ws://") and self.is_aws:
             place = api_endpoint.rpartition("/")[0].replace("ws:", "http:", 1)
             remedy = f"Set AWS_ENDPOINT_URL_APIGATEWAYV2={place} to reach it, or make another row for AWS."
-        elif parse_connections_url(api_endpoint).region and is_loopback(self._endpoint):
+        elif parse_connections_url(api_endpoint).region and is_loopback(self.endpoint):
             remedy = "Unset AWS_ENDPOINT_URL_APIGATEWAYV2 to reach it, or make another row for the local gateway."
         if remedy:
-            text = f"The API is at {api_endpoint}, and boto3 is configured for {self._endpoint}. {remedy}"
+            text = f"The API is at {api_endpoint}, and boto3 is configured for {self.endpoint}. {remedy}"
             raise InvalidGateway(text, {"api_endpoint": [text]})
 
     def arn(self, path: str) -> str:
-        """The ARN of an API Gateway resource: ``path`` is ``/apis/ID`` or what lies under it."""
+        """Return the ARN of an API Gateway resource; ``path`` begins with ``/apis/ID`` or ``/domainnames/NAME``."""
         return f"arn:{self.partition}:apigateway:{self.region}::{path}"
 
+    @sensitive_variables("parameters")
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Carry out ``operation``, a name such as ``CreateApi``. Raises ``AwsError`` when patience did not help."""
+        """Carry out ``operation``, a name such as ``CreateApi``. Raise ``AwsError`` when the last attempt fails."""
         waits: Iterator[float] | None = None
         while True:
             try:
@@ -95,7 +99,7 @@ class ControlPlane:
                 time.sleep(wait)
 
     def items(self, operation: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Every item of a listing, page after page."""
+        """Return every item of a listing, from all its pages."""
         found: list[dict[str, Any]] = []
         token: dict[str, str] = {}
         while True:
@@ -105,20 +109,48 @@ class ControlPlane:
                 return found
             token = {"NextToken": page["NextToken"]}
 
+    @sensitive_variables("parameters")
     def _call_once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        client = control_client(SERVICES[operation])
-        methods = {name: method for method, name in client.meta.method_to_api_mapping.items()}
-        self.calls += 1
+        failure: Exception
         try:
-            with translated(operation):
-                answer: dict[str, Any] = getattr(client, methods[operation])(**parameters)
-                return answer
+            return _call(operation, parameters)
         except PermissionMissing as error:
-            raise _with_action(error, operation) from error
+            failure = _with_action(error, operation)
+        except Exception as error:
+            failure = error
+        # Raised without the frames of botocore: their local variables hold the body, and with it the gateway's secret.
+        failure.__cause__ = failure.__context__ = None
+        raise failure.with_traceback(None)
+
+
+@sensitive_variables("parameters")
+def _call(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    client = control_client(SERVICES[operation])
+    methods = {name: method for method, name in client.meta.method_to_api_mapping.items()}
+    with translated(operation):
+        answer: dict[str, Any] = _hiding(getattr(client, methods[operation])(**parameters))
+        return answer
+
+
+def _hiding(answer: Any) -> Any:
+    """``answer`` with the static values of request parameters, which may be secrets, as strings that do not show."""
+    if isinstance(answer, list):
+        return [_hiding(one) for one in answer]
+    if not isinstance(answer, dict):
+        return answer
+    found = {name: _hiding(value) for name, value in answer.items()}
+    for name in ("RequestParameters", "RequestTemplates"):
+        if isinstance(found.get(name), dict):
+            found[name] = {key: _hidden(value) for key, value in found[name].items()}
+    return found
+
+
+def _hidden(value: Any) -> Any:
+    return HiddenStr(value) if isinstance(value, str) and not is_reference(value) else value
 
 
 def _with_action(error: PermissionMissing, operation: str) -> PermissionMissing:
-    """The action that is missing, where that is what AWS says: it answers 403 to other things too."""
+    """``error`` with the IAM action that is missing, where AWS names one. It answers 403 for other reasons too."""
     denied = _DENIED.search(error.said)
     if not denied and not error.code.startswith("AccessDenied"):
         return error

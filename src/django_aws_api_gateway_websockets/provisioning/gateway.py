@@ -1,21 +1,24 @@
-"""A row and its API in AWS: compare them, bring AWS in step, remove, import."""
+"""A gateway row and its API in AWS: compare the two, bring AWS in step, remove the API."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Callable, Mapping
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from ..exceptions import AwsError, AwsUnreachable, CredentialsError, InvalidGateway, WebSocketsError
+from ..exceptions import AwsError, AwsUnreachable, CredentialsError, GatewayNotCreated, InvalidGateway, WebSocketsError
+from ..properties import WITHOUT_ANYTHING, WITHOUT_API, WITHOUT_DOMAIN
 from ..protocol import is_loopback
 from . import resources as r
 from .applying import Applier, Progress, api_parameters
 from .control import ControlPlane
 from .locking import locked
 from .planning import Plan, Step, plan, plan_removal
-from .reading import Actual, MappedDomain, find_api, read, sends_secret
+from .reading import Actual, MappedDomain, Owner, find_api, read, sends_secret
 
 if TYPE_CHECKING:
     from ..definition import ApiDefinition, DomainDefinition
@@ -26,97 +29,102 @@ logger = logging.getLogger(__name__)
 
 
 def silent(step: Step) -> None:
-    """Nobody is watching."""
+    """Report no progress."""
 
 
-def plan_gateway(gateway: ApiGateway, with_domain: bool = False) -> Plan:
-    """What ``update_gateway`` would do; changes nothing in AWS, and notes in the row what it found."""
+def plan_gateway(gateway: ApiGateway, with_domain: bool = False, adopt: bool = False) -> Plan:
+    """Return what ``update_gateway`` would do. Nothing changes in AWS; the row records what was found."""
     control = ControlPlane()
     _check(gateway, control, with_domain)
-    with _noting_failure(gateway):
+    with _recording_failure(gateway):
         api_id = find_api(control, gateway.api_id, str(gateway.reference))
         definition = gateway.definition(with_domain)
-        actual = _read(control, gateway, definition.domain, api_id)
+        actual = _read(control, gateway, definition.domain, api_id, adopt)
+        _check_ownership(actual, definition)
         found = plan(r.wanted(definition, api_id), actual)
     status = _status(gateway, definition, found) if api_id else gateway.Status.NOT_CREATED
-    _note_look(gateway, status, last_error="", sends_secret=sends_secret(actual))
+    _record_look(gateway, status, last_error="", sends_secret=sends_secret(actual))
     return found
 
 
-def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Progress = silent) -> Plan:
-    """Make AWS what the row says, creating what is missing; returns what was done.
+def update_gateway(
+    gateway: ApiGateway, with_domain: bool = False, adopt: bool = False, progress: Progress = silent
+) -> Plan:
+    """Make AWS what the row says, and return what was done.
 
-    A run that failed half way is taken up where it stopped. Raises ``WebSocketsError``: ``InvalidGateway``
-    before the first call, ``GatewayBusy`` while another process is at it, ``AwsError`` when AWS refuses.
+    ``with_domain`` creates the custom domain too; ``adopt`` takes over one that exists. ``progress`` is called with
+    each step. A run continues where one before it failed. Raises ``InvalidGateway`` before the first change,
+    ``GatewayBusy`` while another process changes the same gateway, and ``AwsError`` when AWS refuses.
     """
     control = ControlPlane()
     _check(gateway, control, with_domain)
-    with locked(gateway) as renew, _noting_failure(gateway):
-
-        def watched(step: Step) -> None:
-            renew()
-            _begin(gateway)
-            progress(step)
-
-        # Before the run, not after: somebody whose change came too late for it may leave one meanwhile.
+    with locked(gateway) as renew, _recording_failure(gateway):
+        watched = _watched(gateway, renew, progress)
+        # Before the run, not after it: a route that is saved meanwhile may leave an error of its own.
         _record(gateway, {"last_error": ""})
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
-        actual = _read(control, gateway, definition.domain, str(gateway.api_id))
+        actual = _read(control, gateway, definition.domain, str(gateway.api_id), adopt)
+        _check_ownership(actual, definition)
         _record(gateway, _facts(actual, definition))
         if not gateway.mapped_domain_name:
-            # Before the domain is made: a run that dies then leaves one that is known.
+            # Before the domain is made, so that the next run knows the domain of a run that dies.
             _record(gateway, _domain_facts(definition))
         steps = plan(r.wanted(definition, actual.api_id), actual)
         _applier(control, gateway, definition.tags, actual, watched).apply(steps)
-        for route in definition.routes:
-            # Only what was sent: a route that somebody saved meanwhile is not deployed.
-            sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
-            sent.update(deployed=True)
-        _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})
-        status = _status(gateway, definition)
-        resolved = {} if status == gateway.Status.DIFFERS else {"last_error": ""}
-        _note_look(gateway, status, sends_secret=True, **resolved)
+        _record_applied(gateway, definition, steps)
     return Plan((*created, *steps))
 
 
+def rotate_secret(gateway: ApiGateway, progress: Progress = silent) -> Plan:
+    """Write the secret under the current ``SECRET_KEY`` into every integration and deploy; return what was done.
+
+    Until the new deployment is served, AWS sends the old secret. The view accepts it as long as the old key is in
+    ``SECRET_KEY_FALLBACKS``. The secret follows from the key, so rotating it is an update.
+    """
+    check_created(gateway)
+    return update_gateway(gateway, progress=progress)
+
+
+def check_created(gateway: ApiGateway) -> None:
+    """Raise ``GatewayNotCreated`` where the gateway has no API yet."""
+    if not gateway.api_created:
+        raise GatewayNotCreated(
+            f"The gateway {gateway.api_name!r} is not in AWS yet. Run createApiGateway --pk={gateway.pk}."
+        )
+
+
 def plan_removal_of(gateway: ApiGateway) -> Plan:
-    """What ``remove_gateway`` would delete."""
+    """Return what ``remove_gateway`` would delete."""
     control = ControlPlane()
     control.check_holds(gateway.api_endpoint)
-    with _noting_failure(gateway):
+    with _recording_failure(gateway):
         return plan_removal(_actual(control, gateway))
 
 
 def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
-    """Delete the API, its mapping and, where no other API uses it, its domain name; the row stays."""
+    """Delete the API and its mapping, and its domain name where this gateway alone uses it. The row stays."""
     from ..models import ClosedReason
 
     control = ControlPlane()
     control.check_holds(gateway.api_endpoint)
-    with locked(gateway) as renew, _noting_failure(gateway):
-
-        def watched(step: Step) -> None:
-            renew()
-            _begin(gateway)
-            progress(step)
-
+    with locked(gateway) as renew, _recording_failure(gateway):
         actual = _actual(control, gateway)
         steps = plan_removal(actual)
-        # Removing takes no definition: a row that could not be created today can still be removed.
-        _applier(control, gateway, {}, actual, watched).apply(steps)
+        # No definition is needed: a row that could not be created today can still be removed.
+        _applier(control, gateway, {}, actual, _watched(gateway, renew, progress)).apply(steps)
         gateway.additional_routes.update(deployed=False)
-        _record(gateway, _NOTHING)
-        # The sockets went with the API, and no $disconnect will tell of it.
+        _record(gateway, WITHOUT_ANYTHING)
+        # The sockets went with the API, and no $disconnect tells of them.
         gateway.sessions.mark_disconnected(ClosedReason.CLIENT)
-        _note_look(gateway, gateway.Status.NOT_CREATED, last_error="")
+        _record_look(gateway, gateway.Status.NOT_CREATED, last_error="")
     return steps
 
 
 def deploy_routes(pk: int) -> None:
-    """After additional routes were saved or deleted: bring AWS in step, once for all that was committed.
+    """Bring AWS in step after additional routes were saved or deleted, once for everything that was committed.
 
-    Never raises: the row is saved, and says in ``last_error`` and ``deployed`` what did not work.
+    Raises nothing: the routes are saved, and ``last_error`` and ``deployed`` say what did not work.
     """
     from ..models import ApiGateway
 
@@ -130,26 +138,16 @@ def deploy_routes(pk: int) -> None:
         logger.error("The routes of the gateway %r are saved, but not deployed: %s", gateway.api_name, error)
 
 
-_NO_DOMAIN: dict[str, Any] = {
-    "api_gateway_domain_name": "",
-    "api_mapping_id": "",
-    "custom_domain_created": False,
-    "mapped_domain_name": "",
-    "mapped_hosted_zone_id": "",
-    "mapped_key": "",
-}
-# A custom domain that was begun outlives its API: it is mapped to the next one, or removed with the rest.
-_NO_API: dict[str, Any] = {
-    "api_id": None,
-    "api_endpoint": "",
-    "api_created": False,
-    "sends_secret": None,
-    "served_stage_name": "",
-    "execute_api_closed": False,
-    "api_mapping_id": "",
-    "custom_domain_created": False,
-}
-_NOTHING: dict[str, Any] = {**_NO_API, **_NO_DOMAIN}
+def _watched(gateway: ApiGateway, renew: Callable[[], None], progress: Progress) -> Progress:
+    """Before each step: renew the lock, record that the row differs until the run has ended, and tell ``progress``."""
+
+    def watched(step: Step) -> None:
+        renew()
+        if gateway.status != gateway.Status.DIFFERS:
+            _record_look(gateway, gateway.Status.DIFFERS)
+        progress(step)
+
+    return watched
 
 
 def _actual(control: ControlPlane, gateway: ApiGateway) -> Actual:
@@ -157,31 +155,83 @@ def _actual(control: ControlPlane, gateway: ApiGateway) -> Actual:
     return _read(control, gateway, gateway.domain_definition(), api_id)
 
 
-def _read(control: ControlPlane, gateway: ApiGateway, domain: DomainDefinition | None, api_id: str) -> Actual:
-    mapped = MappedDomain(gateway.mapped_domain_name, gateway.mapped_hosted_zone_id)
-    return read(control, api_id, gateway.stage, domain, mapped, str(gateway.reference))
+def _read(
+    control: ControlPlane, gateway: ApiGateway, domain: DomainDefinition | None, api_id: str, adopt: bool = False
+) -> Actual:
+    def is_sibling(reference: str) -> bool:
+        return _is_uuid(reference) and type(gateway).objects.filter(reference=reference).exists()
+
+    mapped = MappedDomain(gateway.mapped_domain_name, gateway.mapped_hosted_zone_id, gateway.api_gateway_domain_name)
+    return read(control, api_id, gateway.stage, domain, mapped, Owner(str(gateway.reference), is_sibling, adopt))
+
+
+def _check_ownership(actual: Actual, definition: ApiDefinition) -> None:
+    """Raise ``InvalidGateway`` before something is overwritten that this gateway did not make."""
+    domain = definition.domain
+    if domain is None:
+        return
+    if actual.domain_foreign and not actual.domain_of_sibling and not actual.get(r.MAPPING, domain.name):
+        text = (
+            f"The custom domain {domain.name} exists in AWS, and this gateway did not create it. To take it over, with "
+            "its certificate, its tags and its DNS record, run createCustomDomain --adopt. Or choose another name."
+        )
+        raise InvalidGateway(text, {"domain_name": [text]})
+    if actual.foreign_records and not actual.get(r.RECORD, domain.name):
+        kinds = " and ".join(sorted({str(record["Type"]) for record in actual.foreign_records}))
+        text = (
+            f"The hosted zone {domain.hosted_zone_id} has a record of type {kinds} for {domain.name} that this gateway "
+            "did not write. Delete the record in Route 53, or turn off “manage the DNS record”."
+        )
+        raise InvalidGateway(text, {"manage_dns_record": [text]})
+
+
+def _is_uuid(text: str) -> bool:
+    """Whether ``text`` can be the reference of a gateway."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _record_applied(gateway: ApiGateway, definition: ApiDefinition, done: Plan) -> None:
+    """Record in the row that AWS has everything that ``definition`` says."""
+    for route in definition.routes:
+        # Only what was sent: a route that was saved meanwhile is not deployed.
+        sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
+        sent.update(deployed=True)
+    _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})
+    left = Plan(tuple(step for step in done if step.by_hand))
+    status = _status(gateway, definition, left)
+    facts: dict[str, Any] = {"sends_secret": True}
+    if left:
+        names = ", ".join(f"{change.name} of the {step.resource.kind}" for step in left for change in step.by_hand)
+        facts["last_error"] = f"AWS has settings that this package does not know. Change them in AWS: {names}."
+    elif status != gateway.Status.DIFFERS:
+        facts["last_error"] = ""
+    _record_look(gateway, status, **facts)
 
 
 def _served(definition: ApiDefinition) -> dict[str, Any]:
     return {
         "served_stage_name": definition.stage.name,
-        "execute_api_closed": definition.disable_execute_api_endpoint,
+        "execute_api_closed": definition.properties["DisableExecuteApiEndpoint"],
     }
 
 
 def _domain_facts(definition: ApiDefinition) -> dict[str, Any]:
-    """What is true of the domain once everything was applied."""
+    """What the row records of its domain once everything was applied."""
     if definition.domain is not None:
         return {
             "mapped_domain_name": definition.domain.name,
             "mapped_hosted_zone_id": definition.domain.hosted_zone_id,
             "mapped_key": definition.domain.mapping_key,
         }
-    return _NO_DOMAIN
+    return dict(WITHOUT_DOMAIN)
 
 
 def _ensure_api(control: ControlPlane, gateway: ApiGateway, progress: Progress) -> list[Step]:
-    """The API exists and its id is recorded; the steps that this took."""
+    """Create the API where AWS does not have it, and record its id; return the steps that this took."""
     api_id = find_api(control, gateway.api_id, str(gateway.reference))
     steps: list[Step] = []
     if api_id:
@@ -190,15 +240,15 @@ def _ensure_api(control: ControlPlane, gateway: ApiGateway, progress: Progress) 
         definition = gateway.definition()
         steps = list(plan([r.api(definition)], Actual()))
         progress(steps[0])
-        parameters = api_parameters(steps[0].resource.properties)
+        parameters = api_parameters(steps[0].resource)
         try:
             api = control.call("CreateApi", Tags=dict(definition.tags), **parameters)
         except AwsError as error:
             if 400 <= (error.status or 0) < 500:
-                # Refused; without an answer, or with one of 5xx, there may be an API now.
-                _note_look(gateway, gateway.Status.NOT_CREATED)
+                # Refused. Without an answer, or after one of 5xx, there may be an API.
+                _record_look(gateway, gateway.Status.NOT_CREATED)
             raise
-        _record(gateway, _NO_API)
+        _record(gateway, WITHOUT_API)
     _record(gateway, {"api_id": api["ApiId"], "api_endpoint": api["ApiEndpoint"]})
     return steps
 
@@ -210,7 +260,7 @@ def _applier(
 
 
 def _facts(actual: Actual, definition: ApiDefinition) -> dict[str, Any]:
-    """What the row keeps of AWS's answers, also of those that were lost on their way."""
+    """What the row records of AWS's answers, including answers that an earlier run did not receive."""
     facts: dict[str, Any] = {"api_id": actual.api_id, "api_endpoint": actual.api_endpoint}
     if definition.domain is not None:
         mapping = actual.get(r.MAPPING, definition.domain.name)
@@ -222,51 +272,43 @@ def _facts(actual: Actual, definition: ApiDefinition) -> dict[str, Any]:
 
 
 def _record(gateway: ApiGateway, facts: Mapping[str, Any]) -> None:
-    """Save ``facts`` now, and only them: the next call to AWS may be the one that fails."""
+    """Save ``facts`` now, and only them. The next call to AWS may fail."""
     for name, value in facts.items():
         setattr(gateway, name, value)
     type(gateway).objects.filter(pk=gateway.pk).update(updated_on=timezone.now(), **facts)
 
 
 def _status(gateway: ApiGateway, definition: ApiDefinition, found: Plan = Plan()) -> Status:  # noqa: B008  immutable
-    """In step where nothing was found to do, and the row still says what was compared, which takes a while."""
+    """The status after a comparison: in step where nothing differs and the row still says what was compared."""
     now = type(gateway).objects.filter(pk=gateway.pk).first()
     if found or now is None or now.definition() != definition:
         return gateway.Status.DIFFERS
     return gateway.Status.LACKS_DOMAIN if now.lacks_domain else gateway.Status.IN_STEP
 
 
-def _note_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
+def _record_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
     _record(gateway, {"status": status, "status_checked_on": timezone.now(), **facts})
 
 
-def _begin(gateway: ApiGateway) -> None:
-    """Until the run has ended, AWS has some of what the row says."""
-    if gateway.status != gateway.Status.DIFFERS:
-        _note_look(gateway, gateway.Status.DIFFERS)
+@contextmanager
+def _recording_failure(gateway: ApiGateway) -> Iterator[None]:
+    """Keep in the row the error that is raised inside.
 
-
-class _noting_failure:  # noqa: N801  reads as what it does
-    """Whatever AWS refuses inside is kept in the row, and raised. It says nothing of the API: the status stays, but
-    where AWS could not be asked at all, and the row was not known to differ."""
-
-    def __init__(self, gateway: ApiGateway) -> None:
-        self._gateway = gateway
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, WebSocketsError):
-            status = self._gateway.Status
-            facts: dict[str, Any] = {"last_error": str(error)}
-            if isinstance(error, (AwsUnreachable, CredentialsError)) and self._gateway.status != status.DIFFERS:
-                facts.update(status=status.UNREACHABLE, status_checked_on=timezone.now())
-            _record(self._gateway, facts)
+    An error says nothing of the API, so the status stays. Where AWS cannot be asked at all, it becomes "unreachable",
+    unless the row is known to differ.
+    """
+    try:
+        yield
+    except WebSocketsError as error:
+        facts: dict[str, Any] = {"last_error": str(error)}
+        if isinstance(error, (AwsUnreachable, CredentialsError)) and gateway.status != gateway.Status.DIFFERS:
+            facts.update(status=gateway.Status.UNREACHABLE, status_checked_on=timezone.now())
+        _record(gateway, facts)
+        raise
 
 
 def _check(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> None:
-    """Raises ``InvalidGateway``, naming each field, for what AWS would refuse half way."""
+    """Raise ``InvalidGateway``, naming each field, for values that AWS would refuse half way."""
     problems: dict[str, list[str]] = {}
     _collect(problems, gateway.clean_fields)
     _collect(problems, gateway.clean)
@@ -288,7 +330,7 @@ def _check(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> Non
         )
     if problems:
         fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problems.items())
-        raise InvalidGateway(f"{gateway.api_name!r} cannot be created as it is. {fields}", problems)
+        raise InvalidGateway(f"{gateway.api_name!r} cannot be created. {fields}", problems)
     control.check_holds(gateway.api_endpoint)
 
 

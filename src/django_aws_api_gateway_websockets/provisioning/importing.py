@@ -1,4 +1,4 @@
-"""The plan in the other direction: what AWS has becomes what the row says."""
+"""Import: the row and its additional routes take the values that AWS has."""
 
 from __future__ import annotations
 
@@ -7,47 +7,53 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import transaction
 
-from .. import protocol
+from .. import properties, protocol
 from ..definition import DEFAULT_STAGE, OWNER_TAG, integration_uri
 from ..exceptions import GatewayNotCreated, WebSocketsError
+from ..security.escaping import one_line
 from . import resources as r
 from .control import ControlPlane
 from .locking import locked
 from .planning import value_text
-from .reading import Actual, find_api, find_domain, read, sends_secret
+from .reading import Actual, Owner, find_api, find_domain, read, sends_secret
 
 if TYPE_CHECKING:
     from ..definition import DomainDefinition
     from ..models import ApiGateway
 
 
+# Reading a domain changes nothing, so it is read whoever created it.
+_READER = Owner(adopts=True)
+
+
 class Import(NamedTuple):
-    """The fields that change, old and new; and the additional routes, all of them, by route key."""
+    """What an import changes: fields, old and new, and all additional routes by route key."""
 
     api_id: str
     fields: dict[str, tuple[Any, Any]]
     routes: dict[str, str]
     routes_before: dict[str, str]
-    #: Whether the API's requests prove where they come from; None: it has no integration.
+    #: Whether every integration sends the gateway's secret; None where there is no integration.
     sends_secret: bool | None
 
     def lines(self) -> list[str]:
+        """Return the changes for people, one per line."""
         found = [f"~ {name}: {value_text(old)} -> {value_text(new)}" for name, (old, new) in self.fields.items()]
         before, after = self.routes_before, self.routes
-        found += [f"- route {key}" for key in before if key not in after]
-        found += [f"+ route {key} -> {url}" for key, url in after.items() if before.get(key) != url]
+        found += [f"- route {one_line(key)}" for key in before if key not in after]
+        found += [f"+ route {one_line(key)} -> {one_line(url)}" for key, url in after.items() if before.get(key) != url]
         return found
 
 
-def look(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
-    """What ``gateway`` would become. ``api_id`` and ``stage_name`` choose what the row does not know yet."""
+def plan_import(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
+    """Return what an import would change. ``api_id`` and ``stage_name`` name what the row does not know yet."""
     control = ControlPlane()
     control.check_holds(gateway.api_endpoint)
     known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
     if known and api_id and api_id != known:
         raise WebSocketsError(
-            f"{gateway.api_name!r} has the API {known} in AWS, which nobody would know any more if the row took "
-            f"{api_id}. Delete it first (deleteApiGateway --pk={gateway.pk}), or give --api-id without --pk: a new row."
+            f"{gateway.api_name!r} has the API {known} in AWS. With {api_id} in its place, no row would know {known}. "
+            f"Run deleteApiGateway --pk={gateway.pk} first, or give --api-id without --pk to make a new row."
         )
     api_id = api_id or known
     if not api_id:
@@ -63,11 +69,11 @@ def look(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     return Import(api_id, changed, _additional(actual), before, sends_secret(actual))
 
 
-def take(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
-    """``look``, and write what was found into the row and its additional routes."""
-    # Nobody else knows a row that is made only now.
+def import_gateway(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
+    """Write the values that AWS has into the row and its additional routes; return what changed."""
+    # A row that is not saved yet needs no lock.
     with locked(gateway) if gateway.pk else nullcontext():
-        found = look(gateway, api_id, stage_name)
+        found = plan_import(gateway, api_id, stage_name)
         with transaction.atomic():
             _write(gateway, found)
     return found
@@ -75,9 +81,9 @@ def take(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
 
 def _write(gateway: ApiGateway, found: Import) -> None:
     facts = {name: new for name, (_, new) in found.fields.items()}
-    # Until the routes are written, saving one must not deploy them.
+    # Saving a route must not deploy it until all are written.
     facts.update(api_id=found.api_id, sends_secret=found.sends_secret, api_created=False)
-    # What the import could not say is left to the next look.
+    # The next comparison finds what the import could not take.
     facts.update(status=gateway.Status.UNKNOWN)
     for name, new in facts.items():
         setattr(gateway, name, new)
@@ -93,42 +99,27 @@ def _write(gateway: ApiGateway, found: Import) -> None:
 
 
 def _read(control: ControlPlane, domain: DomainDefinition | None, api_id: str, stage: str) -> Actual:
-    """The API with the row's ``domain``, or with the one that is mapped to the stage instead."""
-    actual = read(control, api_id, stage, domain)
+    """Read the API with the row's ``domain``, or with another that is mapped to the stage."""
+    actual = read(control, api_id, stage, domain, owner=_READER)
     if not actual.of_kind(r.MAPPING):
         mapped = find_domain(control, api_id, stage)
         if mapped is not None:
-            return read(control, api_id, stage, mapped)
+            return read(control, api_id, stage, mapped, owner=_READER)
     return actual
 
 
 def _values(gateway: ApiGateway, actual: Actual, stage_name: str) -> dict[str, Any]:
     [api], [tags] = actual.of_kind(r.API), actual.of_kind(r.API_TAGS)
-    stage = actual.resources[r.STAGE, stage_name].properties
     connect = actual.get(r.INTEGRATION, protocol.CONNECT) or actual.get(r.INTEGRATION, protocol.DEFAULT)
-    timeouts = {one.properties["TimeoutInMillis"] for one in actual.of_kind(r.INTEGRATION)}
-    rate, burst = (stage[f"DefaultRouteSettings.Throttling{name}Limit"] for name in ("Rate", "Burst"))
+    timeouts = {one.properties["TimeoutInMillis"] for one in actual.of_kind(r.INTEGRATION)} - {None}
     return {
-        "api_name": api.properties["Name"],
-        "api_description": api.properties["Description"],
-        "route_selection_expression": api.properties["RouteSelectionExpression"],
-        "api_key_selection_expression": api.properties["ApiKeySelectionExpression"],
-        "disable_execute_api_endpoint": api.properties["DisableExecuteApiEndpoint"],
-        "ip_address_type": api.properties["IpAddressType"],
+        **properties.API.row_values(api.properties),
+        **properties.STAGE.row_values(actual.resources[r.STAGE, stage_name].properties),
         "tags": {name: value for name, value in tags.properties.items() if name != OWNER_TAG},
         "target_base_endpoint": _base(connect.key, connect.properties["IntegrationUri"]) if connect else "",
         "integration_timeout": min(timeouts, default=gateway.integration_timeout),
         "two_way_replies": bool(actual.get(r.ROUTE_RESPONSE, protocol.DEFAULT)),
         "stage_name": stage_name if stage_name != DEFAULT_STAGE or gateway.stage_name else "",
-        "stage_description": stage["Description"],
-        "stage_variables": r.nested(stage, "StageVariables"),
-        "throttling_rate": rate,
-        "throttling_burst": burst,
-        "access_log_destination": stage["AccessLogSettings.DestinationArn"],
-        "access_log_format": stage["AccessLogSettings.Format"],
-        "logging_level": stage["DefaultRouteSettings.LoggingLevel"],
-        "detailed_metrics": stage["DefaultRouteSettings.DetailedMetricsEnabled"],
-        "client_certificate_id": stage["ClientCertificateId"],
         "api_endpoint": actual.api_endpoint,
         "served_stage_name": stage_name,
         "execute_api_closed": api.properties["DisableExecuteApiEndpoint"],
@@ -137,8 +128,10 @@ def _values(gateway: ApiGateway, actual: Actual, stage_name: str) -> dict[str, A
 
 
 def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
-    """What the mapping says, or that there is none: the row still names the domain that it wants. Who keeps the DNS
-    record cannot be read."""
+    """The values of the mapping. Without one, the row still names the domain that it wants.
+
+    Nothing in AWS says whether the row shall manage the DNS record.
+    """
     mapping = next(iter(actual.of_kind(r.MAPPING)), None)
     if mapping is None:
         return {
@@ -148,9 +141,9 @@ def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
             "mapped_domain_name": gateway.mapped_domain_name if actual.of_kind(r.DOMAIN) else "",
         }
     return {
+        **properties.DOMAIN.row_values(actual.resources[r.DOMAIN, mapping.key].properties),
+        **properties.MAPPING.row_values(mapping.properties),
         "domain_name": mapping.key,
-        "certificate_arn": actual.resources[r.DOMAIN, mapping.key].properties["CertificateArn"],
-        "api_mapping_key": mapping.properties["ApiMappingKey"],
         "api_gateway_domain_name": actual.domain_target,
         "api_mapping_id": mapping.id,
         "custom_domain_created": True,
@@ -160,7 +153,7 @@ def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
 
 
 def _base(route_key: str, uri: str) -> str:
-    """The base endpoint of which ``integration_uri`` makes ``uri``; the URL itself where none does."""
+    """Return the base endpoint from which ``integration_uri`` makes ``uri``, or ``uri`` itself where none does."""
     base = uri[: -len(protocol.route_path(route_key))]
     return base if integration_uri(base, route_key) == uri else uri
 

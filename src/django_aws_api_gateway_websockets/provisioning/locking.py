@@ -1,9 +1,8 @@
-"""One operator at a time for a gateway.
+"""A lock on a gateway row: one process at a time changes its API.
 
-A column with an expiry, taken by one conditional UPDATE: the database decides who gets it. SELECT FOR
-UPDATE would hold a transaction open for the minutes that AWS's limits can take, keep the ids that are
-recorded on the way from being committed, and does not exist on SQLite. Whoever dies holding the lock
-loses it when it expires.
+The lock is a column with an expiry, and one conditional UPDATE takes it. SELECT FOR UPDATE would keep a transaction
+open for the minutes that AWS's limits can take, would hold back the ids that are recorded on the way, and does not
+exist on SQLite. A process that dies with the lock loses it when the lock expires.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ..exceptions import GatewayBusy
+from ..properties import WITHOUT_ANYTHING
 
 if TYPE_CHECKING:
     from ..models import ApiGateway
@@ -26,25 +26,12 @@ if TYPE_CHECKING:
 #: Longer than the longest wait between two calls to AWS; renewed with each step.
 LEASE = timedelta(minutes=5)
 
-_RECORDED = (
-    "api_id",
-    "api_endpoint",
-    "api_created",
-    "api_gateway_domain_name",
-    "api_mapping_id",
-    "custom_domain_created",
-    "mapped_domain_name",
-    "mapped_hosted_zone_id",
-    "mapped_key",
-    "served_stage_name",
-    "execute_api_closed",
-    "status",
-)
+_RECORDED = (*WITHOUT_ANYTHING, "status")
 
 
 @contextmanager
 def locked(gateway: ApiGateway) -> Iterator[Callable[[], None]]:
-    """Hold the row's lock; gives a function that renews it. Raises ``GatewayBusy`` where someone else has it."""
+    """Hold the row's lock, and yield a function that renews it. Raise ``GatewayBusy`` where another process has it."""
     holder = f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
     rows = type(gateway).objects.filter(pk=gateway.pk)
     free = Q(locked_until=None) | Q(locked_until__lt=timezone.now())
@@ -68,6 +55,6 @@ def _busy(gateway: ApiGateway) -> GatewayBusy:
     row = type(gateway).objects.filter(pk=gateway.pk).values("locked_by", "locked_until").first()
     holder, until = (row["locked_by"], row["locked_until"]) if row else ("", None)
     return GatewayBusy(
-        f"{gateway.api_name!r} is being changed by another process right now ({holder}). Try again when it is done; "
-        f"if that process died, its lock ends at {until and timezone.localtime(until):%H:%M:%S}."
+        f"{gateway.api_name!r} is being changed by another process ({holder}). Try again when that process is done. "
+        f"If it died, its lock ends at {until and timezone.localtime(until):%H:%M:%S}."
     )

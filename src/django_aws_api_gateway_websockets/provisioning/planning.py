@@ -5,43 +5,63 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
-from ..definition import SECRET_PARAMETER
+from ..definition import SECRET_PARAMETER, is_reference
+from ..security.escaping import one_line
 from . import resources as r
 from .reading import Actual
 from .resources import Resource
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
-_SECRET = f"RequestParameters.{SECRET_PARAMETER}"
+_PARAMETER, _TEMPLATE = "RequestParameters.", "RequestTemplates."
+_SECRET = _PARAMETER + SECRET_PARAMETER
 
 
 @dataclass(frozen=True)
 class Change:
-    """A property that differs; None: it is not there."""
+    """One property that differs; None means that it is not there.
+
+    ``by_hand``: AWS has a property that this package does not know, so no update can take it back.
+    """
 
     name: str
     old: Any
     new: Any
+    by_hand: bool = False
 
     def shown(self) -> dict[str, Any]:
-        """The change as it may be shown to anyone: the secret is masked."""
-        if self.name != _SECRET:
-            return {"name": self.name, "old": self.old, "new": self.new}
-        old = None if self.old is None else "(another secret)"
-        return {"name": self.name, "old": old, "new": None if self.new is None else "(the gateway's secret)"}
+        """Return the change as anyone may see it: static values of headers, which may be secrets, are masked."""
+        return {
+            "name": self.name,
+            "old": _masked(self.name, self.old, "(another secret)"),
+            "new": _masked(self.name, self.new, "(the gateway's secret)"),
+        }
 
     def text(self, is_new: bool = False) -> str:
-        """The change for people; of what is created there is nothing old to show."""
+        """Return the change as a line for people; ``is_new`` leaves out the old value."""
         shown = self.shown()
         before = "" if is_new else f"{value_text(shown['old'])} -> "
-        return f"{shown['name']}: {before}{value_text(shown['new'])}"
+        note = " (unknown here: change it in AWS)" if self.by_hand else ""
+        return f"{one_line(self.name)}: {before}{value_text(shown['new'])}{note}"
 
     def __repr__(self) -> str:
         return f"<Change {self.text()}>"
 
 
+def _masked(name: str, value: Any, secret: str) -> Any:
+    if value is None:
+        return None
+    if name == _SECRET:
+        return secret
+    is_static = name.startswith(_PARAMETER) and isinstance(value, str) and not is_reference(value)
+    return "(hidden)" if is_static or name.startswith(_TEMPLATE) else value
+
+
 @dataclass(frozen=True, repr=False)
 class Step:
-    """One thing to do. ``wanted`` is what the resource shall be, ``actual`` what it is; one of them may be None."""
+    """One call, or a few, that create, change or delete one resource.
+
+    ``wanted`` is the resource as the row asks for it, ``actual`` as AWS has it. One of them may be None.
+    """
 
     action: str
     wanted: Resource | None
@@ -55,19 +75,25 @@ class Step:
         return found
 
     def __str__(self) -> str:
-        return f"{self.action} {self.resource.kind} {self.resource.key}"
+        return f"{self.action} {self.resource.kind} {one_line(self.resource.key)}"
 
     def __repr__(self) -> str:
         return f"<Step {self}>"
 
+    @property
+    def by_hand(self) -> list[Change]:
+        """The changes that no update can make."""
+        return [change for change in self.changes if change.by_hand]
+
     def shown(self) -> dict[str, Any]:
+        """Return the step as JSON; secrets are masked."""
         changes = [change.shown() for change in self.changes]
         return {"action": self.action, "kind": self.resource.kind, "name": self.resource.key, "changes": changes}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done; empty when AWS has what is wanted."""
+    """The steps that bring AWS in step with a row; empty when nothing differs."""
 
     steps: tuple[Step, ...] = ()
 
@@ -81,7 +107,7 @@ class Plan:
         return "\n".join(self.lines()) or "nothing to do"
 
     def lines(self) -> list[str]:
-        """The plan for people: a line a step, and one indented for each of its changes."""
+        """Return the plan for people: one line per step, and an indented one per change."""
         signs = {CREATE: "+", UPDATE: "~", DELETE: "-"}
         found = []
         for step in self.steps:
@@ -90,15 +116,18 @@ class Plan:
         return found
 
     def shown(self) -> list[dict[str, Any]]:
-        """The plan as JSON; the secret is masked."""
+        """Return the plan as JSON; secrets are masked."""
         return [step.shown() for step in self.steps]
 
 
 def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
-    """The steps that make ``actual`` what is ``wanted``: create and change in order, then remove what is too much.
+    """Return the steps that make ``actual`` what is ``wanted``: create and change in order, then delete.
 
-    All that with routes first: a deployment is a copy of them, so what is to go has to be gone by then.
+    Everything about routes comes first: a deployment is a copy of them, so a route must be gone by then.
     """
+    if actual.domain_foreign:
+        # The domain and its record are somebody else's, and only the mapping is this gateway's.
+        wanted = [one for one in wanted if one.kind not in (r.DOMAIN, r.DOMAIN_TAGS, r.RECORD)]
     known = {one.name: one for one in actual.resources.values()}
     steps = [step for one in wanted for step in _step(one, _counterpart(one, known, actual))]
     steps += _removals(wanted, actual, steps)
@@ -106,7 +135,7 @@ def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
 
 
 def plan_removal(actual: Actual) -> Plan:
-    """The steps that leave nothing of ``actual``: what points at the API first, the API with all it holds last."""
+    """Return the steps that delete ``actual``: first everything that points at the API, then the API itself."""
     found = [*actual.resources.values(), *actual.left_over, *actual.mapped_elsewhere]
     if actual.domain_shared:
         # The name, and the record that leads to it, serve other APIs too.
@@ -132,33 +161,43 @@ def _step(one: Resource, there: Resource | None) -> list[Step]:
 def _changes(one: Resource, there: Resource | None) -> tuple[Change, ...]:
     if one.kind == r.DEPLOYMENT:
         return ()
+    table = r.TABLES.get(one.kind)
     if there is None:
-        # What is empty or off is nothing that a creation has to say.
-        return tuple(Change(name, None, value) for name, value in one.properties.items() if value)
+        # Defaults, and what is empty or off, need no mention.
+        said = {name: value for name, value in one.properties.items() if value}
+        return tuple(Change(name, None, new) for name, new in said.items() if not table or new != table.default(name))
     old = there.properties
     names = [*one.properties, *(name for name in old if name not in one.properties)]
     pairs = ((name, old.get(name), one.properties.get(name)) for name in names)
-    return tuple(Change(name, before, after) for name, before, after in pairs if before != after)
+    differing = ((name, before, after) for name, before, after in pairs if before != after)
+    return tuple(Change(name, before, after, _is_by_hand(one, name)) for name, before, after in differing)
+
+
+def _is_by_hand(one: Resource, name: str) -> bool:
+    """Whether AWS has a property that neither an update can take back nor making the resource anew."""
+    table = r.TABLES.get(one.kind)
+    known = name in one.properties or table is None or table.may_write(name) or one.kind in r.REPLACEABLE
+    return not known
 
 
 def _removals(wanted: Sequence[Resource], actual: Actual, steps: Sequence[Step]) -> list[Step]:
     names = {one.name for one in wanted}
     extra = [one for one in actual.resources.values() if one.name not in names]
-    # A stage that a domain is mapped to cannot be deleted.
+    # A stage that a domain is mapped to cannot be deleted, so mappings go first.
     kinds = (r.RECORD, r.MAPPING, r.DOMAIN, r.STAGE)
     removed = [one for kind in kinds for one in actual.left_over if one.kind == kind]
     for kind in (r.ROUTE_SETTINGS, r.ROUTE_RESPONSE, r.ROUTE, r.INTEGRATION):
         removed += [one for one in (*extra, *actual.left_over) if one.kind == kind]
-    # The stage is about to move on from its deployment, so that one is free.
+    # The stage moves on from its deployment, which can be deleted then.
     moved = {change.old for step in steps if step.resource.kind == r.STAGE for change in step.changes}
     removed += [one for one in extra if one.kind == r.DEPLOYMENT and (one.key in moved or not one.properties["in use"])]
     return [Step(DELETE, None, one) for one in removed]
 
 
 def value_text(value: Any) -> str:
-    """A value as people read it."""
+    """Return ``value`` as people read it, in one line."""
     if value in (None, "", {}, []):
         return "(none)"
     if isinstance(value, dict):
-        return ", ".join(f"{name}={one}" for name, one in value.items())
-    return str(value)
+        return one_line(", ".join(f"{name}={one}" for name, one in value.items()))
+    return one_line(str(value))

@@ -6,7 +6,7 @@ from ..gateways import GatewayCommand
 
 
 class Command(GatewayCommand):
-    help = "Create in AWS the API that a gateway row describes, or go on where an earlier attempt stopped."
+    help = "Create the API of a gateway row in AWS, or continue where an earlier attempt stopped."
     nothing = "created already, and in step"
 
     def plan_for(self, gateway: ApiGateway) -> Plan:

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from ...models import ApiGateway
 from ...provisioning import Plan, plan_removal_of, remove_gateway
-from ..gateways import GatewayCommand, choose
+from ..gateways import GatewayCommand, choose, label
 
 
 class Command(GatewayCommand):
@@ -26,13 +26,13 @@ class Command(GatewayCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["interactive"] and not options["dry_run"]:
-            names = ", ".join(gateway.api_name for gateway in choose(options))
+            names = ", ".join(label(gateway) for gateway in choose(options))
             if names and self._answer(f"Delete {names} in AWS, closing every connection? Type yes: ") != "yes":
-                raise CommandError("Nothing was deleted. Type yes, or give --no-input.")
+                raise CommandError("Nothing was deleted. Type yes to confirm, or give --no-input.")
         super().handle(*args, **options)
 
     def _answer(self, question: str) -> str:
-        # Not by input(): it asks on stdout, which --format json keeps for the document.
+        # input() would ask on stdout, which --format json keeps for the document.
         self.stderr.write(question, style_func=str, ending="")
         self.stderr.flush()
         return sys.stdin.readline().strip()

@@ -5,24 +5,27 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ...exceptions import InvalidGateway
 from ...models import ApiGateway
 from ...provisioning.cloudformation import template
-from ..gateways import add_choice, choose
+from ...security.escaping import one_line
+from ..gateways import add_choice, choose, label
 
 
 class Command(BaseCommand):
-    help = "Print a gateway as a CloudFormation template. The secret is a parameter of the stack, not in the template."
+    help = "Print a gateway as a CloudFormation template. The gateway's secret is a parameter of the stack."
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_choice(parser, required=True)
-        parser.add_argument("--dry-run", action="store_true", help="Changes nothing here: neither does the command.")
         parser.add_argument(
             "--format",
             choices=["cloudformation", "json"],
             default="cloudformation",
-            help="cloudformation (default): the template of one gateway; json: a list with the template of each.",
+            help="cloudformation (default): the template of one gateway; json: a list of templates, one per gateway.",
         )
-        parser.add_argument("--with-domain", action="store_true", help="With the custom domain, created or not.")
+        parser.add_argument(
+            "--with-domain", action="store_true", help="Include the custom domain, whether it is created or not."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         gateways = choose(options)
@@ -32,14 +35,18 @@ class Command(BaseCommand):
             self._print(_of(gateways[0], options))
         else:
             raise CommandError(
-                f"A template describes one gateway, and {len(gateways)} are chosen: add --format json for a list.",
+                f"A template describes one gateway, and you chose {len(gateways)}. Add --format json for a list.",
                 returncode=2,
             )
 
     def _print(self, document: Any) -> None:
-        # cfn-lint reads no escaped surrogates: emoji stand as they are.
-        self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False))
+        # cfn-lint does not read escaped surrogate pairs, so emoji stay. Characters that a terminal obeys are escaped.
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        self.stdout.write("".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text))
 
 
 def _of(gateway: ApiGateway, options: dict[str, Any]) -> dict[str, Any]:
-    return template(gateway.definition(options["with_domain"] and bool(gateway.domain_name)))
+    try:
+        return template(gateway.definition(options["with_domain"] and bool(gateway.domain_name)))
+    except InvalidGateway as error:
+        raise CommandError(f"{label(gateway)}: {one_line(str(error))}") from error

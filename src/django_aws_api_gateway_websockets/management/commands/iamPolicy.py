@@ -10,13 +10,11 @@ from ..gateways import add_choice, choose
 
 
 class Command(BaseCommand):
-    help = "Print the least IAM policy for provisioning gateways or for sending: narrowed to those of --pk or --all."
+    help = "Print the least IAM policy for provisioning gateways or for sending. --pk and --all narrow it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--for", choices=["provisioning", "sending"], default="provisioning", dest="purpose")
         add_choice(parser, required=False)
-        parser.add_argument("--dry-run", action="store_true", help="Changes nothing here: neither does the command.")
-        parser.add_argument("--format", choices=["json"], default="json", help="IAM takes JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         gateways = choose(options) if options["pk"] or options["all"] else []

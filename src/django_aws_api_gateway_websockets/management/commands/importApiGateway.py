@@ -8,23 +8,25 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ...exceptions import WebSocketsError
 from ...models import ApiGateway
 from ...provisioning import importing
-from ..gateways import choose, end, one_by_one
+from ...security.escaping import one_line
+from ..gateways import choose, end, one_by_one, tell_endpoint
 
 
 class Command(BaseCommand):
-    help = "Make a row from an API that exists (--api-id), or take AWS's values into a row that exists (--pk)."
+    help = "Make a gateway row from an API in AWS (--api-id), or write AWS's values into a row (--pk)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--api-id", default="", help="The id of an API in AWS.")
-        parser.add_argument("--stage", default="", help="Its stage; production when not given.")
+        parser.add_argument("--stage", default="", help="The stage of the API; production by default.")
         parser.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways; with --api-id, one.")
-        parser.add_argument("--all", action="store_true", help="Every API gateway that was created.")
+        parser.add_argument("--all", action="store_true", help="Every API gateway that has an API in AWS.")
         parser.add_argument(
-            "--dry-run", action="store_true", help="Show what rows would become; exit 3 if they change."
+            "--dry-run", action="store_true", help="Show what would change in the rows; exit 3 if anything would."
         )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        tell_endpoint(self.stdout)
         api_id, stage = options["api_id"], options["stage"]
         results = [self._one(gateway, api_id, stage, options) for gateway in self._gateways(options)]
         if options["format"] == "json":
@@ -34,19 +36,19 @@ class Command(BaseCommand):
     def _gateways(self, options: dict[str, Any]) -> Iterable[ApiGateway]:
         rows = bool(options["pk"] or options["all"])
         if not rows and not options["api_id"]:
-            raise CommandError("Give --api-id for a new row, or --pk for a row that exists.", returncode=2)
+            raise CommandError("Give --api-id to make a new row, or --pk for a row that exists.", returncode=2)
         known = ApiGateway.objects.filter(api_id=options["api_id"]).first() if options["api_id"] else None
         gateways = choose(options) if rows else [ApiGateway()]
         if options["api_id"] and len(gateways) != 1:
-            raise CommandError("One API belongs to one row: with --api-id give one --pk or none.", returncode=2)
+            raise CommandError("One API belongs to one row. With --api-id, give one --pk or none.", returncode=2)
         if known and known.pk != gateways[0].pk:
-            raise CommandError(f"The API {options['api_id']} belongs to {known.api_name!r}: use --pk {known.pk}.")
+            raise CommandError(f"The API {options['api_id']} belongs to {known.api_name!r}. Use --pk={known.pk}.")
         if not rows:
             return gateways
         return (gateway for gateway in one_by_one(gateways) if gateway.api_id or not options["all"])
 
     def _one(self, gateway: ApiGateway, api_id: str, stage: str, options: dict[str, Any]) -> dict[str, Any]:
-        find = importing.look if options["dry_run"] else importing.take
+        find = importing.plan_import if options["dry_run"] else importing.import_gateway
         try:
             found = find(gateway, api_id, stage)
         except WebSocketsError as error:
@@ -64,8 +66,9 @@ class Command(BaseCommand):
         }
 
     def _write(self, gateway: ApiGateway, found: importing.Import) -> None:
-        self.stdout.write(f"{gateway.api_name or found.api_id} ({f'pk {gateway.pk}' if gateway.pk else 'a new row'}):")
+        name = one_line(gateway.api_name or found.api_id)
+        self.stdout.write(f"{name} ({f'pk {gateway.pk}' if gateway.pk else 'a new row'}):")
         self.stdout.write("\n".join(f"  {line}" for line in found.lines()) or "  the row says what AWS has")
         if found.sends_secret is False:
-            self.stdout.write("Its integrations do not send the gateway's secret, so its events are refused.")
-        self.stdout.write("planApiGateway shows what is left, such as the gateway's secret.")
+            self.stdout.write("The integrations do not send the gateway's secret, so the view refuses its events.")
+        self.stdout.write("planApiGateway shows what an import cannot take, such as the gateway's secret.")

@@ -8,7 +8,7 @@ from ..gateways import GatewayCommand
 
 
 class Command(GatewayCommand):
-    help = "Show how AWS differs from the gateway rows; changes nothing. Exit code 3: there is a difference."
+    help = "Show how AWS differs from the gateway rows; change nothing. Exit code 3 means that something differs."
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
         return plan_gateway(gateway)

@@ -10,7 +10,7 @@ from ...local.cli import add_arguments, run
 
 
 class Command(BaseCommand):
-    help = "Run an API Gateway for WebSockets on this machine, without an AWS account."
+    help = "Run an API Gateway for WebSocket APIs on this machine."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""The resources of the control plane, kept in memory and, where asked for, in a JSON file."""
+"""The resources of the control plane, in memory and, if you like, in a JSON file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _VERSION = 1
 
 
 class StateFileError(Exception):
-    """The state file cannot be read, or is not one of ours; it is left as it is."""
+    """The state file cannot be read or is not ours. It is not changed."""
 
 
 class Store:
-    """Resources by kind (``Route``) and path (``API_ID/ROUTE_ID``), in the order in which they were created.
+    """Resources by kind (``Route``) and path (``API_ID/ROUTE_ID``), in the order of their creation.
 
-    Every change is written at once, by a temporary file and a rename: a reader, and a gateway that is
-    killed, see the old or the new state and nothing between.
+    Every change is saved at once, by a temporary file and a rename. A reader sees either the old or the new state,
+    even if the gateway is killed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -35,7 +35,7 @@ class Store:
         return self._kinds.get(kind, {}).get("/".join(ids))
 
     def children(self, kind: str, *ids: str) -> list[tuple[Ids, Resource]]:
-        """Path and resource of each ``kind`` below ``ids``; of all where none are given."""
+        """Return path and resource of each ``kind`` below ``ids``. Without ids, return all."""
         prefix = "".join(f"{part}/" for part in ids)
         found = self._kinds.get(kind, {}).items()
         return [(tuple(key.split("/")), value) for key, value in found if key.startswith(prefix)]
@@ -44,7 +44,7 @@ class Store:
         self._kinds.setdefault(kind, {})["/".join(ids)] = resource
 
     def remove(self, kind: str, ids: Ids) -> None:
-        """Takes the resource out, and everything below it."""
+        """Remove the resource and everything below it."""
         key = "/".join(ids)
         self._kinds.get(kind, {}).pop(key, None)
         for resources in self._kinds.values():
@@ -52,7 +52,7 @@ class Store:
                 del resources[child]
 
     def save(self) -> None:
-        """Writes the file, if there is one. Raises OSError where that fails."""
+        """Write the state file, if there is one. Raise OSError where that fails."""
         if self._path is None:
             return
         text = json.dumps({"version": _VERSION, "resources": self._kinds}, indent=1)

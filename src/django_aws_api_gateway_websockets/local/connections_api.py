@@ -1,4 +1,4 @@
-"""Every live connection, and the ``@connections`` API to push to it, ask about it and close it."""
+"""The ``@connections`` API: push to an open connection, describe it, close it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import time
 
 from ..protocol import CLOSE_NORMAL, MAX_MESSAGE_BYTES, is_connection_id
 from . import unknowns
-from .errors import BadRequest, Forbidden, Gone, PayloadTooLarge
+from .errors import ApiError, BadRequest, Forbidden, Gone, PayloadTooLarge
+from .http_messages import Request, Response, json_response
+from .observer import Observer
 from .sockets import Socket
-from .wire import Request, Response, json_response
 
 
 class Connections:
-    """Sockets by connection id. A connection is added when its ``$connect`` has succeeded."""
+    """The open connections by id. A connection is added when its ``$connect`` has succeeded."""
 
-    def __init__(self) -> None:
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
         self._open: dict[str, Socket] = {}
 
     def add(self, socket: Socket) -> None:
@@ -26,22 +28,34 @@ class Connections:
     def all(self) -> list[Socket]:
         return list(self._open.values())
 
-    def handle(self, request: Request, api_id: str, stage: str, connection_id: str) -> Response:
-        """Answers for a stage that exists. Raises ApiError where AWS would refuse."""
+    def get(self, connection_id: str) -> Socket | None:
+        return self._open.get(connection_id)
+
+    async def handle(self, request: Request, api_id: str, stage: str, connection_id: str) -> Response:
+        """Answer a request for a connection of ``stage``. Raise ApiError for a refusal."""
         if request.method not in ("POST", "GET", "DELETE"):
             raise Forbidden(f"Unsupported method {request.method}")
         if not is_connection_id(connection_id):
             raise BadRequest(f"Invalid connectionId: {connection_id}")
         if request.method == "POST" and len(request.body) > MAX_MESSAGE_BYTES:
             raise PayloadTooLarge(f"Message too long: at most {MAX_MESSAGE_BYTES} bytes")
-        socket = self._find(api_id, stage, connection_id)
         if request.method == "POST":
-            socket.push(request.body.decode("utf-8", unknowns.TEXT_ERRORS))
+            await self._push(api_id, stage, connection_id, request.body.decode("utf-8", unknowns.TEXT_ERRORS))
             return json_response(200, None)
+        socket = self._find(api_id, stage, connection_id)
         if request.method == "DELETE":
-            socket.close(CLOSE_NORMAL, "Connection Closed Normally")
+            socket.close(CLOSE_NORMAL, "Connection Closed Normally", "deleted by @connections")
             return json_response(204, None)
         return json_response(200, _described(socket))
+
+    async def _push(self, api_id: str, stage: str, connection_id: str, text: str) -> None:
+        try:
+            await self._observer.before_push(connection_id)
+            self._find(api_id, stage, connection_id).push(text)
+        except ApiError as error:
+            self._observer.record("push", connection_id, text, error.status, str(error))
+            raise
+        self._observer.record("push", connection_id, text, 200, "")
 
     def _find(self, api_id: str, stage: str, connection_id: str) -> Socket:
         socket: Socket | None = self._open.get(connection_id)

@@ -1,4 +1,4 @@
-"""The WebSocket handshake of RFC 6455, read and answered."""
+"""The WebSocket handshake of RFC 6455."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 
-from .wire import Headers, Request
+from .http_messages import Headers, Request
 
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -16,7 +16,7 @@ def wants_upgrade(request: Request) -> bool:
 
 
 def handshake_problem(request: Request) -> str | None:
-    """What is wrong with an upgrade request; None where nothing is."""
+    """Say what is wrong with an upgrade request, or return None."""
     connection = [part.strip().lower() for part in (request.header("Connection") or "").split(",")]
     if request.method != "GET" or "upgrade" not in connection:
         return "Not a WebSocket handshake: expected GET with Connection: Upgrade"
@@ -35,9 +35,9 @@ def offered_subprotocols(request: Request) -> list[str]:
 
 
 def accept_headers(request: Request, subprotocol: str | None) -> Headers:
-    """The headers of the 101. No extension is accepted."""
+    """Return the headers of the 101 response. No extension is accepted."""
     key = (request.header("Sec-WebSocket-Key") or "").strip()
-    digest = hashlib.sha1((key + _GUID).encode()).digest()  # noqa: S324  the RFC's hash, no secret in it
+    digest = hashlib.sha1((key + _GUID).encode()).digest()  # noqa: S324  the RFC wants this hash, and it protects nothing
     headers = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),

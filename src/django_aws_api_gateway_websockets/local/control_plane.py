@@ -1,6 +1,6 @@
 """The control plane: ``apigatewayv2`` operations on the store.
 
-Most operations are the same five verbs on a kind of resource; the few that are not stand at the end.
+Most operations are one of five verbs on a kind of resource. The others are at the end.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ import secrets
 import string
 from typing import Any, Callable, Dict, NamedTuple
 
-from . import rules, unknowns
+from . import unknowns, validation
+from .defaults import DEFAULTS, domain_configurations, now
 from .deployments import snapshot
 from .errors import BadRequest, Conflict, NotFound, NotServed
-from .model import ControlPlaneModel, write_output
-from .state import Ids, Resource, Store
-from .wire import Request, Response, json_response
+from .http_messages import Request, Response, json_response
+from .served import check_served
+from .service_model import ControlPlaneModel, write_output
+from .store import Ids, Resource, Store
 
 PAGE_SIZE = 100
 _ID_ALPHABET = string.ascii_lowercase + string.digits
 
 
 class Kind(NamedTuple):
-    """``identifier`` is the member that names a resource; ``parents`` are those of what it lies in."""
+    """A kind of resource. ``identifier`` is the member that names it, and ``parents`` are pairs of kind and member."""
 
     name: str
     identifier: str
@@ -30,7 +32,7 @@ class Kind(NamedTuple):
     named_by_caller: bool = False
 
     def path(self, given: dict[str, Any]) -> Ids:
-        """Path of the resource that an input names, without its own identifier if it has none."""
+        """Return the path of the resource that an input names, without its own identifier where that is missing."""
         members = [member for _, member in self.parents] + [self.identifier]
         return tuple(given[member] for member in members if member in given)
 
@@ -47,19 +49,19 @@ KINDS = [
     Kind("DomainName", "DomainName", named_by_caller=True),
     Kind("ApiMapping", "ApiMappingId", (_DOMAIN,)),
 ]
-#: A change to one of these is served only after a deployment, which a stage with AutoDeploy makes itself.
+#: A change to one of these takes effect with the next deployment. A stage with AutoDeploy deploys at once.
 _DEPLOYED_KINDS = ("Integration", "IntegrationResponse", "Route", "RouteResponse")
 
 Handler = Callable[[Dict[str, Any]], Resource]
 
 
 def new_id(length: int = 10) -> str:
-    """An id as AWS makes them, such as ``a1b2c3d4e5``."""
+    """Return an id in AWS's form, such as ``a1b2c3d4e5``."""
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(length))
 
 
 class ControlPlane:
-    """Answers ``/v2/…``. ``endpoint`` is ``ws://HOST:PORT``, which ``ApiEndpoint`` begins with."""
+    """Answers ``/v2/…``. Every ``ApiEndpoint`` begins with ``endpoint``, such as ``ws://HOST:PORT``."""
 
     def __init__(self, store: Store, endpoint: str) -> None:
         self._store, self._endpoint = store, endpoint
@@ -76,7 +78,7 @@ class ControlPlane:
             self._handlers.update(self._verbs(kind))
 
     def handle(self, request: Request) -> Response:
-        """Raises ApiError where AWS would refuse."""
+        """Run the operation that ``request`` asks for. Raise ApiError for a refusal."""
         operation, given = self._model.match(request)
         handler = self._handlers.get(operation.name)
         if handler is None:
@@ -99,8 +101,9 @@ class ControlPlane:
 
     def _create(self, kind: Kind, given: dict[str, Any]) -> Resource:
         parent_ids = self._known_parents(kind, given)
-        members = {name for _, name in kind.parents}
-        resource = {**rules.DEFAULTS.get(kind.name, dict)(), **_without(given, members)}
+        own = _without(given, {name for _, name in kind.parents})
+        check_served(kind.name, own)
+        resource = {**DEFAULTS.get(kind.name, dict)(), **own}
         if not kind.named_by_caller:
             resource[kind.identifier] = new_id(10 if kind.name == "Api" else 7)
         if kind.name == "ApiMapping":
@@ -108,22 +111,22 @@ class ControlPlane:
         ids = (*parent_ids, resource[kind.identifier])
         if self._store.get(kind.name, *ids) is not None:
             raise Conflict(f"{kind.name} {ids[-1]} already exists")
-        rules.check(kind.name, self._store, ids, resource)
+        validation.check(kind.name, self._store, ids, resource)
         self._complete(kind, ids, resource)
         self._store.put(kind.name, ids, resource)
         self._after_change(kind, ids)
         return self._shown(kind, resource)
 
     def _complete(self, kind: Kind, ids: Ids, resource: Resource) -> None:
-        """Members that follow from others; raises like a check."""
+        """Fill in the members that follow from others. Raise ApiError where they cannot be."""
         if kind.name == "Deployment":
             self._deploy(ids, resource)
         elif kind.name == "Stage":
-            resource["LastUpdatedDate"] = rules.now()
+            resource["LastUpdatedDate"] = now()
         elif kind.name == "DomainName":
             target = resource.setdefault("ApiGatewayDomainName", f"d-{new_id()}.localhost")
             given = resource.get("DomainNameConfigurations")
-            resource["DomainNameConfigurations"] = rules.domain_configurations(given, target)
+            resource["DomainNameConfigurations"] = domain_configurations(given, target)
 
     def _list(self, kind: Kind, given: dict[str, Any]) -> Resource:
         parent_ids = self._known_parents(kind, given)
@@ -133,7 +136,7 @@ class ControlPlane:
         start = _start(tokens, given.get("NextToken"))
         result: Resource = {"Items": [self._shown(kind, resource) for _, resource in found[start : start + size]]}
         if start + size < len(found):
-            # The next page's first: who deletes what a page shows can still turn it.
+            # The token names the first item of the next page, so it stays valid when this page's items are deleted.
             result["NextToken"] = tokens[start + size]
         return result
 
@@ -142,8 +145,10 @@ class ControlPlane:
         members = {kind.identifier, *(name for _, name in kind.parents)}
         if kind.name == "ApiMapping":
             members.discard("ApiId")
-        new = _merged(old, _without(given, members))
-        rules.check(kind.name, self._store, ids, new)
+        changes = _without(given, members)
+        check_served(kind.name, changes)
+        new = _merged(old, changes)
+        validation.check(kind.name, self._store, ids, new)
         if kind.name != "Deployment":
             self._complete(kind, ids, new)
         self._store.put(kind.name, ids, new)
@@ -152,7 +157,7 @@ class ControlPlane:
 
     def _delete(self, kind: Kind, given: dict[str, Any]) -> Resource:
         ids, _ = self._find(kind, given)
-        rules.check_delete(kind.name, self._store, ids)
+        validation.check_delete(kind.name, self._store, ids)
         self._store.remove(kind.name, ids)
         self._after_change(kind, ids)
         return {}
@@ -161,13 +166,13 @@ class ControlPlane:
         ids: Ids = ()
         for parent, member in kind.parents:
             ids = (*ids, given[member])
-            rules.known(parent, self._store, ids)
+            validation.known(parent, self._store, ids)
         return ids
 
     def _find(self, kind: Kind, given: dict[str, Any]) -> tuple[Ids, Resource]:
         self._known_parents(kind, given)
         ids = kind.path(given)
-        return ids, rules.known(kind.name, self._store, ids)
+        return ids, validation.known(kind.name, self._store, ids)
 
     def _shown(self, kind: Kind, resource: Resource) -> Resource:
         if kind.name == "Api":
@@ -185,11 +190,11 @@ class ControlPlane:
         deployment["Snapshot"] = snapshot(self._store, api_id)
         stage_name = deployment.pop("StageName", None)
         if stage_name is not None:
-            stage = rules.known("Stage", self._store, (api_id, stage_name))
-            stage.update({"DeploymentId": deployment_id, "LastUpdatedDate": rules.now()})
+            stage = validation.known("Stage", self._store, (api_id, stage_name))
+            stage.update({"DeploymentId": deployment_id, "LastUpdatedDate": now()})
 
     def _after_change(self, kind: Kind, ids: Ids) -> None:
-        """Deploys to the stages that ask for it by AutoDeploy."""
+        """Deploy to the stages with AutoDeploy."""
         if kind.name not in _DEPLOYED_KINDS and kind.name != "Stage":
             return
         for stage_ids, stage in self._store.children("Stage", ids[0]):
@@ -200,7 +205,7 @@ class ControlPlane:
     def _auto_deploy(self, stage_ids: Ids, stage: Resource) -> None:
         api_id, stage_name = stage_ids
         old = stage.get("DeploymentId")
-        deployment = {**rules.DEFAULTS["Deployment"](), "AutoDeployed": True, "StageName": stage_name}
+        deployment = {**DEFAULTS["Deployment"](), "AutoDeployed": True, "StageName": stage_name}
         deployment["DeploymentId"] = new_id(6)
         ids = (api_id, deployment["DeploymentId"])
         self._deploy(ids, deployment)
@@ -217,7 +222,7 @@ class ControlPlane:
         kind = kinds.get((parts[0], len(parts)))
         if kind is None or (kind == "Stage" and parts[2] != "stages"):
             raise BadRequest(f"Invalid resource ARN {given['ResourceArn']!r}")
-        resource = rules.known(kind, self._store, tuple(parts[1::2]))
+        resource = validation.known(kind, self._store, tuple(parts[1::2]))
         resource.setdefault("Tags", {})
         return resource
 
@@ -235,15 +240,15 @@ class ControlPlane:
         return {"Tags": self._tagged(given)["Tags"]}
 
     def _delete_route_request_parameter(self, given: dict[str, Any]) -> Resource:
-        route = rules.known("Route", self._store, (given["ApiId"], given["RouteId"]))
+        route = validation.known("Route", self._store, (given["ApiId"], given["RouteId"]))
         return self._drop(route.get("RequestParameters", {}), given["RequestParameterKey"])
 
     def _delete_route_settings(self, given: dict[str, Any]) -> Resource:
-        stage = rules.known("Stage", self._store, (given["ApiId"], given["StageName"]))
+        stage = validation.known("Stage", self._store, (given["ApiId"], given["StageName"]))
         return self._drop(stage["RouteSettings"], given["RouteKey"])
 
     def _delete_access_log_settings(self, given: dict[str, Any]) -> Resource:
-        stage = rules.known("Stage", self._store, (given["ApiId"], given["StageName"]))
+        stage = validation.known("Stage", self._store, (given["ApiId"], given["StageName"]))
         stage.pop("AccessLogSettings", None)
         return {}
 
@@ -261,7 +266,7 @@ def _without(given: dict[str, Any], members: Any) -> Resource:
 
 
 def _merged(old: Resource, changes: Resource) -> Resource:
-    """``old`` with ``changes``. Maps are merged, and an empty string takes its key out, as AWS does."""
+    """Return ``old`` with ``changes``. As in AWS, maps are merged and an empty string removes its key."""
     new = dict(old)
     for name, value in changes.items():
         if isinstance(value, dict) and isinstance(old.get(name), dict):
@@ -287,7 +292,7 @@ def _token(ids: Ids) -> str:
 
 
 def _start(tokens: list[str], token: Any) -> int:
-    """Where the page of ``token`` begins."""
+    """Return the index at which the page of ``token`` begins."""
     if token is None:
         return 0
     if token not in tokens:

@@ -1,7 +1,7 @@
-"""botocore's service model of ``apigatewayv2`` read from the server's side.
+"""Botocore's service model of ``apigatewayv2``, read from the server's side.
 
-Paths, members, enums, ranges and statuses are AWS's own because they are botocore's: nothing here names
-an operation. Values are dicts with member names (``ApiId``); the wire has ``apiId``.
+Paths, members, enums, ranges and statuses all come from botocore, so nothing here names an operation. Values are
+dicts with member names (``ApiId``), while the JSON on the wire has ``apiId``.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
 from .errors import BadRequest, NotFound
-from .wire import Request
+from .http_messages import Request
 
-# The model keeps lengths in the names of its shapes only: StringWithLengthBetween1And128.
+# The model has lengths only in the names of its shapes: StringWithLengthBetween1And128.
 _LENGTHS = re.compile(r"Between(\d+)And(\d+)\Z")
 _Reader = Callable[[Any, Any, str], Any]
 _PARAMETER = re.compile(r"\{([\w-]+)\+?\}")
 
 
 class Operation(NamedTuple):
-    """One operation: ``path`` has a part for each segment; ``{name}`` parts are parameters."""
+    """One operation. ``path`` holds the segments of its path, in which ``{name}`` is a parameter."""
 
     name: str
     method: str
@@ -34,7 +34,7 @@ class Operation(NamedTuple):
 
 
 class ControlPlaneModel:
-    """Finds the operation of a request, reads its input and writes its output."""
+    """Finds the operation of a request and reads its input."""
 
     def __init__(self) -> None:
         data = Loader().load_service_model("apigatewayv2", "service-2")
@@ -42,7 +42,7 @@ class ControlPlaneModel:
         self.operations = [_operation(service.operation_model(name)) for name in service.operation_names]
 
     def match(self, request: Request) -> tuple[Operation, dict[str, Any]]:
-        """The operation that ``request`` asks for, and its checked input."""
+        """Return the operation that ``request`` asks for, and its checked input."""
         segments = request.segments
         for operation in self.operations:
             parameters = _match_path(operation.path, segments)
@@ -101,7 +101,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _from_text(shape: Any, values: list[str]) -> Any:
-    """A query parameter as the JSON value of its type."""
+    """Return a query parameter as the JSON value of its type."""
     if not values:
         return None
     if shape.type_name == "boolean":
@@ -116,7 +116,7 @@ def _require(shape: Any, value: dict[str, Any], where: str) -> None:
 
 
 def _read(shape: Any, value: Any, where: str) -> Any:
-    """``value`` of the wire, checked against ``shape``, with member names."""
+    """Check ``value`` of the wire against ``shape``, and return it with member names."""
     read: _Reader = _READERS.get(shape.type_name, _read_string)
     return read(shape, value, where)
 
@@ -135,7 +135,7 @@ def _read_structure(shape: Any, value: Any, where: str) -> dict[str, Any]:
 def _read_map(shape: Any, value: Any, where: str) -> dict[str, Any]:
     _expect(isinstance(value, dict), where, "a map")
     return {
-        # In an update the empty string takes a key out, whatever the length that its values must have.
+        # In an update the empty string removes a key, so it may be shorter than the values must be.
         key: item if item == "" else _read(shape.value, item, f"{where}.{key}")
         for key, item in value.items()
         if item is not None
@@ -191,7 +191,7 @@ _READERS: dict[str, _Reader] = {
 
 
 def write_output(operation: Operation, value: dict[str, Any]) -> dict[str, Any] | None:
-    """``value`` as the body of the answer: what the output shape has, under the names of the wire."""
+    """Return ``value`` as the body of the response: the members of the output shape, under their wire names."""
     shape = operation.model.output_shape
     if shape is None or operation.status == 204:
         return None

@@ -1,18 +1,18 @@
-"""The front door: HTTP/1.1 on one TCP connection, by h11, until it ends or becomes a WebSocket."""
+"""HTTP/1.1 on one TCP connection, by h11, until it ends or becomes a WebSocket."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import socket as sockets
-from typing import Any
+from typing import Any, Awaitable, Callable
 
 import h11
 
 from . import unknowns
-from .gateway import Accepted, Gateway
-from .handshake import wants_upgrade
-from .wire import Headers, Request, Response, json_response
+from .data_plane import Accepted, DataPlane
+from .http_messages import Headers, Request, Response, json_response
+from .websocket_handshake import wants_upgrade
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
@@ -22,11 +22,21 @@ _MAX_BODY_BYTES = 6 * 1024 * 1024
 _KEEP_ALIVE_SECONDS = 75.0
 
 
-class FrontDoor:
-    """Serves one client; ``run`` returns when its connection is over."""
+class HttpConnection:
+    """Serves one client. ``run`` returns when the TCP connection is over.
 
-    def __init__(self, gateway: Gateway, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._gateway, self._reader, self._writer = gateway, reader, writer
+    ``answer`` answers every request that is not a WebSocket handshake.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Request], Awaitable[Response]],
+        data_plane: DataPlane,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._answer_plain, self._data_plane = answer, data_plane
+        self._reader, self._writer = reader, writer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_MAX_HEAD_BYTES)
         self._head_only = False
         self._peer = str((writer.get_extra_info("peername") or ("",))[0])
@@ -41,12 +51,12 @@ class FrontDoor:
         except h11.RemoteProtocolError as error:
             await self._refuse_protocol_error(error)
         except (OSError, asyncio.TimeoutError):
-            pass  # the client left, or was silent for too long
+            pass  # the client left, or sent nothing for too long
         finally:
             self._writer.close()
 
     async def _serve_one(self) -> bool:
-        """Reads and answers one request; whether another may follow."""
+        """Read and answer one request. Return whether another may follow."""
         request = await self._read_request()
         if request is None:
             return False
@@ -55,18 +65,18 @@ class FrontDoor:
             return False
         if wants_upgrade(request):
             return await self._upgrade(request)
-        await self._respond(self._answer(request))
+        await self._respond(await self._answer(request))
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
-    def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Response:
         try:
-            return self._gateway.answer(request)
+            return await self._answer_plain(request)
         except Exception:
             logger.exception("%s %r failed", request.method, request.path)
             return json_response(500, {"message": "Internal server error"})
 
     async def _read_request(self) -> Request | Response | None:
-        """The next request; a Response where it is too large; None at the end of the connection."""
+        """Return the next request, a Response where it is too large, or None at the end of the connection."""
         head: Any = await self._next_event()
         if not isinstance(head, h11.Request):
             return None
@@ -83,7 +93,7 @@ class FrontDoor:
                 return json_response(413, {"message": "Request body too large"})
         path, _, query = head.target.decode("latin-1").partition("?")
         headers = [
-            # The backend gets UTF-8 as it came: aiohttp writes headers in UTF-8.
+            # aiohttp writes headers in UTF-8, so the backend gets the bytes that the client sent.
             (name.decode("ascii"), value.decode("utf-8", unknowns.TEXT_ERRORS))
             for name, value in head.headers.raw_items()
         ]
@@ -100,11 +110,11 @@ class FrontDoor:
             self._http.receive_data(data)
 
     async def _upgrade(self, request: Request) -> bool:
-        answer = await self._gateway.upgrade(request)
+        answer = await self._data_plane.upgrade(request)
         if isinstance(answer, Accepted):
             self._send(h11.InformationalResponse(status_code=101, headers=_encoded(answer.headers)))
             data, _ = self._http.trailing_data
-            self._gateway.opened(answer.socket, self._writer)
+            self._data_plane.opened(answer.socket, self._writer)
             await answer.socket.run(self._reader, data)
         else:
             await self._respond(answer, close=True)

@@ -1,19 +1,17 @@
-"""What AWS adds to a resource and what it refuses, beyond the shapes of the model.
+"""What the control plane refuses, beyond the shapes of the service model.
 
-Each check takes the store, the path of the resource and the resource as it would become.
+Each check takes the store, the path of the resource, and the resource as it will be.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from typing import Any, Callable
+from typing import Callable
 
 from ..protocol import CONNECT, DEFAULT, INTEGRATION_TIMEOUT, PREDEFINED_ROUTES
-from . import unknowns
 from .errors import BadRequest, Conflict, NotFound
 from .mapping import check_mapping
-from .state import Ids, Resource, Store
+from .store import Ids, Resource, Store
 
 MAX_ROUTES, MAX_INTEGRATIONS, MAX_STAGES = 300, 300, 10
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -22,62 +20,20 @@ _DOMAIN_NAME = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*\Z")
 _ROUTE_PARAMETER = re.compile(r"route\.request\.(header|querystring)\.[^.]+\Z")
 _METHODS = ("ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 _URI = re.compile(r"(https?://|\$\{stageVariables\.)[^\s\x00-\x1f\x7f]+\Z")
-_HTTP_API_ONLY = {
-    "Api": ("Target", "RouteKey", "CorsConfiguration", "CredentialsArn"),
-    "Integration": ("TlsConfig",),
-}
-
-
-def now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-
-#: What AWS fills in where the caller sent nothing.
-DEFAULTS: dict[str, Callable[[], Resource]] = {
-    "Api": lambda: {
-        "ApiKeySelectionExpression": "$request.header.x-api-key",
-        "RouteSelectionExpression": unknowns.ROUTE_SELECTION_EXPRESSION,
-        "DisableExecuteApiEndpoint": False,
-        "CreatedDate": now(),
-        "Tags": {},
-    },
-    "Integration": lambda: {
-        "ConnectionType": "INTERNET",
-        "IntegrationResponseSelectionExpression": "${integration.response.statuscode}",
-        "PassthroughBehavior": "WHEN_NO_MATCH",
-        "PayloadFormatVersion": "1.0",
-        "TimeoutInMillis": int(INTEGRATION_TIMEOUT * 1000),
-    },
-    "Route": lambda: {"ApiKeyRequired": False, "AuthorizationType": "NONE"},
-    "Stage": lambda: {
-        "CreatedDate": now(),
-        "DefaultRouteSettings": {
-            "DataTraceEnabled": False,
-            "DetailedMetricsEnabled": False,
-            "LoggingLevel": "OFF",
-        },
-        "RouteSettings": {},
-        "StageVariables": {},
-        "Tags": {},
-    },
-    "Deployment": lambda: {"AutoDeployed": False, "CreatedDate": now(), "DeploymentStatus": "DEPLOYED"},
-    "DomainName": lambda: {"ApiMappingSelectionExpression": "$request.basepath", "Tags": {}},
-    "ApiMapping": lambda: {"ApiMappingKey": ""},
-}
+_RESPONSE_KEY = re.compile(r"\$default\Z|/\d{3}/\Z")
+# References and directives of the Velocity Template Language.
+_VELOCITY = re.compile(r"\$!?\{?[A-Za-z]|#\{?[A-Za-z@]|##|#\*")
 
 
 def check(kind: str, store: Store, ids: Ids, new: Resource) -> None:
-    """Raises BadRequest, NotFound or Conflict where AWS would not take ``new``."""
-    for name in _HTTP_API_ONLY.get(kind, ()):
-        if name in new:
-            raise BadRequest(f"{name} is supported for HTTP APIs only")
+    """Raise BadRequest, NotFound or Conflict where ``new`` is not acceptable."""
     if kind in _CHECKS:
         _CHECKS[kind](store, ids, new)
 
 
 def _check_api(store: Store, ids: Ids, new: Resource) -> None:
     if new["ProtocolType"] != "WEBSOCKET":
-        raise BadRequest("The local gateway serves WebSocket APIs: ProtocolType must be WEBSOCKET")
+        raise BadRequest("The local gateway serves WebSocket APIs only. ProtocolType must be WEBSOCKET.")
     if "$request." not in new["RouteSelectionExpression"] and "${request." not in new["RouteSelectionExpression"]:
         raise BadRequest(f"Invalid route selection expression {new['RouteSelectionExpression']!r}")
 
@@ -86,7 +42,7 @@ def _check_integration(store: Store, ids: Ids, new: Resource) -> None:
     _quota(store, "Integration", ids, MAX_INTEGRATIONS)
     kind = new["IntegrationType"]
     if kind not in ("HTTP_PROXY", "MOCK"):
-        raise BadRequest(f"The local gateway serves HTTP_PROXY and MOCK integrations, not {kind}")
+        raise BadRequest(f"The local gateway serves HTTP_PROXY and MOCK integrations, not {kind}.")
     if new["PayloadFormatVersion"] != "1.0":
         raise BadRequest("PayloadFormatVersion other than 1.0 is supported for HTTP APIs only")
     if new["TimeoutInMillis"] > INTEGRATION_TIMEOUT * 1000:
@@ -96,10 +52,19 @@ def _check_integration(store: Store, ids: Ids, new: Resource) -> None:
             raise BadRequest(f"HTTP_PROXY integrations need an IntegrationMethod: one of {', '.join(_METHODS)}")
         if not _URI.match(new.get("IntegrationUri", "")):
             raise BadRequest("Invalid HTTP endpoint specified for URI")
+        if new.get("RequestTemplates"):
+            raise BadRequest("The local gateway serves RequestTemplates of MOCK integrations only. Leave them out.")
+    _check_templates("RequestTemplates", new)
     for target, source in new.get("RequestParameters", {}).items():
         problem = check_mapping(target, source)
         if problem:
             raise BadRequest(f"Invalid mapping expression specified: {problem}")
+
+
+def _check_templates(member: str, new: Resource) -> None:
+    for template in new.get(member, {}).values():
+        if _VELOCITY.search(template):
+            raise BadRequest(f"The local gateway does not evaluate templates. Write {member} without $ and #.")
 
 
 def _check_route(store: Store, ids: Ids, new: Resource) -> None:
@@ -109,10 +74,6 @@ def _check_route(store: Store, ids: Ids, new: Resource) -> None:
         raise BadRequest(f"Invalid route key {key!r}: only {', '.join(PREDEFINED_ROUTES)} begin with $")
     if any(other["RouteKey"] == key and found != ids for found, other in store.children("Route", api_id)):
         raise Conflict(f"Route with key {key} already exists for this API")
-    if new["AuthorizationType"] not in ("NONE", "AWS_IAM"):
-        raise BadRequest("The local gateway runs no authorizers: AuthorizationType must be NONE or AWS_IAM")
-    if new["AuthorizationType"] != "NONE" and key != CONNECT:
-        raise BadRequest("Authorization is supported on the $connect route only")
     for parameter in new.get("RequestParameters", {}):
         if key != CONNECT or not _ROUTE_PARAMETER.match(parameter):
             raise BadRequest(f"Invalid request parameter {parameter!r} of route {key}")
@@ -124,7 +85,7 @@ def _check_route(store: Store, ids: Ids, new: Resource) -> None:
 def _check_target(store: Store, api_id: str, target: str) -> None:
     prefix, _, integration_id = target.partition("/")
     if prefix != "integrations" or store.get("Integration", api_id, integration_id) is None:
-        raise BadRequest(f"Invalid target {target!r}: no such integration; expected integrations/INTEGRATION_ID")
+        raise BadRequest(f"Invalid target {target!r}: there is no such integration. Expected integrations/ID.")
 
 
 def _check_route_response(store: Store, ids: Ids, new: Resource) -> None:
@@ -134,6 +95,12 @@ def _check_route_response(store: Store, ids: Ids, new: Resource) -> None:
 
 
 def _check_integration_response(store: Store, ids: Ids, new: Resource) -> None:
+    if not _RESPONSE_KEY.match(new["IntegrationResponseKey"]):
+        raise BadRequest("The local gateway serves the IntegrationResponseKeys $default and /STATUS/, such as /200/.")
+    integration = store.get("Integration", *ids[:-1]) or {}
+    if new.get("ResponseTemplates") and integration.get("IntegrationType") != "MOCK":
+        raise BadRequest("The local gateway serves ResponseTemplates of MOCK integrations only. Leave them out.")
+    _check_templates("ResponseTemplates", new)
     _unique(store, "IntegrationResponse", ids, new, "IntegrationResponseKey")
 
 
@@ -152,6 +119,9 @@ def _check_stage(store: Store, ids: Ids, new: Resource) -> None:
 def _check_domain_name(store: Store, ids: Ids, new: Resource) -> None:
     if not _DOMAIN_NAME.match(new["DomainName"]):
         raise BadRequest(f"Invalid domain name {new['DomainName']!r}")
+    for configuration in new.get("DomainNameConfigurations", ()):
+        if configuration.get("EndpointType", "REGIONAL") != "REGIONAL":
+            raise BadRequest("WebSocket APIs need a REGIONAL domain name")
 
 
 def _check_api_mapping(store: Store, ids: Ids, new: Resource) -> None:
@@ -161,7 +131,7 @@ def _check_api_mapping(store: Store, ids: Ids, new: Resource) -> None:
 
 
 def _unique(store: Store, kind: str, ids: Ids, new: Resource, member: str) -> None:
-    """``member`` must differ between the resources beside ``new``."""
+    """Raise Conflict where a sibling of ``new`` has the same ``member``."""
     for found, other in store.children(kind, *ids[:-1]):
         if found != ids and other[member] == new[member]:
             raise Conflict(f"{member} {new[member]!r} already exists")
@@ -186,7 +156,7 @@ _CHECKS: dict[str, Callable[[Store, Ids, Resource], None]] = {
 
 
 def check_delete(kind: str, store: Store, ids: Ids) -> None:
-    """Raises where something else still needs the resource."""
+    """Raise ApiError where another resource still needs this one."""
     if kind == "Integration":
         for _, route in store.children("Route", ids[0]):
             if route.get("Target") == f"integrations/{ids[1]}":
@@ -201,15 +171,8 @@ def check_delete(kind: str, store: Store, ids: Ids) -> None:
                 raise BadRequest("Please remove all API mappings related to it in your domains first")
 
 
-def domain_configurations(given: Any | None, target: str) -> Any:
-    """The domain's configurations with what AWS adds: where the DNS record must point, and a zone."""
-    added = {"ApiGatewayDomainName": target, "DomainNameStatus": "AVAILABLE", "HostedZoneId": "ZLOCALGATEWAY"}
-    defaults = {"EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
-    return [{**defaults, **configuration, **added} for configuration in given or [{}]]
-
-
 def known(kind: str, store: Store, ids: Ids) -> Resource:
-    """The resource at ``ids``. Raises NotFound, as AWS words it."""
+    """Return the resource at ``ids``, or raise NotFound in AWS's words."""
     resource = store.get(kind, *ids)
     if resource is None:
         raise NotFound(f"Invalid {kind} identifier specified {'/'.join(ids)}")

@@ -1,0 +1,19 @@
+"""The hook by which the inspector sees what happens in the gateway, and breaks it on request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Observer:
+    """Sees nothing and breaks nothing. The inspector overrides every method."""
+
+    def record(self, kind: str, connection_id: str, *details: Any) -> None:
+        """Note an event. This runs for every frame, so it must not do more than keep its arguments."""
+
+    async def before_push(self, connection_id: str) -> None:
+        """Raise ApiError to refuse a push to this connection."""
+
+    def site_is_away(self, connection_id: str) -> bool:
+        """Return whether the backend cannot be reached for events of this connection."""
+        return False
