@@ -11,7 +11,7 @@ PARALLEL = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-browser matrix lint format types bench docs clean
+.PHONY: help demo test test-slow test-browser js test-js matrix lint format types bench docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -34,6 +34,14 @@ test-browser: ## the tests that drive Chromium
 test-slow: ## the tests at scale, of the demo and of the AWS CLI; TEST_BROKER=amqp://… for those of Celery
 	@$(VENV) local test
 	$(PY) $(STRICT) -m pytest -m slow $(ARGS)
+
+js: ## the browser's scripts, from js/src into the static files
+	@npm --prefix js ci --silent
+	@npm --prefix js run --silent build
+
+test-js: ## the tests of these scripts, in node
+	@npm --prefix js ci --silent
+	@npm --prefix js test --silent
 
 matrix: ## every supported Python with every supported Django; ARGS="3.12" or ARGS="3.12-5.2" for some
 	@$(VENV) matrix
@@ -63,4 +71,4 @@ docs: ## the documentation, into docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean: ## everything that the other targets made
-	rm -rf .venv .venv-* .matrix .py314 docs/_build build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf js/node_modules .venv .venv-* .matrix .py314 docs/_build build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
