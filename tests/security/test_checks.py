@@ -22,7 +22,6 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
-from django_aws_api_gateway_websockets.conf import Conf
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.views import WebSocketTokenView, handler
 from tests.views import ExampleView
@@ -421,8 +420,3 @@ def test_every_id_is_tested_and_documented():
     assert {check for check in ids if f"| `websockets.{check}` |" not in page} == set()
     assert {check for check in ids if f"websockets.{check}" not in tests.replace('"E', '"websockets.E')} == set()
     assert set(re.findall(r"^\| `websockets\.([EW]\d{3})` \|", page, re.MULTILINE)) == ids
-
-
-def test_every_setting_is_documented():
-    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)) == set(Conf.keys())
