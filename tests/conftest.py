@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -22,6 +25,10 @@ from .provisioning.aws import (  # noqa: F401  fixtures
 from .provisioning.faults import watch  # noqa: F401  a fixture
 
 repair_context_copy()
+
+# Programs that tests start find the package too, in an environment where it is not installed.
+SOURCE = str(Path(__file__).resolve().parent.parent / "src")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
 
 #: Fixtures that start real servers: whoever uses one of them is an end-to-end test.
 SERVERS = {

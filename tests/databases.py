@@ -1,7 +1,8 @@
 """DATABASES for the test site: TEST_DATABASE is sqlite (the default), postgresql or mariadb.
 
 Host, port, user and password come from the variables that each database's own tools read, and default to a server
-on this machine.
+on this machine. TEST_DATABASE_NAME is the name of the database that the tests create, so that several runs can share a
+server.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from typing import Any, Dict
 def from_environment() -> Dict[str, Any]:
     kind = os.environ.get("TEST_DATABASE") or "sqlite"
     return {"default": {"sqlite": _sqlite, "postgresql": _postgresql, "mariadb": _mariadb}[kind]()}
+
+
+def _name() -> str:
+    return os.environ.get("TEST_DATABASE_NAME") or "test_websockets"
 
 
 def _sqlite() -> Dict[str, Any]:
@@ -28,7 +33,7 @@ def _postgresql() -> Dict[str, Any]:
         "PORT": os.environ.get("PGPORT", ""),
         "USER": os.environ.get("PGUSER", "postgres"),
         "PASSWORD": os.environ.get("PGPASSWORD", ""),
-        "TEST": {"NAME": "test_websockets"},
+        "TEST": {"NAME": _name()},
     }
 
 
@@ -42,5 +47,5 @@ def _mariadb() -> Dict[str, Any]:
         "USER": os.environ.get("MYSQL_USER", "root"),
         "PASSWORD": os.environ.get("MYSQL_PWD", ""),
         "OPTIONS": {"charset": "utf8mb4"},
-        "TEST": {"NAME": "test_websockets", "CHARSET": "utf8mb4"},
+        "TEST": {"NAME": _name(), "CHARSET": "utf8mb4"},
     }

@@ -1,7 +1,8 @@
-"""The documentation's code is code: it is in files that run, and the pages show these files word for word.
+"""The code in the documentation is in files that tests run, and the pages repeat these files word for word.
 
-The pages are read on GitHub too, where an include shows nothing. The line above a block names what it shows:
+GitHub shows the pages too, and it does not show includes. So the line above a block names its file:
 `<!-- docs/examples/x.py -->`, or a part of it, `<!-- docs/examples/x.py, from line 3 -->` or `…, lines 3-9 -->`.
+`python tools/show_examples.py` copies the files into the pages.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts
 README = ROOT / "README.md"
 FENCE = re.compile(r"\s*(`{3,}|~{3,}|:{3,})\s*(.*?)\s*")
 MARK = re.compile(r"<!-- ([^\s,]+)(?:, from line (\d+)|, lines (\d+)-(\d+))? -->")
-#: Text in these languages is code, which something must run.
+#: A test must run blocks in these languages.
 CODE = {"python", "py", "html", "html+django", "javascript", "js"}
 TOCTREE = re.compile(r"^(`{3,}|:{3,})\{toctree\}\n(.*?)^\1", re.MULTILINE | re.DOTALL)
-#: The changelog's page is for Sphinx alone: on GitHub one reads CHANGELOG.md.
+#: Only Sphinx shows the changelog's page and the entries of the reference. Everything else reads well on GitHub.
 DIRECTIVES = {("index.md", "{toctree}"), ("changelog.md", "{include} ../CHANGELOG.md")}
+DIRECTIVES |= {(path.name, "{eval-rst}") for path in (DOCS / "reference").glob("*.md")}
 
 
 def name_of(path: Path) -> str:
@@ -31,7 +33,7 @@ def name_of(path: Path) -> str:
 
 
 def blocks(page: Path) -> tuple[list[tuple[str, str, str]], str]:
-    """Of each fenced block the line before it, what its fence says, and its text; and the page without them."""
+    """Each fenced block (the line before it, its info string, its text), and the page without the blocks."""
     found, prose, lines = [], [""], iter(page.read_text(encoding="utf-8").splitlines())
     for line in lines:
         fence = FENCE.fullmatch(line)
@@ -43,9 +45,9 @@ def blocks(page: Path) -> tuple[list[tuple[str, str, str]], str]:
 
 
 def shown(mark: str) -> str:
-    """What a block under this mark has to be."""
+    """The text that a block under this mark must have."""
     match = MARK.fullmatch(mark)
-    assert match, f"{mark} is none of: <!-- FILE -->, <!-- FILE, from line N -->, <!-- FILE, lines N-M -->"
+    assert match, f"{mark} must be one of: <!-- FILE -->, <!-- FILE, from line N -->, <!-- FILE, lines N-M -->"
     path, start, first, last = match.groups()
     lines = (ROOT / path).read_text(encoding="utf-8").splitlines(keepends=True)
     return "".join(lines[int(start or first or 1) - 1 : int(last) if last else None])
@@ -78,26 +80,29 @@ def test_every_page_is_in_a_toctree():
             for line in filter(None, map(str.strip, block.splitlines())):
                 if not line.startswith(":"):
                     target = line[line.index("<") + 1 : -1] if line.endswith(">") else line
-                    listed.add((page.parent / target).relative_to(DOCS).as_posix())
+                    listed.add((page.parent / target).resolve().relative_to(DOCS).as_posix())
     assert {name_of(page)[: -len(".md")] for page in PAGES} - listed == set()
 
 
 def test_every_example_is_on_a_page():
-    marks = [MARK.fullmatch(before) for page in PAGES for before, _, _ in blocks(page)[0]]
+    marks = [MARK.fullmatch(before) for page in [README, *PAGES] for before, _, _ in blocks(page)[0]]
     named = {match[1] for match in marks if match}
     examples = {
-        path.relative_to(ROOT).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in (".py", ".html", ".js")
+        path.relative_to(ROOT).as_posix()
+        for path in EXAMPLES.rglob("*")
+        if path.suffix in (".py", ".html", ".js") and path.stat().st_size  # an empty __init__.py shows nothing
     }
     assert examples - named == set()
 
 
-def test_the_tests_that_show_what_is_claimed_are_there():
-    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / "faults.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize("page", ["faults.md", "threats.md"])
+def test_files_named_on_the_faults_and_threats_pages_exist(page):
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / page).read_text(encoding="utf-8")))
     assert named
     assert {name for name in named if not (DOCS.parent / "tests" / name).exists()} == set()
 
 
 def test_examples_run():
-    """At least each name in them exists; what they do is tested beside the feature that they show."""
+    """Every name in them exists. Other tests check what the examples do."""
     for example in sorted(EXAMPLES.glob("*.py")):
         runpy.run_path(str(example))

@@ -1,22 +1,62 @@
-"""Who may import whom. The rules keep three things true: the wire format and the API definition can be read without
-Django, the local gateway is of use to projects without Django, and a web process pays for boto3 only when it sends.
-"""
+"""Which part of the package may import which. `docs/design.md` draws the layers and gives the reasons."""
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Set
+from typing import Dict, List, Set, Tuple
 
 import pytest
 from django.core.management import call_command
 
+from .imports import Import, cycles, read_package
+
 PACKAGE = "django_aws_api_gateway_websockets"
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 
-#: Libraries that only these parts of ours may name. `local` reads AWS's service model, which botocore ships.
+#: From the ground up. A part imports only from layers below its own: not from its neighbours, not from above,
+#: and neither late, nor for type hints, nor by a string that names a module.
+LAYERS = (
+    ("protocol", "conf", "exceptions", "signals"),
+    ("registry", "properties"),
+    ("definition",),
+    ("aws",),
+    ("security",),
+    ("fields", "events"),
+    ("delivery",),
+    ("models",),
+    ("background",),
+    ("logins", "provisioning"),
+    ("views",),
+    ("local",),
+    ("checks",),
+    ("admin", "management", "templatetags", "testing"),
+    # Django and Celery enter by these.
+    ("apps", "tasks", "migrations"),
+)
+#: These parts may import less than their layer allows.
+STAND_ALONE: Dict[str, Set[str]] = {
+    "protocol": set(),
+    "properties": {"protocol"},
+    "definition": {"properties", "protocol"},
+    "delivery": {"protocol", "conf", "exceptions", "registry", "aws"},
+    "local": {"protocol"},
+}
+#: Only these parts may import the local gateway, which production does not install.
+MAY_IMPORT_LOCAL = {"management", "testing"}
+
+#: Upward imports that stay, each late or by name: (module, part that it imports).
+PERMITTED = {
+    # The contract's methods create_gateway() and create_custom_domain(), and plan().
+    ("models.gateways", "provisioning"),
+    # Saving a route deploys it.
+    ("models.additional_routes", "provisioning"),
+    # `enqueue_message` finds its task engine by a dotted name, because a setting chooses it.
+    ("models.jobs", "background"),
+}
+
+#: Libraries that only these parts may import. `local` reads AWS's service model, which botocore ships.
 DOORS = {
     "boto3": {"aws", "delivery"},
     "botocore": {"aws", "delivery", "local"},
@@ -25,98 +65,9 @@ DOORS = {
     "h11": {"local"},
     "wsproto": {"local"},
 }
-#: What a part may import of our own package, where that is less than everything.
-OURS_ALLOWED = {
-    "protocol": set(),
-    "properties": {"protocol"},
-    "definition": {"properties", "protocol"},
-    "local": {"protocol", "local"},
-    "delivery": {"protocol", "conf", "exceptions", "registry", "aws", "delivery"},
-}
-#: Parts that serve a site must not need what only laptops and tests install.
-OURS_FORBIDDEN = {part: {"local", "testing"} for part in ("views", "models", "delivery")}
-#: Imported first by every process, so they may cost nothing.
 STDLIB_ONLY = ("protocol", "properties", "definition")
-#: Too dear, or not installed at all, where a site only starts up.
+#: Slow to import, or not installed at all, in a site that only starts up.
 NOT_AT_START = ("boto3", "botocore", "pycurl", "aiohttp", "h11", "wsproto")
-
-
-class Import(NamedTuple):
-    importer: str  #: dotted module name
-    imported: str  #: dotted module name; a name inside a module counts as that module
-    line: int
-    at_start: bool  #: runs when the importer is imported: not in a function, not under TYPE_CHECKING
-
-    def __str__(self) -> str:
-        return f"{self.importer}:{self.line} imports {self.imported}"
-
-
-class ImportReader(ast.NodeVisitor):
-    def __init__(self, module: str, is_package: bool, ours: Set[str]) -> None:
-        self.module, self.ours = module, ours
-        self.package = module if is_package else module.rpartition(".")[0]
-        self.found: List[Import] = []
-        self._late = 0
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            self._add(alias.name, node)
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        base = node.module or ""
-        if node.level:
-            parents = self.package.split(".")[: -(node.level - 1) or None]
-            base = ".".join([*parents, *filter(None, [base])])
-        for alias in node.names:
-            submodule = f"{base}.{alias.name}"
-            self._add(submodule if submodule in self.ours else base, node)
-
-    def visit_Call(self, node: ast.Call) -> None:
-        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        argument = node.args[0] if node.args else None
-        if name in ("import_module", "__import__") and isinstance(argument, ast.Constant):
-            self._add(str(argument.value), node)
-        self.generic_visit(node)
-
-    def visit_If(self, node: ast.If) -> None:
-        test = node.test
-        checking = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
-        if checking != "TYPE_CHECKING":
-            self.generic_visit(node)
-            return
-        self._visit_late(node.body)
-        for statement in node.orelse:
-            self.visit(statement)
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
-        self._visit_late(node.body)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
-        self._visit_late(node.body)
-
-    def _visit_late(self, statements: List[ast.stmt]) -> None:
-        self._late += 1
-        for statement in statements:
-            self.visit(statement)
-        self._late -= 1
-
-    def _add(self, imported: str, node: ast.AST) -> None:
-        line = getattr(node, "lineno", 0)
-        self.found.append(Import(self.module, imported, line, at_start=not self._late))
-
-
-def read_package(source: Path, package: str) -> List[Import]:
-    files = {}
-    for path in sorted((source / package).rglob("*.py")):
-        parts = path.relative_to(source).with_suffix("").parts
-        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    found: List[Import] = []
-    for module, path in files.items():
-        reader = ImportReader(module, path.name == "__init__.py", set(files))
-        reader.visit(ast.parse(path.read_text(encoding="utf-8"), str(path)))
-        found += reader.found
-    return found
-
 
 IMPORTS = read_package(SOURCE, PACKAGE)
 
@@ -135,6 +86,89 @@ def listed(imports: List[Import]) -> str:
     return "\n".join(map(str, imports))
 
 
+def arrow(found: Import) -> Tuple[str, str]:
+    return found.importer.partition(".")[2], part_of(found.imported)
+
+
+def forbidden_arrows(imports: List[Import]) -> List[Import]:
+    """The imports within the package that do not point downward. Permitted ones count when they run at start."""
+    height = {part: number for number, layer in enumerate(LAYERS) for part in layer}
+    wrong = []
+    for found in imports:
+        importer, imported = part_of(found.importer), part_of(found.imported)
+        if not is_ours(found.imported) or importer == imported:
+            continue
+        allowed = (
+            height[imported] < height[importer]
+            and imported in STAND_ALONE.get(importer, {imported})
+            and (imported != "local" or importer in MAY_IMPORT_LOCAL)
+        )
+        if not allowed and (found.at_start or arrow(found) not in PERMITTED):
+            wrong.append(found)
+    return wrong
+
+
+def test_every_part_has_a_layer():
+    parts = {part_of(found.importer) for found in IMPORTS} - {""}
+    assert parts - {part for layer in LAYERS for part in layer} == set()
+
+
+def test_every_import_points_downward():
+    wrong = forbidden_arrows(IMPORTS)
+    assert not wrong, listed(wrong)
+
+
+@pytest.mark.parametrize("named", sorted(PERMITTED))
+def test_every_permitted_upward_import_exists(named):
+    assert named in {arrow(found) for found in IMPORTS if is_ours(found.imported)}, (
+        f"Delete {named}: the module does not import it any more."
+    )
+
+
+PLANTED = {
+    "at the top": f"from {PACKAGE} import views\n",
+    "relative": "from ..views import WebSocketView\n",
+    "relative, of a submodule": "from ..views.view import WebSocketView\n",
+    "in a function": "def f():\n    from ..views import WebSocketView\n",
+    "in an async method": "class C:\n    async def f(self):\n        from .. import views\n",
+    "for type hints": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..views import WebSocketView\n",
+    "under typing.TYPE_CHECKING": "import typing\nif typing.TYPE_CHECKING:\n    from .. import views\n",
+    "import_module": f"from importlib import import_module\ndef f():\n    return import_module('{PACKAGE}.views')\n",
+    "import_module, relative": "import importlib\nimportlib.import_module('..views', __package__)\n",
+    "import_string": f"import_string('{PACKAGE}.views.WebSocketView')\n",
+    "in a registry": f"ENGINES = {{'one': '{PACKAGE}.views.view.handler_names'}}\n",
+    "get_model": f"from django.apps import apps\ndef f():\n    return apps.get_model('{PACKAGE}.ApiGateway')\n",
+    "get_model, two arguments": f"from django.apps import apps\napps.get_model('{PACKAGE}', 'ApiGateway')\n",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(PLANTED))
+@pytest.mark.parametrize("part", ["security", "delivery"])
+def test_a_planted_upward_import_is_found(tmp_path, part, kind):
+    for folder in (part, "views", "models"):
+        (tmp_path / PACKAGE / folder).mkdir(parents=True)
+        (tmp_path / PACKAGE / folder / "__init__.py").write_text("")
+    (tmp_path / PACKAGE / "__init__.py").write_text("")
+    (tmp_path / PACKAGE / "views" / "view.py").write_text("")
+    assert forbidden_arrows(read_package(tmp_path, PACKAGE)) == []
+
+    (tmp_path / PACKAGE / part / "planted.py").write_text(PLANTED[kind])
+
+    (found,) = forbidden_arrows(read_package(tmp_path, PACKAGE))
+    assert arrow(found) == (f"{part}.planted", "models" if kind.startswith("get_model") else "views")
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [("local", "conf"), ("definition", "conf"), ("logins", "provisioning"), ("models", "provisioning")],
+)
+def test_further_arrows_that_are_forbidden(importer, imported):
+    """Into a part that stands alone, between neighbours, and a permitted one that would run at start."""
+    module = "models.gateways" if importer == "models" else importer
+    found = Import(f"{PACKAGE}.{module}", f"{PACKAGE}.{imported}", 1, at_start=True)
+    assert forbidden_arrows([found]) == [found]
+
+
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="needs Python 3.10: sys.stdlib_module_names")
 def test_protocol_and_definition_use_the_standard_library_only():
     stdlib = set(getattr(sys, "stdlib_module_names", ()))
@@ -148,20 +182,7 @@ def test_protocol_and_definition_use_the_standard_library_only():
     assert not wrong, listed(wrong)
 
 
-@pytest.mark.parametrize("part", sorted(OURS_ALLOWED))
-def test_parts_that_stand_alone(part):
-    wrong = [
-        found
-        for found in IMPORTS
-        if part_of(found.importer) == part
-        and is_ours(found.imported)
-        and part_of(found.imported) not in OURS_ALLOWED[part]
-        and found.importer != f"{PACKAGE}.delivery.checks"
-    ]
-    assert not wrong, listed(wrong)
-
-
-def test_the_local_gateway_knows_nothing_of_django():
+def test_the_local_gateway_does_not_need_django():
     wrong = [
         found
         for found in IMPORTS
@@ -170,20 +191,8 @@ def test_the_local_gateway_knows_nothing_of_django():
     assert not wrong, listed(wrong)
 
 
-@pytest.mark.parametrize("part", sorted(OURS_FORBIDDEN))
-def test_what_serves_a_site_needs_neither_local_nor_testing(part):
-    wrong = [
-        found
-        for found in IMPORTS
-        if part_of(found.importer) == part
-        and is_ours(found.imported)
-        and part_of(found.imported) in OURS_FORBIDDEN[part]
-    ]
-    assert not wrong, listed(wrong)
-
-
 @pytest.mark.parametrize("library", sorted(DOORS))
-def test_libraries_are_named_behind_their_door_only(library):
+def test_only_its_door_imports_a_library(library):
     wrong = [
         found
         for found in IMPORTS
@@ -192,8 +201,8 @@ def test_libraries_are_named_behind_their_door_only(library):
     assert not wrong, listed(wrong)
 
 
-def test_no_import_cycle():
-    """Among imports that run at start: one inside a function is a choice, and breaks no import order."""
+def test_modules_do_not_import_each_other_in_a_circle():
+    """Among imports that run at start: the layers keep the others apart."""
     graph: Dict[str, Set[str]] = {}
     for found in IMPORTS:
         if found.at_start and is_ours(found.imported) and found.imported != found.importer:
@@ -201,26 +210,7 @@ def test_no_import_cycle():
     assert [" -> ".join(cycle) for cycle in cycles(graph)] == []
 
 
-def cycles(graph: Dict[str, Set[str]]) -> Iterator[List[str]]:
-    """One path for each cycle that a depth-first walk meets."""
-    done: Set[str] = set()
-
-    def walk(node: str, path: List[str]) -> Iterator[List[str]]:
-        if node in path:
-            yield [*path[path.index(node) :], node]
-            return
-        if node in done:
-            return
-        for following in sorted(graph.get(node, ())):
-            yield from walk(following, [*path, node])
-        done.add(node)
-
-    for start in sorted(graph):
-        yield from walk(start, [])
-
-
 def test_the_reader_sees_every_kind_of_import(tmp_path):
-    """The rules above are worth what this reader sees."""
     package = tmp_path / "thing"
     (package / "inner").mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -231,6 +221,7 @@ def test_the_reader_sees_every_kind_of_import(tmp_path):
         "if typing.TYPE_CHECKING:\n    import x\nelse:\n    import y\n"
         "class C:\n    import z\n"
         "def f():\n    from thing.inner import a\n    import_module('w')\n"
+        "ONE, OTHER = 'thing.inner.a.name', 'no import'\n"
     )
     found = read_package(tmp_path, "thing")
     assert [(i.importer, i.imported, i.at_start) for i in found] == [
@@ -240,6 +231,7 @@ def test_the_reader_sees_every_kind_of_import(tmp_path):
         ("thing.b", "z", True),
         ("thing.b", "thing.inner.a", False),
         ("thing.b", "w", False),
+        ("thing.b", "thing.inner.a", False),
         ("thing.inner", "thing.inner.a", True),
         ("thing.inner", "thing.inner.a", True),
         ("thing.inner", "thing.b", True),
@@ -266,7 +258,7 @@ def test_importing_the_package_loads_nothing():
     assert loaded_by(f"import {PACKAGE}") == {PACKAGE}
 
 
-def test_a_site_starts_without_the_dear_libraries():
+def test_a_site_starts_without_the_slow_libraries():
     loaded = loaded_by(
         "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'\nimport django; django.setup()"
     )
@@ -277,3 +269,13 @@ def test_a_site_starts_without_the_dear_libraries():
 @pytest.mark.django_db
 def test_migrations_are_up_to_date():
     call_command("makemigrations", "--check", "--dry-run")
+
+
+def test_the_drawing_has_every_layer():
+    text = (SOURCE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    drawing = text[text.index("```text") : text.index("```", text.index("```text") + 3)]
+    rows = [set(line[:46].split()) for line in drawing.splitlines() if "──" not in line and "══" not in line]
+    drawn = [row & {part for layer in LAYERS for part in layer} for row in rows]
+    assert [row for row in reversed(drawn) if row and row != {"local"}] == [
+        set(layer) for layer in LAYERS if layer != ("local",)
+    ]

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 class WebSocketsConfig(AppConfig):
     name = "django_aws_api_gateway_websockets"
-    verbose_name = _("WebSockets on AWS API Gateway")
+    verbose_name = _("Django AWS APIGateway WebSockets")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

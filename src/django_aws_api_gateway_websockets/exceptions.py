@@ -6,6 +6,39 @@ from typing import Any, Mapping, Sequence
 
 from django.core.exceptions import SuspiciousOperation
 
+__all__ = [
+    "AwsError",
+    "AwsUnreachable",
+    "BodyTooLarge",
+    "ChannelRefused",
+    "Conflict",
+    "ConnectionGone",
+    "CredentialsError",
+    "EventRefused",
+    "GatewayBusy",
+    "GatewayNotCreated",
+    "InvalidBody",
+    "InvalidGateway",
+    "MessageTooLarge",
+    "MissingHeaders",
+    "NoHandler",
+    "NoSessionInMessage",
+    "NotFound",
+    "NotFromGateway",
+    "NotPermitted",
+    "OriginRefused",
+    "PayloadTooLarge",
+    "PermissionMissing",
+    "RateLimited",
+    "SendDuringConnect",
+    "SendTimedOut",
+    "SubprotocolNotOffered",
+    "Throttled",
+    "TokenRefused",
+    "UnknownConnection",
+    "WebSocketsError",
+]
+
 
 class WebSocketsError(Exception):
     """The base of every error that this package raises on purpose.
@@ -79,10 +112,18 @@ class RateLimited(EventRefused):
     status = 429
 
 
+class SubprotocolNotOffered(EventRefused):
+    """The view accepts a sub-protocol that the client did not offer."""
+
+
 class NoHandler(EventRefused):
     """The view has no method for the route."""
 
     status = 404
+
+
+class NoSessionInMessage(WebSocketsError):
+    """A handler used ``request.session``, which a message does not have."""
 
 
 # --- Out and control: AWS says no --------------------------------------------------------------

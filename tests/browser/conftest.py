@@ -74,6 +74,17 @@ class Window:
     def click(self, selector: str) -> None:
         self._driver.find_element("css selector", selector).click()
 
+    def new_tab(self) -> str:
+        self._driver.switch_to.new_window("tab")
+        return self._driver.current_window_handle
+
+    def switch_to(self, tab: str) -> None:
+        self._driver.switch_to.window(tab)
+
+    def close_first_tab(self) -> None:
+        self._driver.switch_to.window(self._driver.window_handles[0])
+        self._driver.close()
+
     def back(self) -> None:
         self._driver.back()
 
@@ -88,6 +99,20 @@ class Window:
 
     def run(self, script: str, *arguments: object) -> Any:
         return self._driver.execute_script(script, *arguments)
+
+    def run_async(self, script: str, *arguments: object) -> Any:
+        """Run a script that calls its last argument with the result."""
+        return self._driver.execute_async_script(script, *arguments)
+
+    def press(self, key: str) -> None:
+        """Press a key, such as ``/`` or ``ENTER``, where the focus is."""
+        from selenium.webdriver.common.keys import Keys
+
+        self._driver.switch_to.active_element.send_keys(getattr(Keys, key, key))
+
+    def errors(self) -> list[str]:
+        """Return what the console says of errors, such as a violated Content-Security-Policy."""
+        return [entry["message"] for entry in self._driver.get_log("browser") if entry["level"] == "SEVERE"]
 
     @property
     def title(self) -> str:

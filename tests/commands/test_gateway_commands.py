@@ -238,7 +238,7 @@ def test_an_endpoint_that_is_no_url_is_named(row, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", "127.0.0.1:8001")
     text, code = run("createApiGateway", f"--pk={row.pk}")
     assert code == 1
-    assert "the endpoint '127.0.0.1:8001', which is no URL: write http://127.0.0.1:8001." in text
+    assert "the endpoint '127.0.0.1:8001', which is not a URL. Write http://127.0.0.1:8001." in text
 
 
 def test_a_server_that_is_no_gateway_is_called_that(row, monkeypatch, live_server):

@@ -4,6 +4,8 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import django_aws_api_gateway_websockets.fields
+import django_aws_api_gateway_websockets.models.deletion
+import django_aws_api_gateway_websockets.models.indexes
 import django_aws_api_gateway_websockets.models.validators
 import uuid
 from django.conf import settings
@@ -79,7 +81,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('pattern', django_aws_api_gateway_websockets.fields.ExactCharField(help_text='“*” is any text, “?” one character, “{user_pk}” the primary key of the user who joins.', max_length=255, verbose_name='channel or pattern')),
-                ('audience', models.CharField(choices=[('anyone', 'anyone'), ('logged_in', 'whoever is logged in'), ('staff', 'staff'), ('group', 'a group'), ('permission', 'whoever has a permission')], default='logged_in', max_length=16, verbose_name='audience')),
+                ('audience', models.CharField(choices=[('anyone', 'anyone'), ('logged_in', 'logged-in users'), ('staff', 'staff'), ('group', 'a group'), ('permission', 'users with a permission')], default='logged_in', max_length=16, verbose_name='audience')),
                 ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.group', verbose_name='group')),
                 ('permission', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.permission', verbose_name='permission')),
             ],
@@ -109,22 +111,30 @@ class Migration(migrations.Migration):
             name='WebSocketSession',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('connection_id', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=128, unique=True, verbose_name='connection id')),
+                ('connection_id', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=128, verbose_name='connection id')),
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=255, verbose_name='channel name')),
+                ('stage_name', models.CharField(blank=True, max_length=128, verbose_name='stage name')),
                 ('connected', models.BooleanField(default=True, verbose_name='connected')),
                 ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by AWS'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that AWS allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site')], max_length=32, verbose_name='why closed')),
-                ('session_key_hash', models.CharField(blank=True, db_index=True, editable=False, max_length=64)),
+                ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
+                ('language', models.CharField(blank=True, editable=False, max_length=16)),
                 ('last_activity_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last activity on')),
                 ('created_on', models.DateTimeField(auto_now_add=True, verbose_name='created on')),
                 ('updated_on', models.DateTimeField(auto_now=True, verbose_name='updated on')),
-                ('api_gateway', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='django_aws_api_gateway_websockets.apigateway', verbose_name='API gateway')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='websocket_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ('api_gateway', models.ForeignKey(db_index=False, on_delete=django_aws_api_gateway_websockets.models.deletion.refuse_or_cascade, related_name='sessions', to='django_aws_api_gateway_websockets.apigateway', verbose_name='API gateway')),
+                ('user', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django_aws_api_gateway_websockets.models.deletion.disconnect_and_cascade, related_name='websocket_sessions', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
                 'verbose_name': 'WebSocket session',
                 'verbose_name_plural': 'WebSocket sessions',
-                'indexes': [models.Index(fields=['channel_name', 'connected'], name='websockets_channel'), models.Index(fields=['connected', 'updated_on'], name='websockets_closed')],
+                'indexes': [
+                    django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['channel_name', 'id'], name='websockets_channel'),
+                    django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['session_key_hash'], name='websockets_login'),
+                    django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['api_gateway'], name='websockets_gateway'),
+                    models.Index(fields=['user', 'connected'], name='websockets_user'),
+                ],
+                'constraints': [models.UniqueConstraint(fields=('connection_id',), name='websockets_connection_id')],
             },
         ),
     ]

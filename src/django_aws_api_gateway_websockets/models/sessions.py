@@ -1,7 +1,8 @@
-"""The connections: who opened which socket, in which channel, and whether it is still open."""
+"""Session rows: who opened which connection, in which channel, and whether it is still open."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -12,31 +13,42 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import conf
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
-from .batches import ROWS_PER_STATEMENT
+from .clearing import CleanUp, clean_up
+from .closing import close_connections
+from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
+from .indexes import ConnectedIndex
 from .rows import ClosedReason
 from .sending import SendingQuerySet, SendingSession
 
 
 class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
-    """Session rows: sending to them, disconnecting them, and clearing closed ones away."""
+    """Session rows: send to them, disconnect them, and delete the closed ones."""
 
-    def clear_closed(self) -> int:
-        """Delete the rows that are no longer connected; returns how many were."""
-        deleted = 0
-        written = self.using(self.write_db)
-        closed = written.filter(connected=False).order_by("pk").values_list("pk", flat=True)
-        while True:
-            batch = list(closed[:ROWS_PER_STATEMENT])
-            if not batch:
-                return deleted
-            self.written().filter(pk__in=batch).delete()
-            deleted += len(batch)
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows, and close the connections of those that are connected."""
+        with transaction.atomic(using=self.write_db):
+            if not self.query.is_sliced:  # Django refuses these itself
+                close_connections(self.order_by(), ClosedReason.SITE)
+            return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def clear_closed(self, older_than: timedelta = timedelta(0)) -> CleanUp:
+        """Delete the rows that were closed ``older_than`` ago or earlier, and close those that AWS has closed.
+
+        AWS closes every connection after two hours. Rows younger than a minute are kept.
+        """
+        done = CleanUp()
+        for done in clean_up(self, older_than):  # noqa: B007  the last one is the sum
+            pass
+        return done
 
     def open(self, **values: Any) -> WebSocketSession:
-        """Record a connection. A repeated ``$connect`` finds the row of the first, open or closed by now.
+        """Record a connection. A repeated ``$connect`` gets the row of the first one, which may be closed by now.
 
-        Raises ``UnknownConnection`` where the gateway or the user has been deleted meanwhile.
+        Raise ``UnknownConnection`` if the gateway or the user has been deleted meanwhile.
         """
         try:
             with transaction.atomic(using=self.write_db):
@@ -44,31 +56,40 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         except IntegrityError as error:
             session = self.using(self.write_db).filter(connection_id=values["connection_id"]).first()
             if session is None:
-                raise UnknownConnection("The gateway or the user of this connection is gone.") from error
+                raise UnknownConnection("The gateway or the user of this connection was deleted.") from error
             return session
 
 
 class WebSocketSession(SendingSession, models.Model):
-    """One connection: opened by ``user`` (None: nobody was logged in) through ``api_gateway``."""
+    """One connection, which ``user`` opened through ``api_gateway``. An anonymous visitor's row has no user."""
 
-    connection_id = ExactCharField(_("connection id"), max_length=128, unique=True)
+    # A unique constraint, because the field's own option would add a second index for LIKE on PostgreSQL.
+    connection_id = ExactCharField(_("connection id"), max_length=128)
     channel_name = ExactCharField(_("channel name"), max_length=255, blank=True)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.CASCADE,
+        on_delete=disconnect_and_cascade,
         null=True,
         blank=True,
         related_name="websocket_sessions",
         verbose_name=_("user"),
+        db_index=False,
     )
     api_gateway = models.ForeignKey(
-        ApiGateway, on_delete=models.CASCADE, related_name="sessions", verbose_name=_("API gateway")
+        ApiGateway,
+        on_delete=refuse_or_cascade,
+        related_name="sessions",
+        verbose_name=_("API gateway"),
+        db_index=False,
     )
+    stage_name = models.CharField(_("stage name"), max_length=128, blank=True)
     connected = models.BooleanField(_("connected"), default=True)
     closed_reason = models.CharField(_("why closed"), max_length=32, blank=True, choices=ClosedReason.choices)
     # The login that opened it: see logins.authority.
-    session_key_hash = models.CharField(max_length=64, blank=True, editable=False, db_index=True)
+    session_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
+    # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
+    language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)
     created_on = models.DateTimeField(_("created on"), auto_now_add=True)
     updated_on = models.DateTimeField(_("updated on"), auto_now=True)
@@ -78,20 +99,37 @@ class WebSocketSession(SendingSession, models.Model):
     class Meta:
         verbose_name = _("WebSocket session")
         verbose_name_plural = _("WebSocket sessions")
+        constraints = [models.UniqueConstraint(fields=["connection_id"], name="websockets_connection_id")]
+        # One for each question that is asked, because every $connect pays for every index.
         indexes = [
-            models.Index(fields=["channel_name", "connected"], name="websockets_channel"),
-            models.Index(fields=["connected", "updated_on"], name="websockets_closed"),
+            # Who is in a channel, in the order in which a send reads its recipients.
+            ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
+            # What a logout closes.
+            ConnectedIndex(fields=["session_key_hash"], name="websockets_login"),
+            # What goes with a gateway.
+            ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
+            # Who is online; and all rows of a user, who may be deleted.
+            models.Index(fields=["user", "connected"], name="websockets_user"),
         ]
 
     def __str__(self) -> str:
         return str(self.connection_id)
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the row, and close the connection if it is connected."""
+        rows = self.own_row.using(kwargs["using"]) if kwargs.get("using") else self.own_row
+        with transaction.atomic(using=rows.db):
+            close_connections(rows, ClosedReason.SITE)
+            return super().delete(*args, **kwargs)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+
     def touch(self) -> None:
-        """Note that the connection is alive: one write in ``ACTIVITY_INTERVAL`` seconds at most."""
+        """Note that the connection is alive, with at most one write in ``ACTIVITY_INTERVAL`` seconds."""
         now = timezone.now()
         if (now - self.last_activity_on).total_seconds() >= conf.ACTIVITY_INTERVAL:
             self.last_activity_on = now
-            # Not save(), which raises where the row has been deleted meanwhile.
+            # Not save(), which raises an error if the row has been deleted meanwhile.
             self.own_row.update(last_activity_on=now)
 
     def mark_disconnected(self, reason: str = "") -> None:
@@ -102,5 +140,5 @@ class WebSocketSession(SendingSession, models.Model):
 
     @property
     def own_row(self) -> WebSocketSessionQuerySet:
-        """This row, where it is written: for an ``update()``, which unlike ``save()`` may find that it is gone."""
+        """This row in the database that it is written to. ``update()`` on it does nothing if the row was deleted."""
         return type(self).objects.using(router.db_for_write(type(self), instance=self)).filter(pk=self.pk)

@@ -1,0 +1,5 @@
+from django_aws_api_gateway_websockets.models import WebSocketSession
+
+
+def tell(user, text):
+    return WebSocketSession.objects.filter(user=user).send_message({"text": text})

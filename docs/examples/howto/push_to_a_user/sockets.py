@@ -1,0 +1,12 @@
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.views import WebSocketView
+
+
+class InboxView(WebSocketView):
+    login_required = True
+
+
+def push(user, data):
+    """Send `data` to every open tab of `user`. Returns how many tabs got it."""
+    report = WebSocketSession.objects.filter(user=user).send_message(data)
+    return len(report.sent)

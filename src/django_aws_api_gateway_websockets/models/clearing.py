@@ -1,0 +1,69 @@
+"""The clean-up of session rows: closing what AWS has closed long ago, and deleting what is closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Iterator
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from ..protocol import MAX_CONNECTION_AGE
+from .rows import ClosedReason, SessionRows
+
+# How many rows one statement looks at.
+WINDOW = 5_000
+# A $disconnect can overtake its $connect, and then its closed row tells the $connect that it came too late.
+YOUNG = timedelta(seconds=60)
+
+
+@dataclass
+class CleanUp:
+    """What a clean-up has done so far, or would do in a dry run."""
+
+    seen: int = 0  #: rows that it has looked at
+    expired: int = 0  #: rows that were still open after the two hours that AWS allows, and are closed now
+    deleted: int = 0  #: closed rows that are deleted
+
+
+def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = False) -> Iterator[CleanUp]:
+    """Close expired rows and delete rows that were closed ``older_than`` ago. Yield the progress after each window.
+
+    Each window is a range of primary keys, and the ranges only go up. So no statement walks over rows that were
+    deleted before it, and rows that are added meanwhile are left alone.
+    """
+    rows = rows.using(rows.write_db).order_by("pk")
+    now = timezone.now()
+    expired = models.Q(connected=True, created_on__lt=now - timedelta(seconds=MAX_CONNECTION_AGE))
+    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG)
+    done = CleanUp()
+    for first, last, count in _windows(rows):
+        window = rows.filter(pk__gte=first, pk__lte=last)
+        done.seen += count
+        if dry_run:
+            done.expired += window.filter(expired).count()
+            done.deleted += window.filter(closed).count()
+        else:
+            with transaction.atomic(using=rows.db):
+                done.deleted += _delete(window.filter(closed))
+                done.expired += window.filter(expired).mark_disconnected(ClosedReason.EXPIRED)
+        yield done
+
+
+def _windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
+    """Yield the first and the last key of each window, and how many rows it has."""
+    keys = rows.values_list("pk", flat=True)
+    end = keys.last()
+    after = keys if end is None else keys.filter(pk__lte=end)
+    while True:
+        window = list(after[:WINDOW])
+        if not window:
+            return
+        yield window[0], window[-1], len(window)
+        after = keys.filter(pk__gt=window[-1], pk__lte=end)
+
+
+def _delete(closed: SessionRows[Any]) -> int:
+    # These rows are closed, so there is no connection that delete() of the session rows would have to close.
+    return models.QuerySet.delete(closed.order_by())[1].get(closed.model._meta.label, 0)

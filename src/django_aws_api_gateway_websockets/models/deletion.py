@@ -1,0 +1,104 @@
+"""What the deletion of a row means for the connections behind it.
+
+A session row that is deleted while it is connected leaves a socket whose messages are all refused. So its connection
+is closed first, or the deletion is refused with what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import RestrictedError
+from django.db.models.deletion import CASCADE, Collector
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from .closing import close_connections
+from .rows import ClosedReason, SessionRows
+
+# The admin's pages list every row that a cascade would delete. Above this number they show how many there are.
+LISTED = 100
+
+
+class _ConnectedRows(SessionRows[Any]):
+    """Rows that a cascade is about to delete. ``Collector`` runs ``_raw_delete`` inside its transaction."""
+
+    def _raw_delete(self, using: str | None) -> int:
+        close_connections(self, ClosedReason.USER_DELETED)
+        return 0
+
+    def written(self) -> SessionRows[Any]:
+        return SessionRows(self.model, using=self.write_db)
+
+
+def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
+    """Delete the rows of a user, and close their connections first. For ``ForeignKey(on_delete=…)``."""
+    if _shows_only(collector):
+        _show(collector, field, rows, using)
+        return
+    # Before the rows themselves: the collector deletes in this order, and only if nothing forbids the deletion.
+    collector.fast_deletes.append(_ConnectedRows(rows.model, rows.query.chain(), using))
+    CASCADE(collector, field, rows, using)
+
+
+def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
+    """Delete the rows of a gateway, but raise ``RestrictedError`` while one is connected. For ``ForeignKey``.
+
+    Without its gateway's row nothing knows where a connection could be closed.
+    """
+    if _shows_only(collector):
+        _show(collector, field, rows, using)
+        return
+    connected: SessionRows[Any] = SessionRows(rows.model, rows.query.chain(), using).filter(connected=True)
+    count = connected.count()
+    if count:
+        first = connected.select_related(field.name).only(f"{field.name}__api_name").order_by("pk")[:1]
+        raise RestrictedError(why_gateway_stays(getattr(first[0], field.name), count), set(first))
+    CASCADE(collector, field, rows, using)
+
+
+def why_gateway_stays(gateway: Any, connected: int) -> str:
+    """Say that ``gateway`` cannot be deleted while it has connections, and what to do."""
+    text = ngettext(
+        "The gateway %(name)s has %(count)s open connection, so its row cannot be deleted.",
+        "The gateway %(name)s has %(count)s open connections, so its row cannot be deleted.",
+        connected,
+    ) % {"name": repr(str(gateway)), "count": connected}
+    remedy = _("Delete the API first (deleteApiGateway --pk=%(pk)s), or close them with gateway.sessions.disconnect().")
+    return f"{text} {remedy % {'pk': gateway.pk}}"
+
+
+# A hundred thousand rows are one query here, and a page shows one line for them.
+disconnect_and_cascade.lazy_sub_objs = refuse_or_cascade.lazy_sub_objs = True  # type: ignore[attr-defined]
+
+
+def _shows_only(collector: Collector) -> bool:
+    """Whether ``collector`` lists what would be deleted, as the admin's ``NestedObjects`` does, and deletes nothing."""
+    return hasattr(collector, "add_edge")
+
+
+class _Counted(set):  # type: ignore[type-arg]
+    """Rows of which one stands for ``more`` others."""
+
+    more = 0
+
+    def __len__(self) -> int:
+        return super().__len__() + self.more
+
+
+def _show(collector: Any, field: Any, rows: Any, using: str) -> None:
+    """List the rows on the page. Above ``LISTED`` rows, count them and show one line instead."""
+    shown: Any = list(rows[: LISTED + 1])
+    if len(shown) <= LISTED:
+        if shown:
+            CASCADE(collector, field, shown, using)
+        return
+    counts: SessionRows[Any] = SessionRows(rows.model, rows.query.chain(), using).order_by().select_related(None)
+    total, connected = counts.count(), counts.filter(connected=True).count()
+    text = _("%(total)s rows, %(connected)s of them connected") % {"total": f"{total:,}", "connected": f"{connected:,}"}
+    # No URL takes an empty key, so the page shows the text without a link.
+    stand_in = rows.model(pk="", connection_id=text)
+    collector.add_edge(None, stand_in)
+    found = _Counted([*collector.model_objs[rows.model], stand_in])
+    found.more = total - 1
+    collector.model_objs[rows.model] = found

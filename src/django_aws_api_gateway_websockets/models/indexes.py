@@ -1,0 +1,24 @@
+"""Indexes of connected rows, on databases with partial indexes and on MariaDB, which has none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+
+class ConnectedIndex(models.Index):
+    """An index that finds connected rows by ``fields``, whatever the number of closed rows.
+
+    On PostgreSQL and SQLite it contains the connected rows only. On databases without partial indexes it contains
+    every row, with ``connected`` after ``fields``.
+    """
+
+    def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
+        index: models.Index
+        if schema_editor.connection.features.supports_partial_indexes:
+            index = models.Index(fields=self.fields, name=self.name, condition=Q(connected=True))
+        else:
+            index = models.Index(fields=[*self.fields, "connected"], name=self.name)
+        return index.create_sql(model, schema_editor, using, **kwargs)
