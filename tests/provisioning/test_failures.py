@@ -332,3 +332,43 @@ def test_two_operators_at_once_make_one_api(local_aws):
         thread.join()
     assert sorted(outcomes) in (["busy", "done"], ["done", "done"])
     assert len(local_aws.apis()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://evil.example/take", "may not be sent to https://evil.example/take"),
+        ("https://www.example.com@evil.example/take", "Enter an http:// or https:// URL"),
+        ("https://www.example.com/take?key=1", "Enter an http:// or https:// URL"),
+        ("ftp://www.example.com/take", "Enter an http:// or https:// URL"),
+    ],
+)
+def test_a_route_written_past_the_forms_gets_no_secret(local_aws, row, watch, url, said):
+    """While a run is under way, after the row was checked."""
+    route = row.additional_routes.create(name="a", route_key="a", integration_url="https://www.example.com/a")
+    watch(Meanwhile("POST", lambda: type(route)._base_manager.filter(pk=route.pk).update(integration_url=url)))
+    with pytest.raises(InvalidGateway, match="The route a was not written to AWS") as refused:
+        row.create_gateway()
+    assert said in str(refused.value)
+    assert all(one["IntegrationUri"] != url for one in local_aws.integrations(row))
+    row.refresh_from_db()
+    assert said in row.last_error
+    assert row.status == "differs"
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "value"),
+    [
+        ("ALLOWED_DOMAINS", "domain_name", "www.example.com"),
+        ("ALLOWED_DOMAINS", "domain_name", "*.example.com"),
+        ("ALLOWED_HOSTED_ZONES", "hosted_zone_id", "Z0OTHER"),
+    ],
+)
+def test_a_domain_or_zone_that_is_not_allowed_is_refused(local_aws, row, settings, watch, setting, field, value):
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, setting: ["ws.example.com"]}
+    ApiGateway.objects.update(**{"domain_name": "ws.example.com", "certificate_arn": CERTIFICATE, field: value})
+    row.refresh_from_db()
+    calls = watch(Calls())
+    with pytest.raises(InvalidGateway, match=f"{setting} in WEBSOCKETS"):
+        row.create_custom_domain()
+    assert calls.writes == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -212,3 +213,26 @@ def test_sending_takes_one_action_on_the_connections_of_the_stage(gateway):
     [statement] = policy(pk=[gateway.pk], purpose="sending")["Statement"]
     assert statement["Action"] == ["execute-api:ManageConnections"]
     assert statement["Resource"][0] == ("arn:aws:execute-api:eu-west-1:*:a1b2c3d4e5/production/POST/@connections/*")
+
+
+@pytest.mark.parametrize("name", ["*.example.com", "*.ws.example.com"])
+def test_the_policy_of_a_wildcard_domain_covers_no_other(gateway, name):
+    ApiGateway.objects.update(domain_name=name, mapped_domain_name=name)
+    document = policy(pk=[gateway.pk])
+    covered = name.replace("*", "pay")
+    for statement in document["Statement"]:
+        if statement["Action"] == ["apigateway:GET"]:
+            continue
+        for resource in statement["Resource"]:
+            # As IAM reads it: ${*} is an asterisk, and any other one is a wildcard.
+            pattern = re.escape(resource).replace(re.escape("${*}"), "ASTERISK").replace(re.escape("*"), ".*")
+            assert not re.fullmatch(pattern, f"arn:aws:apigateway:eu-west-1::/domainnames/{covered}")
+    deleting = next(one for one in document["Statement"] if one["Action"] == ["apigateway:DELETE"])
+    assert f"arn:aws:apigateway:eu-west-1::/domainnames/{name.replace('*', '${*}')}" in deleting["Resource"]
+
+
+@pytest.mark.parametrize("stage", ["*", "prod*", "?"])
+def test_the_policy_for_sending_covers_one_stage(gateway, stage):
+    ApiGateway.objects.update(stage_name=stage)
+    [statement] = policy(pk=[gateway.pk], purpose="sending")["Statement"]
+    assert all(f"/{stage}/" not in resource for resource in statement["Resource"])

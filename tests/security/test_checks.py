@@ -404,6 +404,36 @@ def test_w023_a_gateway_that_does_not_send_its_secret(on_database, sends, expect
     assert on_database(sends_secret=sends) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "allowed", "expected"),
+    [
+        ("ws.example.com", None, []),
+        ("ws.example.com", ["WS.example.com"], []),
+        ("a.ws.example.com", ["*.ws.example.com"], []),
+        ("www.example.com", ["ws.example.com"], ["websockets.W024"]),
+        ("ws.example.com", ["*.ws.example.com"], ["websockets.W024"]),
+        ("ws.example.com.evil.example", ["*.example.com"], ["websockets.W024"]),
+        ("evilexample.com", ["*.example.com"], ["websockets.W024"]),
+    ],
+)
+def test_w024_a_domain_that_is_not_allowed(on_database, settings, name, allowed, expected):
+    settings.SESSION_COOKIE_DOMAIN = name
+    settings.WEBSOCKETS = {"ALLOWED_DOMAINS": allowed}
+    assert on_database(domain_name=name) == expected
+
+
+@pytest.mark.parametrize(("data_trace", "expected"), [(False, []), (True, ["websockets.W025"])])
+def test_w025_every_message_in_the_log(on_database, data_trace, expected):
+    assert on_database(data_trace=data_trace) == expected
+
+
+@pytest.mark.parametrize("key", ["ALLOWED_TARGET_HOSTS", "ALLOWED_DOMAINS", "ALLOWED_HOSTED_ZONES"])
+def test_e003_a_name_instead_of_a_list(key, settings):
+    settings.WEBSOCKETS = {key: "ws.example.com"}
+    found = run_checks(tags=["websockets"])
+    assert [one.id for one in found if key in one.msg] == ["websockets.E003"]
+
+
 def test_without_the_database_the_rows_are_not_looked_at():
     """No mark django_db: a query would fail the test."""
     assert [message for message in run_checks(databases=()) if message.id.startswith("websockets.")] == []
