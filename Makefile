@@ -11,7 +11,7 @@ PARALLEL = -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-slow test-browser matrix lint format types bench docs links dist clean
+.PHONY: help demo test test-slow test-browser js test-js matrix lint format types bench scale docs links dist clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s%s\n", $$1, $$2 }'
@@ -35,6 +35,14 @@ test-slow: ## run the tests at scale, of the demo and of the AWS CLI; TEST_BROKE
 	@$(VENV) local test
 	$(PY) $(STRICT) -m pytest -m slow $(ARGS)
 
+js: ## build the browser's scripts from js/src into the static files
+	@npm --prefix js ci --silent
+	@npm --prefix js run --silent build
+
+test-js: ## run the tests of these scripts in node
+	@npm --prefix js ci --silent
+	@npm --prefix js test --silent
+
 matrix: ## test every supported Python with every supported Django; ARGS="3.12" or ARGS="3.12-5.2" chooses
 	@$(VENV) matrix
 	@$(PY) tools/matrix.py $(ARGS)
@@ -57,6 +65,10 @@ bench: ## measure each figure beside hand-written code, as Markdown; ARGS="--qui
 	@$(VENV) fast test bench
 	@$(PY) -m benchmarks $(ARGS)
 
+scale: ## measure a million session rows; TEST_DATABASE=postgresql or mariadb; ARGS="--rows 100000"
+	@$(VENV) local test databases
+	@$(PY) -m benchmarks.rows_at_scale $(ARGS)
+
 docs: ## build the documentation in docs/_build/html
 	@$(VENV) local docs
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
@@ -73,4 +85,4 @@ dist: ## build and check the wheel and the sdist in dist/
 	@$(PY) -m twine check --strict dist/*
 
 clean: ## delete everything that the other targets made
-	rm -rf .venv .venv-* .matrix .py314 docs/_build build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf js/node_modules .venv .venv-* .matrix .py314 docs/_build build dist htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .hypothesis

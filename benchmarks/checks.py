@@ -10,28 +10,28 @@ def time_checks(environ, session, count):
     from django.core.handlers.wsgi import WSGIRequest
 
     from benchmarks.urls import EchoView
-    from django_aws_api_gateway_websockets.conf import conf
     from django_aws_api_gateway_websockets.events import GatewayEvent
     from django_aws_api_gateway_websockets.logins.speaker import check_may_speak
-    from django_aws_api_gateway_websockets.security.bodies import check_length, parse_body
-    from django_aws_api_gateway_websockets.security.limits import check_rate
+    from django_aws_api_gateway_websockets.security.bodies import check_length, read_text
+    from django_aws_api_gateway_websockets.security.limits import MESSAGES, check_rate
     from django_aws_api_gateway_websockets.views.permissions import check_permissions
 
     request = WSGIRequest(environ)
     request.user = session.user
     view = EchoView()
-    view.debug_log = []
+    view.websocket_session = session
 
     def check():
         view.event = GatewayEvent.from_request(request)
         view._check_headers(request)
-        view._check_event_type("default")
+        view.event.check_type("$default")
         check_length(request)
-        check_rate("messages", view.event.connection_id, conf.MESSAGES_PER_CONNECTION)
+        check_rate(MESSAGES, view.event.connection_id)
         check_may_speak(session)
         check_permissions(view, request, view)
-        view._check_may_stay(request, session)
-        parse_body(request, conf.MAX_JSON_DEPTH)
+        view._check_may_stay(request)
+        view.text = read_text(request)
+        view.parse(request)
 
     best = float("inf")
     for _ in range(count // 50):

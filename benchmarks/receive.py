@@ -29,13 +29,14 @@ def main():
 
     from benchmarks.checks import time_checks
     from benchmarks.rows import make_sessions
+    from django_aws_api_gateway_websockets.logins.authority import login_mark
 
     call_command("migrate", verbosity=0)
     user, _ = get_user_model().objects.get_or_create(username="bench")
     gateway = make_sessions("wss://a1b2.execute-api.eu-west-1.amazonaws.com", 100, user)
     session = gateway.sessions.select_related("user", "api_gateway").first()
     # What a $connect would have remembered.
-    session.session_auth_hash = user.get_session_auth_hash()
+    session.session_auth_hash = login_mark(user, "django.contrib.auth.backends.ModelBackend")
     session.save()
     application = get_wsgi_application()
     body = json.dumps({"action": "hello", "text": "x" * 200}).encode()

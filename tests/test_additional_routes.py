@@ -151,7 +151,7 @@ def test_update_of_what_aws_does_not_get_changes_no_status(created, values):
 
 def test_update_notices_every_field_that_save_notices(created):
     """It cannot know that a value changes nothing, such as a hosted zone without a record to manage."""
-    skipped = {"id", "api_id", "reference", "status"}
+    skipped = {"id", "api_id", "reference", "status", "created_on", "updated_on"}
     for field in ApiGateway._meta.concrete_fields:
         if field.name in skipped or field.unique:
             continue
@@ -168,7 +168,7 @@ def test_update_notices_every_field_that_save_notices(created):
             if by_save:
                 setattr(gateway, field.name, value)
                 gateway.save()
-            elif field.name not in ("created_on", "updated_on"):
+            else:
                 ApiGateway.objects.filter(pk=created.pk).update(**{field.name: value})
             outcomes.append(ApiGateway.objects.get(pk=created.pk).status)
             type(gateway).objects.filter(pk=created.pk).update(**{field.name: before})

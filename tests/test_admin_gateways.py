@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
 from .provisioning.faults import Calls, Refuse
@@ -129,7 +129,7 @@ def test_deleting_in_aws_asks_first_and_keeps_the_row(admin_client, local_aws, r
 def test_a_row_whose_api_lives_cannot_be_deleted(admin_client, local_aws, row):
     row.create_gateway()
     delete = reverse("admin:django_aws_api_gateway_websockets_apigateway_delete", args=[row.pk])
-    assert f"the API {row.api_id} in AWS. Delete it there first" in text(admin_client.get(delete))
+    assert f"the API {row.api_id} exists in AWS. Delete it there first" in text(admin_client.get(delete))
     admin_client.post(delete, {"post": "yes"})
     assert ApiGateway.objects.filter(pk=row.pk).exists()
 
@@ -189,7 +189,7 @@ def test_a_row_whose_creation_had_no_answer_cannot_be_deleted_before_aws_was_ask
     act(admin_client, "create_api_gateway", row, confirmed=True)
     row.refresh_from_db()
     assert (row.api_id, len(local_aws.apis())) == (None, 1)
-    assert "“Compare with AWS” says whether there is an API" in text(admin_client.get(delete_url(row)))
+    assert "Run “Compare with AWS”" in text(admin_client.get(delete_url(row)))
     admin_client.post(delete_url(row), {"post": "yes"})
     assert ApiGateway.objects.exists()
     act(admin_client, "plan_api_gateway", row)
@@ -480,3 +480,44 @@ def test_permissions_for_single_objects_are_respected(client, local_aws, make_us
     assert [api["Name"] for api in local_aws.apis()] == ["mine"]
     assert act(client, "delete_api_gateway", mine, confirmed=True).status_code == 200
     assert local_aws.apis() == []
+
+
+def test_the_list_says_what_is_created(admin_client, gateway):
+    gateway.custom_domain_created = False
+    gateway.save()
+    page = admin_client.get(reverse("admin:django_aws_api_gateway_websockets_apigateway_changelist"))
+    assert "API Created" in text(page)
+    assert "Custom Domain Created" in text(page)
+    assert "Django AWS APIGateway WebSockets" in text(page)
+    cells = page.content.decode()
+    assert 'class="field-is_api_created"><img src="/static/admin/img/icon-yes.svg"' in cells
+    assert 'class="field-is_custom_domain_created"><img src="/static/admin/img/icon-no.svg"' in cells
+
+
+@pytest.mark.parametrize("living", [True, False])
+def test_a_gateway_with_many_sessions_is_refused_at_once(admin_client, gateway, living, django_assert_max_num_queries):
+    if not living:
+        gateway.api_id, gateway.api_created = None, False
+        gateway.save()
+    rows = [WebSocketSession(connection_id=f"{n}=", api_gateway=gateway, connected=n < 3) for n in range(2000)]
+    WebSocketSession.objects.bulk_create(rows)
+    with django_assert_max_num_queries(15):
+        page = text(admin_client.get(delete_url(gateway)))
+    assert ("exists in AWS" if living else "has 3 open connections") in page
+    assert "1999=" not in page
+    admin_client.post(delete_url(gateway), {"post": "yes"})
+    assert WebSocketSession.objects.count() == 2000
+
+
+@pytest.mark.parametrize("count", [101, 2000])
+def test_closed_sessions_of_a_gateway_are_counted_on_its_page(admin_client, gateway, count):
+    gateway.api_id, gateway.api_created = None, False
+    gateway.save()
+    WebSocketSession.objects.bulk_create(
+        WebSocketSession(connection_id=f"{n}=", api_gateway=gateway, connected=False) for n in range(count)
+    )
+    page = text(admin_client.get(delete_url(gateway)))
+    assert f"{count:,} rows, 0 of them connected" in page
+    assert f"WebSocket sessions: {count}" in page.replace("\xa0", " ")
+    admin_client.post(delete_url(gateway), {"post": "yes"})
+    assert not WebSocketSession.objects.exists()

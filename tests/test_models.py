@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 
 from django_aws_api_gateway_websockets.exceptions import GatewayNotCreated
@@ -32,6 +32,52 @@ def test_a_connection_id_is_recorded_once(gateway):
     session(gateway, "abc=")
     with pytest.raises(IntegrityError), transaction.atomic():
         session(gateway, "abc=")
+
+
+QUESTIONS = {
+    "websockets_channel": lambda rows, one: rows.filter(channel_name="Room 3", connected=True).order_by("pk"),
+    "websockets_user": lambda rows, one: rows.filter(user=one.user, connected=True),
+    "websockets_login": lambda rows, one: rows.filter(session_key_hash=one.session_key_hash, connected=True),
+    "websockets_connection_id": lambda rows, one: rows.filter(connection_id=one.connection_id),
+    "websockets_gateway": lambda rows, one: rows.filter(api_gateway=one.api_gateway, connected=True),
+}
+
+
+@pytest.mark.django_db(transaction=True)  # MariaDB commits before it analyses
+@pytest.mark.parametrize("index", QUESTIONS)
+def test_a_question_about_connections_has_its_index(gateway, alice, bob, index):
+    WebSocketSession.objects.bulk_create(
+        WebSocketSession(
+            connection_id=f"{number}=",
+            channel_name=f"Room {number % 100}",
+            user=alice if number % 150 == 0 else bob,
+            api_gateway=gateway,
+            session_key_hash=f"{number:064}",
+            connected=number % 3 == 0,
+        )
+        for number in range(6000)
+    )
+    with connection.cursor() as cursor:
+        table = f" TABLE {WebSocketSession._meta.db_table}" if connection.vendor == "mysql" else ""
+        cursor.execute(f"ANALYZE{table}")
+    one = WebSocketSession.objects.get(connection_id="4500=")
+    plan = QUESTIONS[index](WebSocketSession.objects.all(), one).explain()
+    # SQLite has a name of its own for the index of a unique constraint.
+    assert index in plan or ("connection_id=?" in plan and "USING INDEX sqlite_autoindex" in plan)
+
+
+def test_no_index_is_there_without_a_question():
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, WebSocketSession._meta.db_table)
+    indexes = {name for name, one in found.items() if one["index"] or one["unique"] or one["primary_key"]}
+    assert len(indexes) == len(QUESTIONS) + 1  # and the primary key
+
+
+def test_the_row_knows_the_stage_that_it_came_through(connect, gateway):
+    assert connect().session.stage_name == "production"
+    gateway.stage_name = "blue"
+    gateway.save()
+    assert connect().session.stage_name == "blue"
 
 
 def test_the_stage_is_production_when_empty():

@@ -22,6 +22,7 @@ __all__ = [
     "MessageTooLarge",
     "MissingHeaders",
     "NoHandler",
+    "NoSessionInMessage",
     "NotFound",
     "NotFromGateway",
     "NotPermitted",
@@ -31,6 +32,7 @@ __all__ = [
     "RateLimited",
     "SendDuringConnect",
     "SendTimedOut",
+    "SubprotocolNotOffered",
     "Throttled",
     "TokenRefused",
     "UnknownConnection",
@@ -110,10 +112,18 @@ class RateLimited(EventRefused):
     status = 429
 
 
+class SubprotocolNotOffered(EventRefused):
+    """The view accepts a sub-protocol that the client did not offer."""
+
+
 class NoHandler(EventRefused):
     """The view has no method for the route."""
 
     status = 404
+
+
+class NoSessionInMessage(WebSocketsError):
+    """A handler used ``request.session``, which a message does not have."""
 
 
 # --- Out and control: AWS says no --------------------------------------------------------------

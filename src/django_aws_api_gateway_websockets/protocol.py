@@ -98,16 +98,25 @@ def evaluate_selection(expression: str, body: Any) -> str | None:
 
 def body_value(body: Any, path: str) -> str | None:
     """The value at ``path`` (``a.b[0]``) of a parsed JSON body, as a string; None where there is none."""
+    try:
+        return _as_text(body_item(body, path))
+    except LookupError:
+        return None
+
+
+def body_item(body: Any, path: str) -> Any:
+    """Return what stands at ``path`` (``a.b[0]``) of a parsed JSON body. Raise ``LookupError`` if nothing does."""
     for index, name in _PATH_STEP.findall(path):
-        if name:
-            if not isinstance(body, dict) or name not in body:
-                return None
-            body = body[name]
-        else:
-            if not isinstance(body, list) or int(index) >= len(body):
-                return None
-            body = body[int(index)]
-    return _as_text(body)
+        step: Any = name or int(index)
+        if not isinstance(body, dict if name else list):
+            raise LookupError(path)
+        body = body[step]
+    return body
+
+
+def body_references(expression: str) -> list[str]:
+    """Return the paths into the body that a selection expression names, such as ``["action"]``."""
+    return [match.group(1) or match.group(2) for match in _BODY_REFERENCE.finditer(expression)]
 
 
 def _as_text(value: Any) -> str | None:
@@ -116,6 +125,12 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, (str, int, float)):
         return str(value)
     return None
+
+
+def route_key_of(path: str) -> str:
+    """Return the route key that the last part of an integration URL stands for: ``$connect`` for ``connect``."""
+    predefined = path if path.startswith("$") else f"${path}"
+    return predefined if predefined in PREDEFINED_ROUTES else path
 
 
 def route_path(route_key: str) -> str:

@@ -74,6 +74,17 @@ class Window:
     def click(self, selector: str) -> None:
         self._driver.find_element("css selector", selector).click()
 
+    def new_tab(self) -> str:
+        self._driver.switch_to.new_window("tab")
+        return self._driver.current_window_handle
+
+    def switch_to(self, tab: str) -> None:
+        self._driver.switch_to.window(tab)
+
+    def close_first_tab(self) -> None:
+        self._driver.switch_to.window(self._driver.window_handles[0])
+        self._driver.close()
+
     def back(self) -> None:
         self._driver.back()
 

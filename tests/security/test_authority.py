@@ -303,8 +303,8 @@ def test_a_cache_that_fails_lets_handshakes_and_logouts_pass_and_says_so(browser
         socket = browser.connect("/ws/")
         browser.logout()
     assert socket.closed
-    assert "Whether a login has ended was not checked, the cache 'default' fails" in caplog.text
-    assert "The end of a session was not noted, the cache 'default' fails" in caplog.text
+    assert "The end of a login was not checked: the cache 'default' failed" in caplog.text
+    assert "The end of a session was not noted: the cache 'default' failed" in caplog.text
 
 
 def test_who_comes_with_a_stale_login_is_a_visitor(browser, alice):

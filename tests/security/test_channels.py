@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.urls import path
@@ -212,7 +213,7 @@ def test_the_admin_manages_rules(admin_client):
         "/admin/django_aws_api_gateway_websockets/channelrule/add/", {"pattern": "room-*", "audience": "logged_in"}
     )
     assert response.status_code == 302
-    assert str(ChannelRule.objects.get()) == "room-*: whoever is logged in"
+    assert str(ChannelRule.objects.get()) == "room-*: logged-in users"
     assert b"room-*" in admin_client.get("/admin/django_aws_api_gateway_websockets/channelrule/").content
 
 
@@ -252,7 +253,7 @@ def test_what_is_no_text_is_no_channel_name(connect, alice, said, name):
     socket = connect(alice, "here")
     response = socket.send_json({"action": "join", "channel": name})
     assert response.status_code == 400
-    assert said(response).startswith("A channel name is a text, not ")
+    assert said(response).startswith("A channel name must be a string, not ")
     assert socket.session.channel_name == "here"
 
 
@@ -276,3 +277,77 @@ def test_the_gateways_default_channel_is_stripped_as_the_query_is(connect, gatew
     gateway.default_channel_name = "lobby "
     gateway.save()
     assert connect().session.channel_name == connect(channel=" lobby ").session.channel_name == "lobby"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("*a*a*a*a*b", "a" * 255),
+        ("*a" * 15 + "*b", "a" * 255),
+        ("*" * 16 + "b", "a" * 255),
+        ("*aa*aa*aa*aa*aa*c", "a" * 254 + "b"),
+        ("?*?*?*?*?*?*b", "a" * 255),
+        ("*ab*ab*ab*ab*ab*ab*ab*abc", "ab" * 127),
+    ],
+)
+def test_a_pattern_is_matched_in_linear_time(alice, pattern, name):
+    rule = Channel(pattern)
+    started = time.perf_counter()
+    assert not rule.allows(alice, name)
+    assert time.perf_counter() - started < 0.05
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("a*b", ["ab", "axb", "abb", "a*b"], ["a", "abc", "xab"]),
+        ("*a*b*", ["ab", "xaxbx", "aab"], ["ba", "b", ""]),
+        ("a?c*", ["abc", "a*cd"], ["ac", "abd"]),
+        ("*-?-*", ["-x-", "a-b-c", "--x-"], ["--", "a-bb-c"]),
+        ("**", ["", "x"], []),
+        ("*aba", ["aba", "ababa"], ["abab"]),
+    ],
+)
+def test_a_pattern_matches_the_whole_name(alice, pattern, matching, others):
+    assert [name for name in (*matching, *others) if Channel(pattern).allows(alice, name)] == matching
+
+
+@pytest.mark.parametrize("pattern", ["x" * 256, "*?" * 9, "*" * 17])
+def test_a_pattern_has_a_bound(db, pattern):
+    with pytest.raises(ValueError, match=r"wildcards|characters"):
+        Channel(pattern)
+    with pytest.raises(ValidationError):
+        ChannelRule(pattern=pattern).full_clean()
+    ChannelRule.objects.create(pattern=pattern[:255], audience="anyone")
+    assert not ManagedChannels().allows(AnonymousUser(), "x")
+
+
+@pytest.mark.parametrize("count", [1, 50, 1000])
+def test_a_join_costs_one_query_for_all_group_rules(alice, django_assert_num_queries, count):
+    groups = Group.objects.bulk_create(Group(name=f"group {number}") for number in range(count))
+    ChannelRule.objects.bulk_create(ChannelRule(pattern="room-*", audience="group", group=group) for group in groups)
+    with django_assert_num_queries(1):
+        assert not ManagedChannels().allows(alice, "room-1")
+    alice.groups.add(groups[-1])
+    with django_assert_num_queries(1):
+        assert ManagedChannels().allows(alice, "room-1")
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [{"login_required": True}, {"staff": True}, {"group": "editors"}, {"permission": "auth.view_user"}],
+)
+def test_an_inactive_user_meets_no_requirement(make_user, requirement):
+    user = make_user("gone", is_staff=True, is_superuser=True)
+    group = Group.objects.create(name="editors")
+    user.groups.add(group)
+    (kind,) = requirement
+    audience = {"login_required": "logged_in"}.get(kind, kind)
+    permission = Permission.objects.get(codename="view_user")
+    values = {"group": group} if kind == "group" else {"permission": permission} if kind == "permission" else {}
+    ChannelRule.objects.create(pattern="room", audience=audience, **values)
+    rules = (Channel("room", **requirement), ManagedChannels())
+    assert [rule.allows(user, "room") for rule in rules] == [True, True]
+    user.is_active = False
+    assert [rule.allows(user, "room") for rule in rules] == [False, False]
+    assert Channel("room").allows(user, "room")

@@ -8,11 +8,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.decorators import login_required, permission_required
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import run_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connection
 from django.test import override_settings
 from django.urls import include, path, re_path
 from django.utils.decorators import method_decorator
@@ -26,6 +29,11 @@ from tests.views import ExampleView
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SHARED_CACHE = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://cache"}}
+
+
+@pytest.fixture(autouse=True)
+def _persistent_connections(monkeypatch):
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 60)
 
 
 def found(databases=(), **kwargs):
@@ -223,9 +231,22 @@ def test_w011_on_a_view(urls, settings):
     assert found(include_deployment_checks=True) == []
 
 
-@pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache"])
-def test_w013_a_cache_that_is_not_shared(backend, settings, urls):
-    settings.CACHES = {"default": {"BACKEND": f"django.core.cache.backends.{backend}"}}
+class OwnLocMemCache(LocMemCache):
+    pass
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "django.core.cache.backends.locmem.LocMemCache",
+        "django.core.cache.backends.dummy.DummyCache",
+        "django.core.cache.backends.filebased.FileBasedCache",
+        "django.core.cache.backends.db.DatabaseCache",
+        f"{__name__}.OwnLocMemCache",
+    ],
+)
+def test_w013_a_cache_that_is_not_shared_culls_or_is_not_atomic(backend, settings, urls, tmp_path):
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": str(tmp_path)}}
     assert found(include_deployment_checks=True) == ["websockets.W013"]
     settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None, "MESSAGES_PER_CONNECTION": None}
     assert found(include_deployment_checks=True) == []
@@ -268,6 +289,108 @@ def test_w021_a_redirect_to_https(on_database, settings):
     settings.SECURE_SSL_REDIRECT = True
     assert on_database() == []
     assert on_database(target_base_endpoint="http://testserver/ws/") == ["websockets.W021"]
+
+
+@pytest.mark.parametrize(
+    ("options", "setting"),
+    [
+        ({}, "ALLOWED_HOSTS."),
+        ({"ALLOWED_TARGET_HOSTS": None}, "ALLOWED_HOSTS."),
+        ({"ALLOWED_TARGET_HOSTS": ["testserver"]}, "ALLOWED_TARGET_HOSTS in the setting WEBSOCKETS."),
+    ],
+)
+def test_w022_names_the_setting_that_decides(on_database, options, setting, settings):
+    settings.WEBSOCKETS = options
+    on_database(target_base_endpoint="https://evil.example/ws/")
+    (warning,) = run_checks(tags=["websockets"], databases=["default"])
+    assert warning.hint == f"Correct the URL, or add its host to {setting}"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "expected"),
+    [
+        (["*.example.com"], []),
+        (["ws.example.com"], []),
+        (["example.com"], ["websockets.W024"]),
+        (["*.example.org"], ["websockets.W024"]),
+    ],
+)
+def test_w024_a_domain_that_is_not_allowed(on_database, settings, allowed, expected):
+    settings.SESSION_COOKIE_DOMAIN = "example.com"
+    settings.WEBSOCKETS = {"ALLOWED_DOMAINS": allowed}
+    assert on_database(domain_name="ws.example.com") == expected
+
+
+@pytest.mark.parametrize(("traces", "expected"), [(False, []), (True, ["websockets.W025"])])
+def test_w025_messages_are_logged_in_full(on_database, traces, expected):
+    assert on_database(data_trace=traces) == expected
+
+
+class ByHandView(ExampleView):
+    route_selection_key = "kind"
+
+
+@pytest.mark.parametrize(
+    ("expression", "view", "expected"),
+    [
+        ("$request.body.action", ExampleView.as_view(), []),
+        ("$request.body.data.action", ExampleView.as_view(), []),
+        ("$request.body.kind", ByHandView.as_view(), []),
+        ("${request.body.kind}", ByHandView.as_view(), []),
+        ("$request.body.action", ByHandView.as_view(), ["websockets.W026"]),
+        ("${request.body.kind}/${request.body.a}", ByHandView.as_view(), ["websockets.W026"]),
+        ("$request.body.kind", ExampleView.as_view(route_selection_key="do"), ["websockets.W026"]),
+        ("$request.body.action", ByHandView.as_view(route_selection_key="action"), []),
+    ],
+)
+def test_w026_a_key_that_differs_from_the_gateways(on_database, urls, expression, view, expected):
+    urls(path("ws/<slug:route>", view))
+    assert on_database(route_selection_expression=expression) == expected
+
+
+@pytest.mark.parametrize("name", ["WEBSOCKET", "WEB_SOCKETS", "WEBSOCKETS_SETTINGS", "WEBSOCKTES"])
+def test_w005_a_misspelled_setting(name, settings):
+    setattr(settings, name, {"REQUIRE_ORIGIN": False})
+    (warning,) = run_checks(tags=["websockets"], databases=())
+    assert (warning.id, warning.hint.startswith(f"Rename {name} to WEBSOCKETS.")) == ("websockets.W005", True)
+
+
+@pytest.mark.parametrize("name", ["WEBSOCKET_URL", "WEBSOCKETS_ENABLED", "SOCKETS", "MAIL_OPTIONS"])
+def test_w005_is_silent_about_settings_of_others(name, settings):
+    setattr(settings, name, {} if name.endswith("OPTIONS") else "x")
+    assert found() == []
+
+
+def test_w004_a_view_inside_i18n_patterns(urls):
+    view = path("ws/<slug:route>", ExampleView.as_view())
+    for patterns in (i18n_patterns(view), i18n_patterns(path("sub/", include([view])))):
+        urls(*patterns)
+        assert found() == ["websockets.W004"]
+    urls(*i18n_patterns(view, prefix_default_language=False))
+    assert found() == []
+    urls(view, *i18n_patterns(path("pages/", ExampleView.as_view(), {"route": "default"})))
+    assert "websockets.W004" in found()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "database", "expected"),
+    [
+        ("postgresql", {"CONN_MAX_AGE": 0}, ["websockets.W015"]),
+        ("mysql", {"CONN_MAX_AGE": 0, "OPTIONS": {}}, ["websockets.W015"]),
+        ("oracle", {"CONN_MAX_AGE": 0}, ["websockets.W015"]),
+        ("postgresql", {"CONN_MAX_AGE": 60}, []),
+        ("postgresql", {"CONN_MAX_AGE": None}, []),
+        ("postgresql", {"CONN_MAX_AGE": 0, "OPTIONS": {"pool": True}}, []),
+        ("sqlite", {"CONN_MAX_AGE": 0}, []),
+    ],
+)
+def test_w015_a_connection_for_each_message(vendor, database, expected, settings, monkeypatch):
+    settings.CACHES = SHARED_CACHE
+    monkeypatch.setattr(connection, "vendor", vendor)
+    for key, value in database.items():
+        monkeypatch.setitem(connection.settings_dict, key, value)
+    assert found() == []
+    assert found(include_deployment_checks=True) == expected
 
 
 def test_w022_a_target_of_someone_else(on_database, gateway):

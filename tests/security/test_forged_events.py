@@ -127,11 +127,10 @@ def test_fault_6_the_gateways_value_wins_over_a_clients_header(connect, alice):
         runs.clear()
         socket = connect(alice, headers=headers)
         (event,) = runs
-        seen += (event.connection_id, event.source_ip, event.event_type, event.domain_name, event.stage) == (
+        seen += (event.connection_id, event.source_ip, event.event_type, event.stage) == (
             socket.connection_id,
             "127.0.0.1",
             "CONNECT",
-            "testserver",
             "production",
         )
     assert seen == 100
@@ -140,11 +139,11 @@ def test_fault_6_the_gateways_value_wins_over_a_clients_header(connect, alice):
 @pytest.mark.django_db(transaction=True)
 def test_fault_6_underscore_spellings_are_dropped_by_the_server(live_server, socket):
     headers = socket.event_headers("$default")
-    for name in (protocol.SOURCE_IP_HEADER, protocol.ROUTE_KEY_HEADER, protocol.STAGE_HEADER):
+    for name in (protocol.SOURCE_IP_HEADER, protocol.EVENT_TYPE_HEADER, protocol.STAGE_HEADER):
         headers[name.replace("-", "_")] = "made up"
     assert over_a_real_server(live_server, "default", headers) == 200
     (event,) = runs
-    assert (event.source_ip, event.route_key, event.stage) == ("127.0.0.1", "$default", "production")
+    assert (event.source_ip, event.event_type, event.stage) == ("127.0.0.1", "MESSAGE", "production")
 
 
 @pytest.mark.parametrize(

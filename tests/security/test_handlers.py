@@ -193,7 +193,7 @@ def test_what_a_handler_asks_for(connect, alice, bob, carol, action, allowed):
 def test_the_refusal_says_why(connect, bob, said):
     socket = connect(bob)
     assert said(socket.send_json({"action": "a name"})) == "Only Alice."
-    assert said(socket.send_json({"action": "room.rename"})) == f"This takes the permission {PERMISSION}."
+    assert said(socket.send_json({"action": "room.rename"})) == f"This needs the permission {PERMISSION}."
     assert said(socket.send_json({"action": "denied"})) == "Not on Sundays."
     assert said(connect().send_json({"action": "bobs"})) == "You may not do this."
 
@@ -267,7 +267,7 @@ def test_no_handler_is_declared_under_the_names_that_only_the_gateway_may_call(n
         @handler(name)
         def other(self, request, **kwargs): ...
 
-    with pytest.raises(ImproperlyConfigured, match=f"no message may pick '{name}'"):
+    with pytest.raises(ImproperlyConfigured, match=f"messages may not pick '{name}'"):
         handler_names(WrongView)
 
 
@@ -280,19 +280,21 @@ def test_no_handler_is_declared_under_a_name_that_begins_with_an_underscore_or_i
         def _hidden(self, request, *args, **kwargs): ...
 
     mount(WrongView)
-    with pytest.raises(ImproperlyConfigured, match=r"WrongView._hidden: no message may pick .*: declare another name"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"WrongView._hidden: messages may not pick .*\. Declare another name"
+    ):
         connect().send_json({"action": "_hidden"})
 
 
 # What the view has on itself while a handler runs, and what Django's View has.
-OWN = ["args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "websocket_session"]
+OWN = ["args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "text", "websocket_session"]
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_handler_that_the_view_hides_says_so_and_how_to_mend_it(connect, mount, name):
     wrong = type("WrongView", (WebSocketView,), {name: ok, "__module__": __name__})
     mount(wrong)
-    message = f"WrongView.{name}: self.{name} is the view's own. Rename the method; @handler({name!r}) above it"
+    message = f"WrongView.{name}: the view itself uses self.{name}. Rename the method. With @handler({name!r}) above it"
     with pytest.raises(SystemCheckError, match=re.escape(message)) as refused:
         call_command("check")
     assert "websockets.E007" in str(refused.value)
@@ -320,7 +322,7 @@ def test_a_declared_handler_that_hides_a_method_of_the_view_is_an_error(mount):
 
     for view in (OptionsView, ConnectView):
         mount(view)
-        with pytest.raises(SystemCheckError, match=r"E007\) (Options|Connect)View\.\w+: self\.\w+ is the view's own"):
+        with pytest.raises(SystemCheckError, match=r"E007\) (Options|Connect)View\.\w+: the view itself uses self\."):
             call_command("check")
 
 

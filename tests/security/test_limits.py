@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import pytest
+from django.core.cache import cache
+from django.core.cache.backends.locmem import LocMemCache
 from django.test import Client, override_settings
 from django.urls import path
 
-from django_aws_api_gateway_websockets.security.limits import parse_rate
+from django_aws_api_gateway_websockets.exceptions import RateLimited
+from django_aws_api_gateway_websockets.security.limits import (
+    CONNECTS_OF_USER,
+    MESSAGES,
+    REFUSED_ORIGINS,
+    address_group,
+    check_rate,
+    parse_rate,
+)
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 from tests.views import ExampleView
 
@@ -91,7 +104,7 @@ def test_a_cache_that_fails_lets_messages_pass_and_says_so(connect, alice, caplo
     broken = {"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}
     with override_settings(CACHES=broken):
         assert socket.send_json({"action": "test"}).status_code == 200
-    assert "The rate limit messages was not checked, the cache 'default' fails: OSError('down')" in caplog.text
+    assert "The rate limit messages was not checked: the cache 'default' failed: OSError('down')" in caplog.text
 
 
 class BrokenCache:
@@ -107,9 +120,100 @@ class BrokenCache:
 
 @pytest.mark.parametrize("text", ["", "10", "10/s", "0/10s", "10/0s", "-1/1s", "10/10m", "x/10s", "10/10s\n"])
 def test_what_is_no_rate_is_said_so(text):
-    with pytest.raises(ValueError, match="is no rate: write LIMIT/SECONDSs"):
+    with pytest.raises(ValueError, match=r"is not a rate\. Write LIMIT/SECONDSs"):
         parse_rate(text)
 
 
 def test_a_rate():
     assert parse_rate("100/10s") == (100, 10)
+
+
+class RacingCache(LocMemCache):
+    """A cache like Redis: Django asks whether a key exists, and its expiry may pass before the INCR that follows."""
+
+    def incr(self, key, delta=1, version=None):
+        if self.get(key) is None:
+            raise ValueError(key)
+        if self.expires:
+            self.delete(key)
+            self.set(key, 0, None)
+        return super().incr(key, delta, version)
+
+    expires = False
+
+
+@pytest.mark.parametrize("limit", [MESSAGES, CONNECTS_OF_USER, REFUSED_ORIGINS])
+def test_a_counter_without_expiry_refuses_nobody_later(limit, settings):
+    settings.WEBSOCKETS = {limit.setting: "2/1s"}
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.RacingCache"}}
+    check_rate(limit, "x")
+    RacingCache.expires = True
+    try:
+        for _ in range(4):
+            with contextlib.suppress(RateLimited):
+                check_rate(limit, "x")
+    finally:
+        RacingCache.expires = False
+    time.sleep(1.1)
+    check_rate(limit, "x")
+
+
+@pytest.mark.parametrize("rate", ["1/1s", "5/60s", "600/3600s"])
+def test_a_counter_outlives_its_window(rate, settings):
+    settings.WEBSOCKETS = {"MESSAGES_PER_CONNECTION": rate}
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.KeepingCache"}}
+    KeepingCache.timeouts.clear()
+    check_rate(MESSAGES, "x")
+    seconds = parse_rate(rate).seconds
+    assert KeepingCache.timeouts == [2 * seconds]
+
+
+class KeepingCache(LocMemCache):
+    timeouts = []
+
+    def add(self, key, value, timeout=None, version=None):
+        self.timeouts.append(timeout)
+        return super().add(key, value, timeout, version)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", None])
+def test_refused_origins_lock_nobody_out(gateway, origin, settings):
+    settings.WEBSOCKETS = {"CONNECTS_PER_IP": "5/3600s"}
+    cache.clear()
+    client = GatewayClient()
+    statuses = []
+    for _ in range(8):
+        with pytest.raises(HandshakeRefused) as refused:
+            client.connect("/ws/", headers={"Origin": origin})
+        statuses.append(refused.value.status_code)
+    assert statuses == [403] * 5 + [429] * 3
+    assert [client.connect("/ws/").closed for _ in range(5)] == [False] * 5
+    with pytest.raises(HandshakeRefused) as refused:
+        client.connect("/ws/")
+    assert refused.value.status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("addresses", "groups"),
+    [
+        (["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:2:0:0:0:7"], 1),
+        (["2001:db8:1:2::1", "2001:db8:1:3::1"], 2),
+        (["10.0.0.1", "10.0.0.2", "::ffff:10.0.0.1"], 2),
+        (["fe80::1", "FE80::2", "fe80:0:0:0::3"], 1),
+        (["unknown", "other"], 2),
+    ],
+)
+def test_the_addresses_of_one_customer_count_as_one(addresses, groups):
+    assert len({address_group(address) for address in addresses}) == groups
+
+
+def test_an_ipv6_network_is_limited_as_one_address(connect, settings):
+    socket = connect()
+    settings.WEBSOCKETS = {"CONNECTS_PER_IP": "3/3600s"}
+    seen = []
+    for number in range(6):
+        headers = socket.event_headers("$connect")
+        headers.update({"X-Websocket-Source-Ip": f"2001:db8::{number:x}", "Origin": "http://testserver"})
+        headers["connectionId"] = f"six{number}="
+        seen.append(Client().post("/ws/connect", headers=headers).status_code)
+    assert seen == [200] * 3 + [429] * 3

@@ -170,8 +170,8 @@ def test_the_refusal_names_the_origin_and_the_remedy(connect, alice, said):
     with pytest.raises(HandshakeRefused) as refused:
         connect(alice, headers={"Origin": "https://evil.example"})
     assert said(refused.value.response) == (
-        "Pages of 'https://evil.example' may not open sockets here. If they should, add their origin to "
-        "allowed_origins on the view, or to ALLOWED_ORIGINS of the setting WEBSOCKETS."
+        "Pages of 'https://evil.example' may not open connections to this site. To allow them, add the origin to "
+        "allowed_origins on the view, or to ALLOWED_ORIGINS in the setting WEBSOCKETS."
     )
 
 
@@ -188,3 +188,46 @@ def test_the_refusal_names_the_origin_and_the_remedy(connect, alice, said):
 )
 def test_an_origin_is_parsed_as_browsers_write_it(text, parsed):
     assert parse_origin(text) == parsed
+
+
+APPS = ["capacitor://localhost", "ionic://localhost", "tauri://localhost", "chrome-extension://abcdefghijklmnop"]
+
+
+@pytest.mark.parametrize("origin", [*APPS, "moz-extension://0a1b-2c3d", "app://obsidian.md:8080"])
+def test_an_origin_of_any_scheme_can_be_allowed_exactly(connect, alice, origin):
+    assert refusal(connect, alice, origin).endswith("or to ALLOWED_ORIGINS in the setting WEBSOCKETS.")
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": [origin]}):
+        assert connect(alice, headers={"Origin": origin}).session.user == alice
+        for other in (f"{origin}.evil", f"{origin}x", f"x{origin}", f"{origin}/", origin.replace("://", ":")):
+            refusal(connect, alice, other)
+
+
+@pytest.mark.parametrize("origin", ["null", "", "file://", "about:blank", "data:text/html,x"])
+def test_what_is_no_origin_is_never_allowed(connect, alice, origin):
+    with override_settings(WEBSOCKETS={"ALLOWED_ORIGINS": [origin, "https://example.com"]}):
+        text = refusal(connect, alice, origin)
+    assert "ALLOWED_ORIGINS" not in text
+    assert "cannot be allowed" in text
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:8000", "http://localhost:8000"),
+        ("localhost:8000", "http://127.0.0.1:8000"),
+        ("127.0.0.1", "http://localhost:3000"),
+    ],
+)
+def test_on_one_machine_the_refusal_names_the_address_to_open(gateway, host, origin):
+    gateway.target_base_endpoint = f"http://{host}/ws/"
+    with pytest.raises(HandshakeRefused) as refused:
+        GatewayClient(gateway).connect("/ws/", headers={"Origin": origin})
+    assert f"Open the page on http://{host}, so that" in str(refused.value)
+    assert "ALLOWED_ORIGINS" not in str(refused.value)
+
+
+def refusal(connect, user, origin):
+    with pytest.raises(HandshakeRefused) as refused:
+        connect(user, headers={"Origin": origin})
+    assert refused.value.status_code == 403
+    return refused.value.response.json()["message"]

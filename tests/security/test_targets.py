@@ -105,7 +105,7 @@ def test_a_host_that_a_stage_variable_decides_is_refused_by_the_admin(gateway, a
     data.update({"additional_routes-TOTAL_FORMS": 0, "additional_routes-INITIAL_FORMS": 0})
     refused = admin_client.post(page, data)
     (error,) = refused.context["adminform"].form.errors["target_base_endpoint"]
-    assert error.startswith(f"Write the host of {url} out")
+    assert error.startswith(f"Write the host of {url} in letters")
     gateway.refresh_from_db()
     assert gateway.target_base_endpoint == "https://testserver/ws/"
 
@@ -123,6 +123,6 @@ def test_what_went_past_the_forms_is_not_written_to_aws(gateway, command, where,
     with pytest.raises(CommandError) as refused:
         call_command(command, pk=gateway.pk, stderr=said)
     assert (
-        "Events, and the secret that proves them, may not be sent to https://evil.example/"
+        "Events and the secret of the gateway may not be sent to https://evil.example/"
         in f"{refused.value}{said.getvalue()}"
     )

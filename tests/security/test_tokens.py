@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,6 +18,7 @@ from django_aws_api_gateway_websockets.logins import tokens
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 from django_aws_api_gateway_websockets.views import WebSocketTokenView
+from tests.security.test_limits import KeepingCache
 from tests.views import ExampleView
 
 
@@ -131,7 +133,7 @@ def test_fault_7_of_100_concurrent_uses_exactly_1_is_accepted(page):
     # Before the user is looked up: SQLite in memory has one connection for all threads.
     nonce = signing.loads(token, salt=tokens._SALT)["nonce"]
     with ThreadPoolExecutor(32) as pool:
-        accepted = list(pool.map(lambda _: tokens._spend(nonce), range(100)))
+        accepted = list(pool.map(lambda _: tokens._use_up(nonce, 0), range(100)))
     assert accepted.count(True) == 1
     assert refused(token) == 403
 
@@ -220,3 +222,33 @@ def test_a_token_tells_nothing(page, alice):
     assert set(content) == {"user", "session", "password", "issued", "nonce"}
     assert page.session.session_key not in str(content)
     assert alice.get_session_auth_hash() not in str(content)
+
+
+@pytest.mark.parametrize("ahead", [6, 8, 3600])
+def test_a_token_from_the_future_is_refused(page, ahead, monkeypatch):
+    token = token_at(page, time.time() + ahead, monkeypatch)
+    assert [refused(token) for _ in range(4)] == [403] * 4
+
+
+@pytest.mark.parametrize("ahead", [-30, 0, 1, 4])
+def test_a_token_of_a_clock_nearby_works_once(page, ahead, monkeypatch):
+    token = token_at(page, time.time() + ahead, monkeypatch)
+    connect_with(token)
+    assert refused(token) == 403
+
+
+@pytest.mark.parametrize("age", [-4, 0, 30, 59])
+def test_a_used_token_is_remembered_until_it_expires(settings, age):
+    settings.CACHES = {"default": {"BACKEND": "tests.security.test_limits.KeepingCache"}}
+    KeepingCache.timeouts.clear()
+    assert tokens._use_up("nonce", age)
+    assert KeepingCache.timeouts == [60 - age + 2 * tokens.CLOCK_TOLERANCE + 1]
+
+
+def token_at(page, moment, monkeypatch):
+    """A token of a machine whose clock shows ``moment``."""
+    clock = type("Clock", (), {"time": staticmethod(lambda: moment)})
+    with monkeypatch.context() as patched:
+        patched.setattr(tokens, "time", clock)
+        patched.setattr(signing, "time", clock)
+        return token_of(page)

@@ -13,6 +13,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiGateway, ApiGatewayAdditionalRoute
+from ..models.deletion import why_gateway_stays
 from . import operations, plan_page
 
 AWS_FIELDS = (
@@ -43,7 +44,15 @@ class AdditionalRouteInline(admin.TabularInline):  # type: ignore[type-arg]
 
 @admin.register(ApiGateway)
 class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ("api_name", "status", "last_look", "sends_secret", "websocket_url")
+    list_display = (
+        "api_name",
+        "status",
+        "last_look",
+        "is_api_created",
+        "is_custom_domain_created",
+        "sends_secret",
+        "websocket_url",
+    )
     list_filter = ("status", "sends_secret", "api_created", "custom_domain_created")
     search_fields = ("api_name", "api_id", "domain_name")
     readonly_fields = AWS_FIELDS
@@ -115,6 +124,14 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return None
         return _("%s ago") % timesince(gateway.status_checked_on, depth=1)
 
+    @admin.display(description=_("API Created"), boolean=True, ordering="api_created")
+    def is_api_created(self, gateway: ApiGateway) -> bool:
+        return gateway.api_created
+
+    @admin.display(description=_("Custom Domain Created"), boolean=True, ordering="custom_domain_created")
+    def is_custom_domain_created(self, gateway: ApiGateway) -> bool:
+        return gateway.custom_domain_created
+
     @admin.display(description=_("AWS console"))
     def console_link(self, gateway: ApiGateway) -> str | SafeString:
         if not gateway.console_url:
@@ -157,12 +174,14 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         ]
         return super().render_change_form(request, context, *args, **kwargs)
 
-    # -- deleting rows: an API that nobody knows any more is the worst kind -----------------------------
+    # -- deleting rows --------------------------------------------------------------------------------
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
-        living = [_why_it_stays(gateway) for gateway in objs if gateway.may_be_in_aws]
-        return to_delete, counts, missing, [*protected, *living]
+        """Refuse first: a gateway that stays needs no list of the rows that would go with it."""
+        staying = [reason for reason in map(_why_it_stays, objs) if reason]
+        if staying:
+            return [], {}, set(), staying
+        return super().get_deleted_objects(objs, request)
 
     # -- saving ---------------------------------------------------------------------------------------
 
@@ -175,10 +194,14 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _why_it_stays(gateway: ApiGateway) -> str:
+    """Say why the row cannot be deleted now, and what to do. Empty if it can."""
     if gateway.api_id:
-        text = _("%(name)s: the API %(id)s in AWS. Delete it there first, with the action “Delete in AWS”.")
+        text = _("%(name)s: the API %(id)s exists in AWS. Delete it there first, with the action “Delete in AWS”.")
+    elif gateway.may_be_in_aws:
+        text = _("%(name)s: AWS may have its API, because the answer to its creation was lost. Run “Compare with AWS”.")
     else:
-        text = _("%(name)s: the answer to its creation was lost. “Compare with AWS” says whether there is an API.")
+        connected = gateway.sessions.filter(connected=True).count()
+        return why_gateway_stays(gateway, connected) if connected else ""
     return str(text) % {"name": gateway, "id": gateway.api_id}
 
 

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
-from django.contrib import admin
-from django.http import HttpRequest
+from typing import Any
 
-from ..models import WebSocketSession
+from django.contrib import admin
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from ..models import WebSocketSession, WebSocketSessionQuerySet
+from . import session_pages
+from .paging import BoundedPaginator
+
+# How many rows of a user or of a channel a search finds.
+FOUND = 1_000
 
 
 @admin.register(WebSocketSession)
 class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who is connected. Rows come from the gateway: they can be looked at and deleted, not written."""
+    """Who is connected. Rows come from the gateway, so they can be looked at and deleted, but not edited.
+
+    The list must open quickly with a million rows. Nothing here counts them all, and nothing sorts without an index.
+    """
 
     list_display = (
         "connection_id",
@@ -20,12 +32,64 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "created_on",
         "last_activity_on",
     )
-    list_filter = ("connected", "closed_reason", "api_gateway", "created_on")
+    list_filter = ("connected", "api_gateway", "closed_reason")
     list_select_related = ("user", "api_gateway")
-    search_fields = ("connection_id", "channel_name")
+    # Named so that the admin shows its search box. get_search_results() does the search.
+    search_fields = ("connection_id__exact",)
+    search_help_text = _("A user name, a connection id, or a channel with open connections. The whole name, please.")
+    ordering = ("-pk",)
+    sortable_by = ()
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    actions = ("send_a_message", "disconnect")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Find sessions by an index each. A condition with OR would read the whole table on some databases."""
+        if not search_term:
+            return queryset, False
+        term = search_term.strip()
+        users = get_user_model()._default_manager.filter(**{get_user_model().USERNAME_FIELD: term})
+        found: set[Any] = set()
+        for by_index in (
+            {"connection_id": term},
+            {"user__in": list(users.values_list("pk", flat=True))},
+            {"channel_name": term, "connected": True},
+        ):
+            rows = self.model._default_manager.using(queryset.db).filter(**by_index).order_by("-pk")
+            found.update(rows.values_list("pk", flat=True)[:FOUND])
+        return queryset.filter(pk__in=found), False
+
+    # -- permissions ----------------------------------------------------------------------------------
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: WebSocketSession | None = None) -> bool:
         return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may send messages and disconnect. Both need the permission to change sessions."""
+        codename = get_permission_codename("change", self.opts)
+        return bool(request.user.has_perm(f"{self.opts.app_label}.{codename}"))
+
+    # -- actions --------------------------------------------------------------------------------------
+
+    @admin.action(description=session_pages.SEND.title, permissions=["operate"])
+    def send_a_message(self, request: HttpRequest, queryset: WebSocketSessionQuerySet) -> HttpResponse:
+        return session_pages.run(self, request, queryset, session_pages.SEND)
+
+    @admin.action(description=session_pages.DISCONNECT.title, permissions=["operate"])
+    def disconnect(self, request: HttpRequest, queryset: WebSocketSessionQuerySet) -> HttpResponse:
+        return session_pages.run(self, request, queryset, session_pages.DISCONNECT)
+
+    # -- deleting -------------------------------------------------------------------------------------
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Count the rows of "all sessions" instead of loading them."""
+        if isinstance(objs, list):  # the page of one session
+            return super().get_deleted_objects(objs, request)
+        total, connected = objs.count(), objs.filter(connected=True).count()
+        text = _("%(total)s sessions. %(connected)s of them are connected, and will be disconnected first.")
+        missing = set() if self.has_delete_permission(request) else {self.opts.verbose_name}
+        shown = str(text) % {"total": f"{total:,}", "connected": f"{connected:,}"}
+        return [shown], {self.opts.verbose_name_plural: total}, missing, []

@@ -1,7 +1,7 @@
-"""System checks: a wrong setting fails ``manage.py check`` with an id and a hint. Their table is docs/checks.md."""
+"""System checks: ``manage.py check`` reports each wrong setting with an id and a hint. docs/checks.md lists them."""
 
 from __future__ import annotations
 
-from . import sending, settings, site
+from . import deployment, gateways, sending, settings, site
 
-__all__ = ["sending", "settings", "site"]
+__all__ = ["deployment", "gateways", "sending", "settings", "site"]

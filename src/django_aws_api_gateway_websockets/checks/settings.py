@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
 
 from ..conf import SETTING, Conf
 
@@ -24,6 +25,28 @@ def check_setting_keys(**kwargs: Any) -> list[CheckMessage]:
             )
         ]
     return [_unknown_key(key) for key in sorted(set(options) - set(Conf.keys()), key=str)]
+
+
+@register("websockets")
+def check_setting_name(**kwargs: Any) -> list[CheckMessage]:
+    """W005: a setting looks like a misspelled ``WEBSOCKETS``."""
+    return [
+        CheckWarning(
+            f"The setting {name} is not used. The options of this package are in {SETTING}.",
+            hint=f"Rename {name} to {SETTING}. If the setting belongs to something else, silence this check.",
+            id="websockets.W005",
+        )
+        for name in sorted(name for name in dir(settings) if name.isupper())
+        if _looks_like_ours(name)
+    ]
+
+
+def _looks_like_ours(name: str) -> bool:
+    # Only a dict can be meant as ours: WEBSOCKET_URL is probably the site's own.
+    if name == SETTING or not isinstance(getattr(settings, name), dict):
+        return False
+    words = name.replace("_", "")
+    return words.startswith("WEBSOCKET") or bool(difflib.get_close_matches(words, [SETTING], cutoff=0.85))
 
 
 def _unknown_key(key: object) -> CheckMessage:

@@ -1,1 +1,1 @@
-"""Who speaks on a connection, and for how long: logins, connect tokens, and what ends them."""
+"""The user of a connection and the login behind it: handshakes, connect tokens, and what ends a login."""

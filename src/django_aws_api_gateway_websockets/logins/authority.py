@@ -1,8 +1,8 @@
-"""The login under which a socket was opened, and whether it still stands.
+"""Whether the login that opened a connection still stands, and which user it stands for.
 
-A connection remembers two things of its ``$connect``: a hash of the Django session's key, by which a logout finds
-it, and the user's session auth hash, which changes with the password. Messages compare the latter with the user
-row that their one query has loaded anyway.
+A session row keeps a mark of the login: a hash over the user's session auth hash, which changes with the password,
+and over the authentication backend that the login went through. A message compares the mark with the user row that
+its one query loads anyway, and asks the same backend that a page would ask for ``request.user``.
 """
 
 from __future__ import annotations
@@ -11,42 +11,93 @@ import hashlib
 from typing import Any, Iterator
 
 from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.backends.base import SessionBase
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-# The "key" of such a session is its whole content, another one after each change.
-_UNBOUND_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+__all__ = ["backend_of_mark", "backend_of_request", "current_user", "login_mark", "standing_marks", "visible_users"]
+
+#: The backend of a login that is in no session, such as one by a middleware of the site.
+NO_BACKEND = ""
 
 
-def hash_session_key(session_key: str | None) -> str:
-    """What a row keeps of a session key: the key itself is a login. Empty for no session."""
-    if not session_key:
-        return ""
-    # Session keys are 32 random characters: no salt and no slow hash are needed to make this one-way.
-    return hashlib.sha256(session_key.encode()).hexdigest()
+def backend_of_request(request: HttpRequest) -> str:
+    """Return the path of the authentication backend that ``request.user`` comes from, or ``NO_BACKEND``."""
+    session = getattr(request, "session", None)
+    user: Any = request.user
+    # A middleware may have set another user than the one of the session.
+    if isinstance(session, SessionBase) and session.get(SESSION_KEY) == user._meta.pk.value_to_string(user):
+        return str(session.get(BACKEND_SESSION_KEY, NO_BACKEND))
+    return NO_BACKEND
 
 
-def session_key_hash(request: HttpRequest) -> str:
-    """The hash of the key of the session that ``request`` carries; empty where there is none to bind to."""
-    if settings.SESSION_ENGINE == _UNBOUND_ENGINE:
-        return ""
-    return hash_session_key(getattr(getattr(request, "session", None), "session_key", None))
+def login_mark(user: Any, backend: str, purpose: str = "") -> str:
+    """Return the mark of a login of ``user`` through ``backend``. It changes with the password.
+
+    Marks for different purposes differ, and none of them tells anything about the password.
+    """
+    return _mark(_auth_hash(user), backend, purpose)
 
 
-def auth_hash(user: Any) -> str:
-    """The hash that Django puts into the user's sessions; empty for user models without one."""
+def backend_of_mark(user: Any, mark: str, purpose: str = "") -> str | None:
+    """Return the backend of the login that ``mark`` was made for. Return None if the login has ended.
+
+    A login ends if the password changes, or if its backend is removed from ``AUTHENTICATION_BACKENDS``.
+    """
+    for backend in _backends():
+        for auth_hash in _auth_hashes(user):
+            if constant_time_compare(mark, _mark(auth_hash, backend, purpose)):
+                return backend
+    return None
+
+
+def standing_marks(user: Any, database: str) -> list[str]:
+    """Return the marks of all logins of ``user`` that still stand."""
+    users = visible_users(database)
+    visible = users is None or users.filter(pk=user.pk).exists()
+    backends = [backend for backend in _backends() if current_user(user, backend, visible=visible) is not None]
+    return [_mark(auth_hash, backend, "") for backend in backends for auth_hash in _auth_hashes(user)]
+
+
+def visible_users(database: str) -> QuerySet[Any] | None:
+    """Return the users that the default manager of the user model gives. Return None if it gives all of them."""
+    users: QuerySet[Any] = get_user_model()._default_manager.using(database).all()
+    return users if users.query.where else None
+
+
+def current_user(user: Any, backend: str, *, visible: bool) -> Any:
+    """Return the user that a page would have as ``request.user``, or None if ``backend`` refuses ``user``.
+
+    ``visible``: whether the default manager gives the user. A backend with a ``get_user`` of its own is asked, which
+    may cost a query.
+    """
+    if backend == NO_BACKEND:
+        return user if visible and getattr(user, "is_active", True) else None
+    loaded: Any = load_backend(backend)
+    if getattr(type(loaded), "get_user", None) is ModelBackend.get_user:
+        return user if visible and loaded.user_can_authenticate(user) else None
+    return loaded.get_user(user.pk)
+
+
+def _backends() -> Iterator[str]:
+    yield from settings.AUTHENTICATION_BACKENDS
+    yield NO_BACKEND
+
+
+def _auth_hash(user: Any) -> str:
+    """Return the hash that Django puts into the user's sessions. User models without one get an empty string."""
     return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""
 
 
-def auth_hashes(user: Any) -> Iterator[str]:
-    """The session auth hashes under which a login of ``user`` stands.
-
-    As in ``django.contrib.auth.get_user``, those under ``SECRET_KEY_FALLBACKS`` still count.
-    """
-    yield auth_hash(user)
+def _auth_hashes(user: Any) -> Iterator[str]:
+    """Yield the session auth hashes that Django accepts for ``user``, with those of ``SECRET_KEY_FALLBACKS``."""
+    yield _auth_hash(user)
     yield from getattr(user, "get_session_auth_fallback_hash", tuple)()
 
 
-def login_ended(user: Any, remembered: str) -> bool:
-    """Whether ``user`` changed the password since ``remembered`` was their session auth hash."""
-    return not any(constant_time_compare(remembered, current) for current in auth_hashes(user))
+def _mark(auth_hash: str, backend: str, purpose: str) -> str:
+    # The session auth hash is keyed with SECRET_KEY already. Another key would make marks invalid after a rotation.
+    return hashlib.sha256(f"{purpose}\n{backend}\n{auth_hash}".encode()).hexdigest()

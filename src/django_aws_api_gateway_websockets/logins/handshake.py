@@ -1,66 +1,86 @@
-"""Everything that a ``$connect`` must show before a row is written: how often, from which page, as whom."""
+"""The checks of a ``$connect`` before a row is written: origin, rate, and login."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Sequence
+from typing import Any, NamedTuple, Protocol, Sequence
 
 from django.http import HttpRequest
 
 from ..conf import conf
 from ..events import GatewayEvent
-from ..exceptions import TokenRefused
-from ..security.limits import check_rate
+from ..exceptions import OriginRefused, TokenRefused
+from ..security.limits import CONNECTS_OF_ADDRESS, CONNECTS_OF_USER, REFUSED_ORIGINS, Limit, address_group, check_rate
 from ..security.origins import check_origin
-from .authority import session_key_hash
-from .speaker import speak_as
+from .authority import backend_of_request, login_mark
+from .browser_sessions import remember_browser, session_hash
+from .speaker import set_user
 from .tokens import QUERY_PARAMETER, redeem_token
+
+__all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake"]
 
 
 class HandshakePolicy(Protocol):
-    """What a view declares of its handshakes. None: what the setting says."""
+    """The attributes of a view that decide about its handshakes. None means that the setting decides."""
 
     allowed_origins: Sequence[str] | None
     require_origin: bool | None
     require_token: bool
 
 
-def check_handshake(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> str:
-    """Raise ``EventRefused``, or return the hash of the session that the socket is bound to.
+class HandshakeLogin(NamedTuple):
+    """The login of a handshake, as a session row keeps it. Both are empty for anonymous users without a session."""
 
-    With a connect token, ``request.user`` is whoever it was made for.
+    session_hash: str = ""
+    mark: str = ""
+
+
+def check_handshake(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> HandshakeLogin:
+    """Return the login of the handshake, or raise ``EventRefused``.
+
+    With a connect token, ``request.user`` becomes the user that the token was made for.
     """
-    if event.source_ip:
-        check_rate("connects-ip", event.source_ip, conf.CONNECTS_PER_IP)
-    allowed = conf.ALLOWED_ORIGINS if policy.allowed_origins is None else policy.allowed_origins
-    required = conf.REQUIRE_ORIGIN if policy.require_origin is None else policy.require_origin
-    check_origin(request, allowed, required=required)
-    session_hash = _redeem_token(request, policy)
-    if session_hash is None:
-        _keep_session_key(request)
-    if request.user.is_authenticated:
-        check_rate("connects-user", str(request.user.pk), conf.CONNECTS_PER_USER)
-    # Not before the user is known: to find out, Django may end the session.
-    return session_key_hash(request) if session_hash is None else session_hash
-
-
-def _redeem_token(request: HttpRequest, policy: HandshakePolicy) -> str | None:
-    """The hash of the session in which the token was asked for; None where the cookie decides."""
+    _check_page(request, event, policy)
     token = request.GET.get(QUERY_PARAMETER)
     if token is not None:
         login = redeem_token(token)
-        speak_as(request, login.user)
-        return login.session_key_hash
-    if policy.require_token:
+        set_user(request, login.user)
+        found, backend = login.session_hash, login.backend
+    elif policy.require_token:
         raise TokenRefused(
-            f"The handshake needs a connect token: ?{QUERY_PARAMETER}=TOKEN, one that WebSocketTokenView has given."
+            f"The handshake needs a connect token. Get one from WebSocketTokenView and add ?{QUERY_PARAMETER}=TOKEN."
         )
-    return None
+    else:
+        _keep_session_key(request)
+        # Reading the user first, because Django may end the session to find out who it is.
+        backend = backend_of_request(request) if request.user.is_authenticated else ""
+        found = session_hash(request)
+        remember_browser(request)
+    if not request.user.is_authenticated:
+        return HandshakeLogin(found)
+    check_rate(CONNECTS_OF_USER, str(request.user.pk))
+    return HandshakeLogin(found, login_mark(request.user, backend))
+
+
+def _check_page(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
+    allowed = conf.ALLOWED_ORIGINS if policy.allowed_origins is None else policy.allowed_origins
+    required = conf.REQUIRE_ORIGIN if policy.require_origin is None else policy.require_origin
+    try:
+        check_origin(request, allowed, required=required)
+    except OriginRefused:
+        _check_address(REFUSED_ORIGINS, event)
+        raise
+    _check_address(CONNECTS_OF_ADDRESS, event)
+
+
+def _check_address(limit: Limit, event: GatewayEvent) -> None:
+    if event.source_ip:
+        check_rate(limit, address_group(event.source_ip))
 
 
 def _keep_session_key(request: HttpRequest) -> None:
-    """After a change of ``SECRET_KEY``, Django gives the session of a login another key, and the browser a cookie.
+    """Keep Django from giving the session another key, as it does at the first request after ``SECRET_KEY`` changed.
 
-    But no cookie of a handshake reaches the browser: the user would be logged out.
+    The browser never gets a cookie from a handshake, so the user would be logged out.
     """
     session: Any = getattr(request, "session", None)
     if session is not None:

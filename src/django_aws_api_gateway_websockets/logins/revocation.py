@@ -1,4 +1,4 @@
-"""Authority that ends in Django ends on the socket: logout, password change, deactivation, the end of a session."""
+"""What ends a login in Django closes its connections: logout, password change, deactivation, the end of a session."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.models import Model, Q, QuerySet, signals
 
 from ..conf import conf
 from ..models import ClosedReason, WebSocketSession
 from ..models.batches import batches
 from ..models.closing import close_connections
-from .authority import auth_hash, auth_hashes, hash_session_key, session_key_hash
-from .ended import note_end, note_ends
+from .authority import standing_marks
+from .browser_sessions import hash_of, previous_session_hash, session_hash, start_session
+from .ended_logins import note_end, note_ends
 
-# What Django itself writes at each login: nothing that a socket's authority hangs on.
+__all__ = ["connect_signals"]
+
+# Fields that Django itself writes at each login. No login ends with them.
 _HARMLESS_UPDATES = {"last_login"}
 
 
 def connect_signals() -> None:
-    """Called once, when the apps are ready."""
+    """Connect the signals below. Called once, when the apps are ready."""
+    user_logged_in.connect(_on_login, dispatch_uid="websockets.login")
     user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
     for model in apps.get_models():
         _watch(model)
-    # Those that come later, such as a proxy in an admin.py.
+    # Models that are defined later, such as a proxy in an admin.py.
     signals.class_prepared.connect(_watch, dispatch_uid="websockets.model")
 
 
 def _watch(sender: type[Model], **kwargs: Any) -> None:
-    """Django tells the signals of a proxy or a child under its own name, not under that of its parent.
+    """Connect the signals of ``sender`` if it is a user or a session.
 
-    Nor can they be heard of every model: one that is heard of is deleted row by row.
+    Django sends the signals of a proxy or a child under its own name, not under its parent's. Listening to all
+    models instead would make Django delete their rows one by one.
     """
     if issubclass(sender, get_user_model()):
         signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
@@ -43,14 +48,23 @@ def _watch(sender: type[Model], **kwargs: Any) -> None:
         signals.post_delete.connect(_on_session_deleted, sender=sender, dispatch_uid="websockets.session_deleted")
 
 
+def _on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
+    """Close the connections of the login before this one in the same browser."""
+    if request is None:
+        return
+    previous = previous_session_hash(request)
+    if previous:
+        _close_ended([previous])
+    start_session(request)
+
+
 def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-    """The sockets opened under this session, and those of the user that no session can be told of."""
-    session_hash = session_key_hash(request)
-    note_end(session_hash, user)
-    which = Q(session_key_hash=session_hash) if session_hash else Q(pk__in=[])
+    """Close the connections opened under this session, and those of the user that belong to no session."""
+    found = session_hash(request)
+    note_end(found, user)
+    which = Q(session_key_hash=found) if found else Q(pk__in=[])
     if user is not None:
-        # Since SECRET_KEY is another one, Django may have given the session another key.
-        which |= Q(user=user) & (Q(session_key_hash="") | ~Q(session_auth_hash=auth_hash(user)))
+        which |= Q(user=user, session_key_hash="")
     close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
@@ -59,7 +73,7 @@ def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, 
 
     ``clearsessions`` deletes thousands of rows with one ``delete()``, and Django sends this signal for each of them.
     """
-    session_hash = hash_session_key(instance.session_key)
+    session_hash = hash_of(instance.session_key)
     queryset = kwargs["origin"]
     if not isinstance(queryset, QuerySet):
         _close_ended([session_hash])
@@ -80,13 +94,15 @@ def _close_ended(ended: list[str]) -> None:
 
 
 def _on_user_saved(
-    sender: Any, instance: Any, created: bool, raw: bool, update_fields: Any = None, **kwargs: Any
+    sender: Any, instance: Any, created: bool, raw: bool, using: str, update_fields: Any = None, **kwargs: Any
 ) -> None:
     if created or raw or (update_fields and set(update_fields) <= _HARMLESS_UPDATES):
         return
-    sessions = WebSocketSession.objects.filter(user=instance)
-    if not instance.is_active:
-        close_connections(sessions, ClosedReason.USER_INACTIVE)
-    else:
-        ended = sessions.exclude(session_auth_hash__in=list(auth_hashes(instance)))
-        close_connections(ended, ClosedReason.PASSWORD_CHANGED)
+    standing = standing_marks(instance, using)
+    inactive = not standing or not getattr(instance, "is_active", True)
+    reason = ClosedReason.USER_INACTIVE if inactive else ClosedReason.PASSWORD_CHANGED
+    ended = WebSocketSession.objects.filter(user=instance.pk).exclude(session_auth_hash__in=standing)
+    close_connections(ended, reason)
+    if connections[using].in_atomic_block:
+        # A $connect that is being answered does not see this transaction, and its row was not there a moment ago.
+        transaction.on_commit(partial(close_connections, ended.all(), reason), using=using, robust=True)

@@ -1,4 +1,4 @@
-"""Who speaks on a connection: its id is the only identity that a message has, so the row decides."""
+"""The user of a message. The connection id is the only identity that a message has, so the session row decides."""
 
 from __future__ import annotations
 
@@ -6,22 +6,42 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ClosedReason, WebSocketSession
 from ..models.closing import close_connections
-from .authority import login_ended
+from .authority import backend_of_mark, current_user, visible_users
+
+__all__ = ["LoginEnded", "check_may_speak", "find_session", "set_user", "user_of"]
+
+_VISIBLE = "user_is_visible"
+
+
+class LoginEnded(UnknownConnection):
+    """The login of a connection does not stand any more. ``reason`` is one of ``ClosedReason``."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def find_session(event: GatewayEvent) -> WebSocketSession | None:
-    """The row of the connection with its gateway and user, in one query; raises for one of another gateway."""
-    # Where rows are written: a replica may not know yet that one was opened, or closed.
-    sessions = WebSocketSession.objects.using(WebSocketSession.objects.all().write_db)
+    """Return the row of the connection with its gateway and user, in one query.
+
+    Raise ``UnknownConnection`` if the connection belongs to another gateway.
+    """
+    # A replica may not know yet that a row was opened or closed, so read where rows are written.
+    database = WebSocketSession.objects.all().write_db
+    sessions = WebSocketSession.objects.using(database).select_related("user", "api_gateway")
+    users = visible_users(database)
+    if users is not None:
+        sessions = sessions.annotate(**{_VISIBLE: Exists(users.filter(pk=OuterRef("user_id")))})
     try:
-        # Not first(), which would order what is unique.
-        session = sessions.select_related("user", "api_gateway").get(connection_id=event.connection_id)
+        # Not first(), which would sort although the id is unique.
+        session: WebSocketSession = sessions.get(connection_id=event.connection_id)
     except WebSocketSession.DoesNotExist:
         return None
     if session.api_gateway.api_id != event.api_id:
@@ -29,32 +49,48 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
     return session
 
 
-def speak_as(request: HttpRequest, user: Any) -> None:
-    """From now on ``request`` is ``user``'s (None: nobody's), for code that waits and for code that does not."""
+def set_user(request: HttpRequest, user: Any) -> None:
+    """Make ``user`` the user of ``request``, also for async code. None is the anonymous user."""
     request.user = user or AnonymousUser()
     request.auser = partial(_already, request.user)
 
 
 async def _already(value: Any) -> Any:
-    """What ``request.auser`` is once the user is known."""
+    """Return ``value``: what ``request.auser`` does once the user is known."""
     return value
 
 
-def check_may_speak(session: WebSocketSession | None) -> None:
-    """Raise ``UnknownConnection`` where the connection is closed or its login has ended. No query where all is well."""
+def user_of(session: WebSocketSession) -> Any:
+    """Return the user that the connection speaks for, or None if it is anonymous.
+
+    Raise ``LoginEnded`` if a page of the same login would not have this user either.
+    """
+    user = session.user
+    if user is None:
+        return None
+    backend = backend_of_mark(user, session.session_auth_hash)
+    current = None
+    if backend is not None:
+        current = current_user(user, backend, visible=getattr(session, _VISIBLE, True))
+    if current is not None:
+        return current
+    if backend is not None or not getattr(user, "is_active", True):
+        raise LoginEnded("The user who opened the connection is no longer active.", ClosedReason.USER_INACTIVE)
+    raise LoginEnded("The login under which the connection was opened has ended.", ClosedReason.PASSWORD_CHANGED)
+
+
+def check_may_speak(session: WebSocketSession | None) -> Any:
+    """Return the user of a message on this connection, or None. Raise ``UnknownConnection`` if it may send none.
+
+    This costs no query while the login stands. Otherwise it closes the connection: some changes send no signal, such
+    as ``User.objects.update(is_active=False)``.
+    """
     if session is None:
-        raise UnknownConnection("The connection is unknown: its $connect was not recorded here.")
+        raise UnknownConnection("The connection is unknown. Its $connect was not recorded here.")
     if not session.connected:
         raise UnknownConnection("The connection is closed.")
-    user = session.user
-    if user is not None and not user.is_active:
-        _close(session, ClosedReason.USER_INACTIVE)
-        raise UnknownConnection("The user who opened the connection is no longer active.")
-    if user is not None and login_ended(user, session.session_auth_hash):
-        _close(session, ClosedReason.PASSWORD_CHANGED)
-        raise UnknownConnection("The login under which the connection was opened has ended.")
-
-
-def _close(session: WebSocketSession, reason: str) -> None:
-    """What no signal told of, such as ``User.objects.update(is_active=False)``, is found by the next message."""
-    close_connections(WebSocketSession.objects.filter(pk=session.pk), reason)
+    try:
+        return user_of(session)
+    except LoginEnded as ended:
+        close_connections(WebSocketSession.objects.filter(pk=session.pk), ended.reason)
+        raise

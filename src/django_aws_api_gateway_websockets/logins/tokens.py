@@ -1,51 +1,56 @@
-"""Connect tokens: a login for one handshake, where the session cookie does not reach the gateway's domain.
+"""Connect tokens: a login for one handshake, for gateways whose domain the session cookie does not reach.
 
-Signed, valid for ``CONNECT_TOKEN_MAX_AGE`` seconds, bound to the user, the password and the Django session, and
-spent by its first use. Nothing lies in the database; the cache remembers what was spent.
+A token is signed, valid for ``CONNECT_TOKEN_MAX_AGE`` seconds, bound to the user, the password, the authentication
+backend and the Django session, and works once. Nothing is stored in the database. The cache remembers used tokens.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 import time
-from typing import Any, NamedTuple
+from typing import Any, Mapping, NamedTuple
 
 from django.contrib.auth import get_user_model
 from django.core import signing
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.crypto import constant_time_compare
 
 from ..conf import conf
 from ..exceptions import TokenRefused
-from .authority import auth_hash, auth_hashes, session_key_hash
-from .ended import has_ended
+from .authority import backend_of_mark, backend_of_request, current_user, login_mark
+from .browser_sessions import session_hash
+from .ended_logins import has_ended
+
+__all__ = ["CLOCK_TOLERANCE", "QUERY_PARAMETER", "TokenLogin", "make_token", "redeem_token"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 QUERY_PARAMETER = "ws_token"
+#: Seconds by which the clocks of two of the site's machines may differ.
+CLOCK_TOLERANCE = 5
 
 _SALT = "django_aws_api_gateway_websockets.connect_token"
-_REFUSED = "The connect token is invalid, expired or used: ask for a new one before each handshake."
+_REFUSED = "The connect token is invalid, expired or used. Ask for a new one before each handshake."
+_ENDED = "The login under which the connect token was issued has ended."
 
 
 class TokenLogin(NamedTuple):
-    """Who connects by a token, and the hash of the session in which they asked for it."""
+    """The login that a token stands for: its user, the hash of its session, and its authentication backend."""
 
     user: Any
-    session_key_hash: str
+    session_hash: str
+    backend: str
 
 
 def make_token(request: HttpRequest) -> str:
-    """A token for the user and the session of ``request``. The user must be logged in."""
+    """Return a token for the user and the session of ``request``. The user must be logged in."""
     user: Any = request.user
     content = {
         "user": str(user.pk),
-        "session": session_key_hash(request),
-        "password": _password_mark(auth_hash(user)),
+        "session": session_hash(request),
+        "password": login_mark(user, backend_of_request(request), _SALT),
         "issued": time.time(),
         "nonce": secrets.token_urlsafe(16),
     }
@@ -53,34 +58,40 @@ def make_token(request: HttpRequest) -> str:
 
 
 def redeem_token(token: str) -> TokenLogin:
-    """Spend ``token``; raises ``TokenRefused`` unless it is good, new, and its login still stands."""
+    """Use up ``token`` and return its login. Raise ``TokenRefused`` if it is bad or used, or its login has ended."""
     try:
         content = signing.loads(token, salt=_SALT, max_age=conf.CONNECT_TOKEN_MAX_AGE)
     except signing.BadSignature:
         raise TokenRefused(_REFUSED) from None
-    if not _spend(content["nonce"]):
+    age = time.time() - content["issued"]
+    # The signature's own age is never negative, so a token from the future would live longer than it is remembered.
+    if age < -CLOCK_TOLERANCE or not _use_up(content["nonce"], age):
         raise TokenRefused(_REFUSED)
-    user = _user(content["user"])
-    if (
-        user is None
-        or not user.is_active
-        or _password_changed(user, content["password"])
-        or has_ended(content["session"], user, since=content["issued"])
-    ):
-        raise TokenRefused("The login under which the connect token was issued has ended.")
-    return TokenLogin(user, content["session"])
+    return _login(content)
 
 
-def _spend(nonce: str) -> bool:
-    """True for the first caller only: ``add`` writes where nothing is, in one step."""
+def _use_up(nonce: str, age: float) -> bool:
+    """Return True for the first caller only. Remember the token until no machine would accept it."""
     key = f"websockets:token:{nonce}"
     cache = caches[conf.CACHE]
+    remaining = int(conf.CONNECT_TOKEN_MAX_AGE - age) + 2 * CLOCK_TOLERANCE + 1
     try:
-        # The read refuses tokens where the cache keeps nothing, as Django's dummy cache does.
-        return bool(cache.add(key, True, conf.CONNECT_TOKEN_MAX_AGE + 1)) and cache.get(key) is not None
+        # The get() refuses tokens if the cache keeps nothing, as Django's dummy cache does.
+        return bool(cache.add(key, True, remaining)) and cache.get(key) is not None
     except Exception as error:
-        logger.error("A connect token was refused, the cache %r fails: %r", conf.CACHE, error)
+        logger.error("A connect token was refused: the cache %r failed: %r", conf.CACHE, error)
         return False
+
+
+def _login(content: Mapping[str, Any]) -> TokenLogin:
+    user = _user(content["user"])
+    backend = None if user is None else backend_of_mark(user, content["password"], _SALT)
+    if backend is None or has_ended(content["session"], user, since=content["issued"]):
+        raise TokenRefused(_ENDED)
+    current = current_user(user, backend, visible=True)
+    if current is None:
+        raise TokenRefused(_ENDED)
+    return TokenLogin(current, content["session"], backend)
 
 
 def _user(pk: str) -> Any:
@@ -88,13 +99,3 @@ def _user(pk: str) -> Any:
         return get_user_model()._default_manager.filter(pk=pk).first()
     except (ValueError, ValidationError):
         return None
-
-
-def _password_mark(session_auth_hash: str) -> str:
-    """Changes with the password and tells nothing of it: a token stands in URLs."""
-    # The key is in the hash already: under another one, the mark could not be told after a rotation.
-    return hashlib.sha256(f"{_SALT}:{session_auth_hash}".encode()).hexdigest()[:32]
-
-
-def _password_changed(user: Any, mark: str) -> bool:
-    return not any(constant_time_compare(mark, _password_mark(current)) for current in auth_hashes(user))

@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('pattern', django_aws_api_gateway_websockets.fields.ExactCharField(help_text='“*” is any text, “?” one character, “{user_pk}” the primary key of the user who joins.', max_length=255, verbose_name='channel or pattern')),
-                ('audience', models.CharField(choices=[('anyone', 'anyone'), ('logged_in', 'whoever is logged in'), ('staff', 'staff'), ('group', 'a group'), ('permission', 'whoever has a permission')], default='logged_in', max_length=16, verbose_name='audience')),
+                ('audience', models.CharField(choices=[('anyone', 'anyone'), ('logged_in', 'logged-in users'), ('staff', 'staff'), ('group', 'a group'), ('permission', 'users with a permission')], default='logged_in', max_length=16, verbose_name='audience')),
                 ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.group', verbose_name='group')),
                 ('permission', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.permission', verbose_name='permission')),
             ],
@@ -118,6 +118,7 @@ class Migration(migrations.Migration):
                 ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by AWS'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that AWS allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site')], max_length=32, verbose_name='why closed')),
                 ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
+                ('language', models.CharField(blank=True, editable=False, max_length=16)),
                 ('last_activity_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last activity on')),
                 ('created_on', models.DateTimeField(auto_now_add=True, verbose_name='created on')),
                 ('updated_on', models.DateTimeField(auto_now=True, verbose_name='updated on')),

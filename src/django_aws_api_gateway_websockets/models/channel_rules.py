@@ -1,4 +1,4 @@
-"""Who may join which channel, as rows that the site's staff manages."""
+"""Channel rules that the site's staff edits in the admin."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from ..fields import ExactCharField
-from ..security.channel_rules import matches
+from ..security.channel_rules import Channel, check_pattern
 
 
 class Audience(models.TextChoices):
+    """The users that a ``ChannelRule`` is about."""
+
     ANYONE = "anyone", _("anyone")
-    LOGGED_IN = "logged_in", _("whoever is logged in")
+    LOGGED_IN = "logged_in", _("logged-in users")
     STAFF = "staff", _("staff")
     GROUP = "group", _("a group")
-    PERMISSION = "permission", _("whoever has a permission")
+    PERMISSION = "permission", _("users with a permission")
 
 
 class ChannelRule(models.Model):
-    """Lets an audience join the channels that match.
+    """A rule that lets an audience join the channels that match a pattern.
 
-    Asked by views whose ``channel_rules`` hold ``ManagedChannels()``.
+    Views apply these rules if their ``channel_rules`` contain ``ManagedChannels()``.
     """
 
     pattern = ExactCharField(
@@ -46,33 +48,46 @@ class ChannelRule(models.Model):
         return f"{self.pattern}: {self.get_audience_display()}"
 
     def clean(self) -> None:
+        try:
+            check_pattern(self.pattern)
+        except ValueError as error:
+            raise ValidationError({"pattern": str(error)}) from None
         for name in (Audience.GROUP, Audience.PERMISSION):
             given = getattr(self, f"{name.value}_id") is not None
             if given != (self.audience == name):
                 text = _("Not used for this audience: leave it empty.") if given else _("Choose one for this audience.")
                 raise ValidationError({name.value: text})
 
-    def allows(self, user: Any, channel_name: str) -> bool:
-        """Whether ``user`` may join the channel because of this rule."""
-        return matches(self.pattern, user, channel_name) and self._is_for(user)
+    def as_rule(self) -> Channel | None:
+        """Return the rule of this row without its group. Return None if the row can allow nobody."""
+        if self.audience not in Audience.values or (self.audience == Audience.PERMISSION and not self.permission):
+            return None
+        try:
+            return Channel(
+                self.pattern,
+                login_required=self.audience != Audience.ANYONE,
+                staff=self.audience == Audience.STAFF,
+                permission=self._permission_name(),
+            )
+        except ValueError:
+            return None
 
-    def _is_for(self, user: Any) -> bool:
-        if self.audience == Audience.ANYONE:
-            return True
-        if not (user.is_authenticated and user.is_active):
-            return False
-        if self.audience == Audience.GROUP:
-            return bool(user.groups.filter(pk=self.group_id).exists())
-        if self.audience == Audience.PERMISSION and self.permission is not None:
-            name = f"{self.permission.content_type.app_label}.{self.permission.codename}"
-            return bool(user.has_perm(name))
-        return self.audience == Audience.LOGGED_IN or (self.audience == Audience.STAFF and bool(user.is_staff))
+    def _permission_name(self) -> str:
+        if self.audience != Audience.PERMISSION or self.permission is None:
+            return ""
+        return f"{self.permission.content_type.app_label}.{self.permission.codename}"
 
 
 class ManagedChannels:
-    """A rule that asks the ``ChannelRule`` rows of the admin. One query for a join."""
+    """A rule that applies the ``ChannelRule`` rows of the admin, with one query for each join."""
 
     def allows(self, user: Any, channel_name: str) -> bool:
+        """Return whether one of the rows allows ``user`` to join the channel."""
         # The content type is part of a permission's name.
         rows = ChannelRule.objects.select_related("permission__content_type")
-        return any(row.allows(user, channel_name) for row in rows)
+        # The database compares the groups. Asking for each row would cost one query for each row.
+        applies = ~models.Q(audience=Audience.GROUP)
+        if user.is_authenticated:
+            applies |= models.Q(group__in=user.groups.values("pk"))
+        rules = (row.as_rule() for row in rows.filter(applies))
+        return any(rule is not None and rule.allows(user, channel_name) for rule in rules)

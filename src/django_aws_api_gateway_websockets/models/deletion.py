@@ -49,7 +49,7 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
     if _shows_only(collector):
         _show(collector, field, rows, using)
         return
-    connected = SessionRows(rows.model, rows.query.chain(), using).filter(connected=True)
+    connected: SessionRows[Any] = SessionRows(rows.model, rows.query.chain(), using).filter(connected=True)
     count = connected.count()
     if count:
         first = connected.select_related(field.name).only(f"{field.name}__api_name").order_by("pk")[:1]
@@ -88,12 +88,12 @@ class _Counted(set):  # type: ignore[type-arg]
 
 def _show(collector: Any, field: Any, rows: Any, using: str) -> None:
     """List the rows on the page. Above ``LISTED`` rows, count them and show one line instead."""
-    shown = list(rows[: LISTED + 1])
+    shown: Any = list(rows[: LISTED + 1])
     if len(shown) <= LISTED:
         if shown:
             CASCADE(collector, field, shown, using)
         return
-    counts = SessionRows(rows.model, rows.query.chain(), using).order_by().select_related(None)
+    counts: SessionRows[Any] = SessionRows(rows.model, rows.query.chain(), using).order_by().select_related(None)
     total, connected = counts.count(), counts.filter(connected=True).count()
     text = _("%(total)s rows, %(connected)s of them connected") % {"total": f"{total:,}", "connected": f"{connected:,}"}
     # No URL takes an empty key, so the page shows the text without a link.

@@ -1,4 +1,4 @@
-"""A message's body as JSON that neither the parser, nor a database, nor an answer chokes on."""
+"""Reading the body of a message, and parsing JSON that is safe to store, log and send back."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
 from .. import protocol
+from ..conf import conf
 from ..exceptions import BodyTooLarge, InvalidBody
 
-# A text need not end: or each quote in one that does not would be tried as a beginning, up to the end of the body.
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+__all__ = ["check_length", "is_deeper", "parse_json", "parse_object", "read_text"]
+
+# The closing quote is optional: otherwise each quote of an unfinished string would be tried up to the end of the body.
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 # An escape that may stand for NUL or for half of a surrogate pair.
-_SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89abcdefABCDEF])")
+_SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89abcdefABCDEF])")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def check_length(request: HttpRequest) -> None:
-    """Raise ``BodyTooLarge`` before anything is read, where the request announces more than API Gateway sends."""
+    """Raise ``BodyTooLarge`` if ``request`` announces more than API Gateway sends. Read nothing."""
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if announced.isdecimal() and (len(announced) > 9 or int(announced) > protocol.MAX_MESSAGE_BYTES):
         raise BodyTooLarge(f"The message has more than {protocol.MAX_MESSAGE_BYTES} bytes.")
 
 
-def parse_body(request: HttpRequest, max_depth: int) -> dict[str, Any]:
-    """The JSON object in the body of ``request``; raises ``InvalidBody`` or ``BodyTooLarge``.
-
-    Refused: nesting beyond ``max_depth``, NaN, Infinity and numbers that would become it, NUL and lone surrogates
-    in any text.
-    """
+def read_text(request: HttpRequest) -> str:
+    """Return the body of ``request`` as text. Raise ``BodyTooLarge``, or ``InvalidBody`` if it is not UTF-8."""
     try:
         raw = request.body
     except RequestDataTooBig:
@@ -41,41 +40,59 @@ def parse_body(request: HttpRequest, max_depth: int) -> dict[str, Any]:
         raise InvalidBody("The message could not be read to its end.") from None
     if len(raw) > protocol.MAX_MESSAGE_BYTES:
         raise BodyTooLarge(f"The message has more than {protocol.MAX_MESSAGE_BYTES} bytes.")
-    # Parsers differ in what depth they survive, and Python 3.14's survives very much: decide before parsing.
-    if is_deeper(raw, max_depth):
-        raise InvalidBody(f"The message is nested deeper than {max_depth} levels.")
     try:
-        body = json.loads(raw.decode("utf-8"), parse_float=_finite, parse_constant=_refuse_constant)
+        return raw.decode("utf-8")
+    except ValueError:
+        raise InvalidBody("The message is not JSON, because it is not UTF-8.") from None
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value in ``text``. Raise ``InvalidBody`` if there is none, or if it is not safe.
+
+    Refused are nesting deeper than ``MAX_JSON_DEPTH``, NaN, Infinity, numbers that a float cannot hold, and strings
+    with NUL or half of a surrogate pair.
+    """
+    # Parsers differ in the depth that they survive, and Python 3.14 survives very much, so decide before parsing.
+    if is_deeper(text, conf.MAX_JSON_DEPTH):
+        raise InvalidBody(f"The message is nested deeper than {conf.MAX_JSON_DEPTH} levels.")
+    try:
+        value = json.loads(text, parse_float=_finite, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         raise InvalidBody("The message is not JSON.") from None
-    if not isinstance(body, dict):
-        raise InvalidBody(f"The message is a JSON {type(body).__name__}, not an object.")
-    if _SUSPECT_ESCAPE.search(raw) or b"\0" in raw:
-        _check_texts(body)
-    return body
+    if _SUSPECT_ESCAPE.search(text) or "\0" in text:
+        _check_texts(value)
+    return value
 
 
-def is_deeper(raw: bytes, max_depth: int) -> bool:
-    """Whether the JSON text ``raw`` nests arrays and objects deeper than ``max_depth``."""
-    if raw.count(b"[") + raw.count(b"{") <= max_depth:
+def parse_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in ``text``. Raise ``InvalidBody`` for anything else."""
+    value = parse_json(text)
+    if not isinstance(value, dict):
+        raise InvalidBody(f"The message is a JSON {type(value).__name__}, not an object.")
+    return value
+
+
+def is_deeper(text: str, max_depth: int) -> bool:
+    """Return whether the JSON ``text`` nests arrays and objects deeper than ``max_depth``."""
+    if text.count("[") + text.count("{") <= max_depth:
         return False
     depth = 0
-    for token in _TOKENS.finditer(raw):
-        first = raw[token.start()]
-        if first in b"[{":
+    for token in _TOKENS.finditer(text):
+        first = text[token.start()]
+        if first in "[{":
             depth += 1
             if depth > max_depth:
                 return True
-        elif first in b"]}":
+        elif first in "]}":
             depth -= 1
     return False
 
 
 def _finite(text: str) -> float:
     number = float(text)
-    # 1e400 is JSON, and becomes an infinity, which no answer can hold.
+    # 1e400 is valid JSON, but Python reads it as infinity, which no JSON answer can contain.
     if math.isinf(number):
-        raise ValueError(f"{text} is beyond a float")
+        raise ValueError(f"{text} is too large for a float")
     return number
 
 
@@ -86,7 +103,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _check_texts(value: Any) -> None:
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
-            raise InvalidBody("The message has a text with NUL or half of a surrogate pair in it.")
+            raise InvalidBody("The message contains a string with NUL or half of a surrogate pair.")
     elif isinstance(value, list):
         for item in value:
             _check_texts(item)

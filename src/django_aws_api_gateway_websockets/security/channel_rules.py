@@ -1,4 +1,4 @@
-"""Which channels a user may join: names that can be stored and logged, and rules that can be declared."""
+"""Rules that say who may join which channel, and the names that a channel may have."""
 
 from __future__ import annotations
 
@@ -9,37 +9,51 @@ from typing import Any, Iterable, Protocol
 
 from ..exceptions import InvalidBody
 
+__all__ = ["MAX_CHANNEL_LENGTH", "MAX_WILDCARDS", "Channel", "Rule", "check_channel_name", "check_pattern", "may_join"]
+
 MAX_CHANNEL_LENGTH = 255
+#: The wildcards ("*" and "?") that one pattern may contain.
+MAX_WILDCARDS = 16
+
+_SPECIAL = re.compile(r"(\?|\{user_pk\})")
 
 
 class Rule(Protocol):
-    """Anything that can answer for a user and a channel. ``Channel`` is one, ``models.ManagedChannels`` another."""
+    """An object that decides whether a user may join a channel, such as ``Channel`` or ``models.ManagedChannels``."""
 
     def allows(self, user: Any, channel_name: str) -> bool: ...
 
 
 def check_channel_name(name: object) -> None:
-    """Raise ``InvalidBody`` for what is no text, or one that is too long or that a database or a log would choke on."""
+    """Raise ``InvalidBody`` if ``name`` is not a string, is too long, or contains characters that do not print."""
     if not isinstance(name, str):
-        raise InvalidBody(f"A channel name is a text, not {name!r:.50}.")
+        raise InvalidBody(f"A channel name must be a string, not {name!r:.50}.")
     if len(name) > MAX_CHANNEL_LENGTH or not name.isprintable():
-        raise InvalidBody(f"A channel name has {MAX_CHANNEL_LENGTH} printable characters at most.")
-    # MariaDB finds "staff " where one asks for "staff", so that a rule about the one would not guard the other.
+        raise InvalidBody(f"A channel name must have at most {MAX_CHANNEL_LENGTH} printable characters.")
+    # MariaDB treats "staff " and "staff" as equal, so a rule for one would not protect the other.
     if name != name.strip():
-        raise InvalidBody("A channel name neither begins nor ends with a space.")
+        raise InvalidBody("A channel name must not begin or end with a space.")
 
 
 def may_join(rules: Iterable[Rule] | None, user: Any, channel_name: str) -> bool:
-    """Whether one of ``rules`` lets ``user`` in. None: there are no rules, so everyone may join everything."""
+    """Return whether one of ``rules`` allows ``user`` to join. Without rules (None), everybody may join."""
     return rules is None or any(rule.allows(user, channel_name) for rule in rules)
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise ``ValueError`` if ``pattern`` is longer than a channel name or has too many wildcards."""
+    if len(pattern) > MAX_CHANNEL_LENGTH:
+        raise ValueError(f"A channel pattern must have at most {MAX_CHANNEL_LENGTH} characters.")
+    if pattern.count("*") + pattern.count("?") > MAX_WILDCARDS:
+        raise ValueError(f"The channel pattern {pattern!r} has more than {MAX_WILDCARDS} wildcards.")
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A rule: who may join the channels whose name matches ``pattern``.
+    """A rule about the channels whose name matches ``pattern``.
 
-    ``*`` stands for any text, ``?`` for one character, ``{user_pk}`` for the primary key of whoever asks.
-    Without further requirement anyone may join; with several, each must be met::
+    ``*`` matches any text, ``?`` one character, and ``{user_pk}`` the primary key of the user who joins. Without
+    further arguments, everybody may join. With several, the user must meet all of them. Inactive users meet none::
 
         channel_rules = [
             Channel("lobby"),
@@ -47,6 +61,8 @@ class Channel:
             Channel("staff-*", staff=True),
             Channel("room-*", permission="chat.view_room"),
         ]
+
+    Raises ``ValueError`` if the pattern is too long or has more than 16 wildcards.
     """
 
     pattern: str
@@ -55,13 +71,19 @@ class Channel:
     group: str = ""
     permission: str = ""
 
-    def allows(self, user: Any, channel_name: str) -> bool:
-        return matches(self.pattern, user, channel_name) and self._is_for(user)
+    def __post_init__(self) -> None:
+        check_pattern(self.pattern)
 
-    def _is_for(self, user: Any) -> bool:
-        if (self.login_required or self.staff or self.group or self.permission) and not user.is_authenticated:
+    def allows(self, user: Any, channel_name: str) -> bool:
+        """Return whether ``user`` may join the channel because of this rule."""
+        return matches(self.pattern, user, channel_name) and self._is_met_by(user)
+
+    def _is_met_by(self, user: Any) -> bool:
+        if not (self.login_required or self.staff or self.group or self.permission):
+            return True
+        if not (user.is_authenticated and user.is_active):
             return False
-        if self.staff and not (user.is_active and user.is_staff):
+        if self.staff and not user.is_staff:
             return False
         if self.group and not user.groups.filter(name=self.group).exists():
             return False
@@ -69,7 +91,7 @@ class Channel:
 
 
 def matches(pattern: str, user: Any, channel_name: str) -> bool:
-    """Whether ``channel_name`` as a whole matches ``pattern``, for ``user``. Upper and lower case differ."""
+    """Return whether the whole ``channel_name`` matches ``pattern`` for ``user``. Case matters."""
     personal = "{user_pk}" in pattern
     if personal and user.pk is None:
         return False
@@ -78,6 +100,19 @@ def matches(pattern: str, user: Any, channel_name: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str, user_pk: str) -> re.Pattern[str]:
-    special = {"*": ".*", "?": ".", "{user_pk}": re.escape(user_pk)}
-    parts = re.split(r"(\*|\?|\{user_pk\})", pattern)
-    return re.compile("".join(special.get(part, re.escape(part)) for part in parts) + r"\Z", re.DOTALL)
+    """Compile ``pattern`` to an expression that never backtracks over an earlier ``*``.
+
+    Each part between two wildcards is found where it first occurs, and stays there: ``(?=(...))\\N`` is how Python
+    before 3.11 writes an atomic group. Otherwise a pattern like ``*a*a*a*a*b`` would take seconds.
+    """
+    first, *rest = (_fixed(part, user_pk) for part in re.sub(r"\*+", "*", pattern).split("*"))
+    if not rest:
+        return re.compile(first + r"\Z", re.DOTALL)
+    *middle, last = rest
+    found = "".join(f"(?=(.*?{part}))\\{number}" for number, part in enumerate(middle, 1))
+    return re.compile(f"{first}{found}.*{last}\\Z", re.DOTALL)
+
+
+def _fixed(part: str, user_pk: str) -> str:
+    special = {"?": ".", "{user_pk}": re.escape(user_pk)}
+    return "".join(special.get(piece, re.escape(piece)) for piece in _SPECIAL.split(part))

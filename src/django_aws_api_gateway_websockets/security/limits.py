@@ -1,14 +1,16 @@
-"""How often: connects by source IP and user, messages by connection, counted in Django's cache.
+"""Rate limits for connects and messages, counted in Django's cache.
 
-A window begins with the first event and lasts as long as the rate says. ``incr`` keeps the time of expiry on
-Redis, Memcached and local memory, and is atomic there; Django's database and file caches do neither, so they
-count approximately.
+Time is divided into windows as long as the rate says, and each window has a counter of its own. A counter lives
+longer than its window, so it can never lose its expiry between two calls to the cache. ``incr`` is atomic on Redis,
+Memcached and local memory. Django's database and file caches count approximately.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import re
+import time
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
@@ -18,19 +20,41 @@ from django.core.cache import caches
 from ..conf import conf
 from ..exceptions import RateLimited
 
+__all__ = [
+    "CONNECTS_OF_ADDRESS",
+    "CONNECTS_OF_USER",
+    "MESSAGES",
+    "REFUSED_ORIGINS",
+    "Limit",
+    "Rate",
+    "address_group",
+    "check_rate",
+    "forget",
+    "parse_rate",
+]
+
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})s\Z")
 
-_NAMES = {
-    "connects-ip": "connects from this address",
-    "connects-user": "connects of this user",
-    "messages": "messages on this connection",
-}
+
+class Limit(NamedTuple):
+    """A rate limit: its name in cache keys, what it counts, and the key of ``WEBSOCKETS`` that sets its rate."""
+
+    name: str
+    counts: str
+    setting: str
+
+
+CONNECTS_OF_ADDRESS = Limit("connects-ip", "connects from this address", "CONNECTS_PER_IP")
+#: Counted apart, so that a page of another site cannot use up the limit of everybody behind one address.
+REFUSED_ORIGINS = Limit("refused-ip", "refused connects from this address", "CONNECTS_PER_IP")
+CONNECTS_OF_USER = Limit("connects-user", "connects of this user", "CONNECTS_PER_USER")
+MESSAGES = Limit("messages", "messages on this connection", "MESSAGES_PER_CONNECTION")
 
 
 class Rate(NamedTuple):
-    """``limit`` events in ``seconds``."""
+    """At most ``limit`` events in ``seconds``."""
 
     limit: int
     seconds: int
@@ -38,37 +62,62 @@ class Rate(NamedTuple):
 
 @lru_cache(maxsize=64)
 def parse_rate(text: str) -> Rate:
-    """``"100/10s"`` as a rate; raises ``ValueError``."""
+    """Return ``"100/10s"`` as a ``Rate``. Raise ``ValueError`` for any other form."""
     match = _RATE.match(text)
     if match is None:
-        raise ValueError(f"{text!r} is no rate: write LIMIT/SECONDSs, such as '100/10s'.")
+        raise ValueError(f"{text!r} is not a rate. Write LIMIT/SECONDSs, such as '100/10s'.")
     return Rate(int(match.group(1)), int(match.group(2)))
 
 
-def check_rate(what: str, identity: str, rate: str | None) -> None:
-    """Count one event of ``identity``; raises ``RateLimited`` beyond ``rate`` (None: no limit, nothing counted).
+@lru_cache(maxsize=1024)
+def address_group(address: str) -> str:
+    """Return the addresses that count as one: an IPv4 address, or the /64 network of an IPv6 address.
 
-    Where the cache fails the event passes: a limit is no reason for every socket to fall.
+    A provider gives each customer at least a /64 network, so a single IPv6 address limits nobody.
     """
-    if not rate:
-        return
-    limit, seconds = parse_rate(rate)
     try:
-        count = _count(_key(what, identity), seconds)
-    except Exception as error:
-        logger.error("The rate limit %s was not checked, the cache %r fails: %r", what, conf.CACHE, error)
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+
+
+def check_rate(limit: Limit, identity: str) -> None:
+    """Count one event of ``identity``. Raise ``RateLimited`` if there are more than ``limit`` allows.
+
+    If the cache fails, the event passes, because a broken cache must not close every connection.
+    """
+    rate = _rate_of(limit)
+    if rate is None:
         return
-    if count > limit:
-        raise RateLimited(f"Too many {_NAMES[what]}: {limit} in {seconds} s are accepted.")
+    try:
+        count = _count(_key(limit, identity, rate), rate.seconds)
+    except Exception as error:
+        logger.error("The rate limit %s was not checked: the cache %r failed: %r", limit.name, conf.CACHE, error)
+        return
+    if count > rate.limit:
+        raise RateLimited(f"Too many {limit.counts}. The limit is {rate.limit} in {rate.seconds} seconds.")
 
 
-def forget(what: str, identity: str) -> None:
-    """Begin the count of ``identity`` anew."""
-    caches[conf.CACHE].delete(_key(what, identity))
+def forget(limit: Limit, identity: str) -> None:
+    """Set the count of ``identity`` back to zero."""
+    rate = _rate_of(limit)
+    if rate is not None:
+        caches[conf.CACHE].delete(_key(limit, identity, rate))
 
 
-def _key(what: str, identity: str) -> str:
-    return f"websockets:{what}:{quote(identity, safe='')}"
+def _rate_of(limit: Limit) -> Rate | None:
+    text: str | None = getattr(conf, limit.setting)
+    return parse_rate(text) if text else None
+
+
+def _key(limit: Limit, identity: str, rate: Rate) -> str:
+    window = int(time.time() // rate.seconds)
+    return f"websockets:{limit.name}:{quote(identity, safe='')}:{window}"
 
 
 def _count(key: str, seconds: int) -> int:
@@ -76,6 +125,7 @@ def _count(key: str, seconds: int) -> int:
     try:
         return int(cache.incr(key))
     except ValueError:
-        if cache.add(key, 1, seconds):
+        # Twice the window: a counter that expires while it is still in use could lose its expiry on Redis.
+        if cache.add(key, 1, 2 * seconds):
             return 1
         return int(cache.incr(key))

@@ -1,4 +1,4 @@
-"""Where a gateway may send its events, and with them its secret: to hosts of this site only."""
+"""The hosts that a gateway may send events and its secret to: those of this site only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from django.utils.translation import gettext as _
 
 from ..conf import conf
 
-# What Django itself takes while DEBUG is on and ALLOWED_HOSTS is empty.
+__all__ = ["allowed_target_hosts", "is_allowed_target", "target_hosts_setting", "validate_target"]
+
+# The hosts that Django accepts if DEBUG is on and ALLOWED_HOSTS is empty.
 _DEBUG_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
 
-# Written out letter for letter: a stage variable in it can become "evil.example/?", and of "evil.example\.example.com"
-# or "user@example.com" it is anybody's guess where a client goes. None of that can harm after the host.
+# The host must be plain text. A stage variable could become "evil.example/?", and clients disagree about the host of
+# "evil.example\.example.com" and "user@example.com". After the host, none of this does harm.
 _HOST = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?(?=[/?#]|\Z)", re.IGNORECASE | re.ASCII)
 
 
 def allowed_target_hosts() -> list[str]:
-    """``ALLOWED_TARGET_HOSTS`` of ``WEBSOCKETS``, else the site's own ``ALLOWED_HOSTS``."""
+    """Return ``ALLOWED_TARGET_HOSTS`` of ``WEBSOCKETS``, or the site's own ``ALLOWED_HOSTS`` if it is not set."""
     hosts: Sequence[str] | None = conf.ALLOWED_TARGET_HOSTS
     if hosts is not None:
         return list(hosts)
@@ -30,8 +32,13 @@ def allowed_target_hosts() -> list[str]:
     return list(settings.ALLOWED_HOSTS)
 
 
+def target_hosts_setting() -> str:
+    """The setting that decides which hosts gateways may call, as a message should name it."""
+    return "ALLOWED_HOSTS" if conf.ALLOWED_TARGET_HOSTS is None else "ALLOWED_TARGET_HOSTS in the setting WEBSOCKETS"
+
+
 def is_allowed_target(url: str) -> bool:
-    """Whether events may be sent to ``url``. ``*.example.com`` in the list stands for its subdomains only."""
+    """Return whether events may be sent to ``url``. ``*.example.com`` in the list allows its subdomains only."""
     match = _HOST.match(url)
     if match is None:
         return False
@@ -46,24 +53,21 @@ def is_allowed_target(url: str) -> bool:
 
 
 def validate_target(url: str) -> None:
-    """A validator for URLs that a gateway calls; raises ``ValidationError``."""
+    """Raise ``ValidationError`` if a gateway may not call ``url``."""
     if not url.lower().startswith(("http://", "https://")):
-        return  # the field itself says what is wrong
+        return  # The field itself reports this.
     if _HOST.match(url) is None:
         raise ValidationError(
             _(
-                "Write the host of %(url)s out, in letters, digits, dots and hyphens: nobody could say where events, "
-                "and the secret that proves them, would go. A stage variable may stand in the path."
+                "Write the host of %(url)s in letters, digits, dots and hyphens only. Otherwise it is not clear "
+                "where events and the secret of the gateway would go. You can use stage variables in the path."
             ),
             code="target",
             params={"url": url},
         )
     if not is_allowed_target(url):
         raise ValidationError(
-            _(
-                "Events, and the secret that proves them, may not be sent to %(url)s. Add its host to ALLOWED_HOSTS, "
-                "or to ALLOWED_TARGET_HOSTS of the setting WEBSOCKETS."
-            ),
+            _("Events and the secret of the gateway may not be sent to %(url)s. Add its host to %(setting)s."),
             code="target",
-            params={"url": url},
+            params={"url": url, "setting": target_hosts_setting()},
         )

@@ -34,7 +34,7 @@ from ..definition import RouteDefinition
 from ..delivery.transport import Call, Target, in_process
 from ..exceptions import ConnectionGone
 from ..models import ApiGateway, WebSocketSession
-from ..security.limits import forget
+from ..security.limits import CONNECTS_OF_ADDRESS, CONNECTS_OF_USER, REFUSED_ORIGINS, forget
 
 _EVENT_TYPES = {protocol.CONNECT: "CONNECT", protocol.DISCONNECT: "DISCONNECT"}
 _SOURCE_IP = "127.0.0.1"
@@ -75,11 +75,12 @@ class GatewayClient:
         self._gateway = gateway
         self._opened: list[GatewaySocket] = []
         # Every client of a test run has this address: what the last one did must not count against this one.
-        forget("connects-ip", _SOURCE_IP)
+        forget(CONNECTS_OF_ADDRESS, _SOURCE_IP)
+        forget(REFUSED_ORIGINS, _SOURCE_IP)
 
     def force_login(self, user: Any) -> None:
         """Log ``user`` in, as ``django.test.Client`` does; their connects are counted from here."""
-        forget("connects-user", str(user.pk))
+        forget(CONNECTS_OF_USER, str(user.pk))
         self._browser.force_login(user)
 
     def login(self, **credentials: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Which methods of a view are handlers, by which names a message picks them, and what they ask of the user."""
+"""The handlers of a view: which methods they are, by which names messages pick them, and what they are called with."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from typing import Any, Callable, Iterable, Mapping
 
 from django.core.exceptions import ImproperlyConfigured
 
+__all__ = ["HandlerDeclaration", "declaration_of", "handler", "handler_table", "signature_problem", "taken_arguments"]
+
 _ATTRIBUTE = "websocket_handler"
 _RESERVED = ("connect", "disconnect")
-# What the view sets on itself for each event: a method of that name is hidden by it.
+# Attributes that the view sets on itself for each event. They hide a method of the same name.
 _SET_ON_THE_VIEW = frozenset(
-    ("args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "websocket_session")
+    ("args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "text", "websocket_session")
 )
+#: The parameter that each URL of a view has.
+URL_PARAMETERS = frozenset(("route",))
 
 
 @dataclass(frozen=True)
 class HandlerDeclaration:
-    """What ``@handler`` says of a method."""
+    """What ``@handler`` declares about a method."""
 
     names: tuple[str, ...] = ()
     login_required: bool = False
@@ -32,14 +36,14 @@ def handler(
     permission_required: str | Iterable[str] | None = None,
     permission_classes: Iterable[Any] = (),
 ) -> Any:
-    """Declare a handler: by other names than its own, or only for users who may use it.
+    """Declare that a method is a handler, by which names messages pick it, and who may use it.
 
     ::
 
         @handler("room.rename", permission_required="chat.change_room")
         def rename(self, request, *args, **kwargs): ...
 
-    With names, the method's own name picks it no longer. Without, it keeps its own: ``@handler`` alone will do.
+    Names replace the method's own name. Without names, the method keeps its own, and ``@handler`` alone is enough.
     """
     if len(names) == 1 and callable(names[0]):
         return handler()(names[0])
@@ -53,35 +57,38 @@ def handler(
 
 
 def declaration_of(function: Any) -> HandlerDeclaration | None:
-    """What ``@handler`` said of ``function``; None where it was not used."""
+    """Return what ``@handler`` declared about ``function``, or None if it was not used."""
     declaration: HandlerDeclaration | None = getattr(function, _ATTRIBUTE, None)
     return declaration
 
 
-_tables: dict[tuple[type, type], Mapping[str, str]] = {}
+_tables: dict[tuple[type, type, frozenset[str]], Mapping[str, str]] = {}
 
 
-def handler_table(view: type, base: type) -> Mapping[str, str]:
-    """The names by which a message may pick a method of ``view``, each with the method's own name.
+def handler_table(view: type, base: type, url_parameters: Iterable[str] = URL_PARAMETERS) -> Mapping[str, str]:
+    """Return the names by which a message may pick a handler of ``view``, each with the name of the method.
 
-    A handler is a function that a class of the project defines, below ``base``: declared by ``@handler``, or with
-    ``request`` as its first parameter. Not an attribute, nothing that ``base`` has, no name that begins with ``_``.
-    Raises ``ImproperlyConfigured`` for a handler that no message could reach, or that none may.
+    A handler is a method that a class of the project defines below ``base``. It is declared with ``@handler``, or its
+    first parameter is ``request`` and it can be called with the ``url_parameters``. Attributes, methods of ``base``
+    and names that begin with ``_`` are never handlers.
+
+    Raise ``ImproperlyConfigured`` if no message can reach a handler, or if none may.
     """
-    if (view, base) not in _tables:
-        _tables[view, base] = _make_table(view, base)
-    return _tables[view, base]
+    key = (view, base, frozenset(url_parameters))
+    if key not in _tables:
+        _tables[key] = _make_table(*key)
+    return _tables[key]
 
 
-def _make_table(view: type, base: type) -> Mapping[str, str]:
-    # Django's own mixins have methods such as get() and post(), which take a request and are no handlers.
+def _make_table(view: type, base: type, url_parameters: frozenset[str]) -> Mapping[str, str]:
+    # Django's own mixins have methods such as get() and post() that take a request but are not handlers.
     own = [cls for cls in view.__mro__ if not issubclass(base, cls) and cls.__module__.partition(".")[0] != "django"]
     table: dict[str, str] = {}
     for attribute in sorted({name for cls in own for name in vars(cls)}):
-        for name in _names(view, base, attribute):
+        for name in _names(view, base, attribute, url_parameters):
             if not isinstance(name, str) or name.startswith("_") or name in _RESERVED:
                 raise ImproperlyConfigured(
-                    f"{view.__name__}.{attribute}: no message may pick {name!r}: declare another name by @handler."
+                    f"{view.__name__}.{attribute}: messages may not pick {name!r}. Declare another name with @handler."
                 )
             if name in table:
                 raise ImproperlyConfigured(
@@ -91,44 +98,73 @@ def _make_table(view: type, base: type) -> Mapping[str, str]:
     return table
 
 
-def _names(view: type, base: type, attribute: str) -> tuple[str, ...]:
+def _names(view: type, base: type, attribute: str, url_parameters: frozenset[str]) -> tuple[str, ...]:
     function = inspect.getattr_static(view, attribute)
     if not inspect.isfunction(function):
         return ()
     declaration = declaration_of(function)
     overrides = hasattr(base, attribute)
     if declaration is None:
-        is_handler = not overrides and not attribute.startswith("_") and _takes_request(function)
+        is_handler = not overrides and not attribute.startswith("_") and _takes_request(function, url_parameters)
     else:
-        # On connect and disconnect themselves it says who may use them.
+        # On connect and disconnect themselves, the declaration says who may use them.
         is_handler = bool(declaration.names) or attribute not in _RESERVED
     if not is_handler:
         return ()
     names = (declaration and declaration.names) or (attribute,)
     if overrides or attribute in _SET_ON_THE_VIEW:
         raise ImproperlyConfigured(
-            f"{view.__name__}.{attribute}: self.{attribute} is the view's own. Rename the method; "
-            f"@handler({names[0]!r}) above it lets messages pick it all the same."
+            f"{view.__name__}.{attribute}: the view itself uses self.{attribute}. Rename the method. With "
+            f"@handler({names[0]!r}) above it, messages can still pick it by that name."
         )
     return names
 
 
-def wrong_signature(view: type, base: type, name: object) -> bool:
-    """Whether ``name`` is a method that would be a handler, if it could be called as one."""
-    if not isinstance(name, str) or name.startswith("_") or hasattr(base, name) or name in handler_table(view, base):
-        return False
-    return inspect.isfunction(inspect.getattr_static(view, name, None))
+def _takes_request(function: Any, url_parameters: frozenset[str]) -> bool:
+    """Return whether ``function`` can be called as Django calls a view: with the request and the URL's parameters.
 
-
-def _takes_request(function: Any) -> bool:
-    if not inspect.isfunction(function):
-        return False
+    Other methods are helpers of the site. A message must not be able to call them, so they need ``@handler``.
+    """
     signature = inspect.signature(function)
     if list(signature.parameters)[1:2] != ["request"]:
         return False
     try:
-        # As the view calls it. What cannot be called so is somebody's helper, and no message may make it fail.
-        signature.bind(None, None, route="")
+        signature.bind(None, None, **dict.fromkeys(url_parameters, ""))
     except TypeError:
         return False
     return True
+
+
+def signature_problem(view: type, base: type, name: object, url_parameters: Iterable[str]) -> str:
+    """Return why the method ``name`` of ``view`` is not a handler. Return "" if it is one, or does not exist."""
+    if not isinstance(name, str) or name.startswith("_") or hasattr(base, name):
+        return ""
+    function = inspect.getattr_static(view, name, None)
+    if not inspect.isfunction(function) or name in handler_table(view, base, url_parameters):
+        return ""
+    taken = ", ".join(map(str, inspect.signature(function).parameters.values()))
+    return (
+        f"{view.__name__}.{name}({taken}) is not a handler. Give it the parameters (self, request, *args, **kwargs), "
+        "or put @handler above it."
+    )
+
+
+def taken_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """Return those of ``args`` and ``kwargs`` that ``function`` takes beside the request.
+
+    Raise ``ImproperlyConfigured`` if it needs a parameter that the URL does not have.
+    """
+    parameters = inspect.signature(function).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        kwargs = {name: value for name, value in kwargs.items() if name in parameters}
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        args = ()
+    try:
+        inspect.signature(function).bind(None, *args, **kwargs)
+    except TypeError as error:
+        raise ImproperlyConfigured(
+            f"{getattr(function, '__qualname__', function)} cannot be called as a handler: {error}. "
+            "A handler takes the request and the parameters of its URL."
+        ) from None
+    return args, kwargs

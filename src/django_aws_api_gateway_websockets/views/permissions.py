@@ -1,4 +1,4 @@
-"""Who may use a view or one of its handlers: the same three declarations on both."""
+"""Permissions of a view and of its handlers. Both use the same three declarations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from django.http.response import HttpResponseBase
 
 from ..exceptions import NotPermitted
 
+__all__ = ["Requirements", "check_no_redirect", "check_permissions"]
+
 
 class Requirements(Protocol):
-    """What a view class or a handler's declaration asks for."""
+    """The requirements that a view class or the declaration of a handler makes."""
 
     @property
     def login_required(self) -> bool: ...
@@ -26,14 +28,15 @@ class Requirements(Protocol):
 def check_permissions(requirements: Requirements, request: HttpRequest, view: Any) -> None:
     """Raise ``NotPermitted`` unless ``request.user`` meets ``requirements``.
 
-    ``permission_classes`` are called and asked ``has_permission(request, view)``, as Django REST framework does.
+    Each of ``permission_classes`` is instantiated, and its ``has_permission(request, view)`` is called, as Django REST
+    framework does.
     """
     user: Any = request.user
     if requirements.login_required and not user.is_authenticated:
         raise NotPermitted("Only logged-in users may do this.")
     permissions = _as_tuple(requirements.permission_required)
     if permissions and not user.has_perms(permissions):
-        raise NotPermitted(f"This takes the permission {', '.join(permissions)}.")
+        raise NotPermitted(f"This needs the permission {', '.join(permissions)}.")
     for permission_class in requirements.permission_classes:
         permission = permission_class()
         if not permission.has_permission(request, view):
@@ -47,6 +50,6 @@ def _as_tuple(permissions: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def check_no_redirect(response: HttpResponseBase) -> None:
-    """Raise ``NotPermitted`` for a redirect: Django's decorators send visitors to a login page, which no socket has."""
+    """Raise ``NotPermitted`` for a redirect, such as the one to the login page that Django's decorators answer."""
     if 300 <= response.status_code < 400:
         raise NotPermitted("Only logged-in users may do this.")

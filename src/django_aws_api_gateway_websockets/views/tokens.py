@@ -1,4 +1,4 @@
-"""Where a page asks for a connect token."""
+"""The view that gives connect tokens to the pages of the site."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from django.views.decorators.csrf import csrf_protect
 
 from ..conf import conf
 from ..logins.tokens import make_token
+from .answers import login_not_required
+
+__all__ = ["WebSocketTokenView"]
 
 
-def _answers_itself(dispatch: Any) -> Any:
-    """What Django 5.1's ``login_not_required`` does: a script gets 403, not the login page."""
-    dispatch.login_required = False
-    return dispatch
-
-
-@method_decorator([_answers_itself, never_cache, csrf_protect], name="dispatch")
+@method_decorator([login_not_required, never_cache, csrf_protect], name="dispatch")
 class WebSocketTokenView(View):
-    """POST, logged in and with the CSRF token: ``{"token": "…", "expires_in": 60}`` for one handshake.
+    """A view that answers a POST with ``{"token": "…", "expires_in": 60}``, a connect token for one handshake.
 
-    The page then connects to ``wss://…?ws_token=TOKEN``.
+    The user must be logged in, and the request must carry the CSRF token. The page then connects to
+    ``wss://…?ws_token=TOKEN``.
     """
 
     http_method_names = ["post"]

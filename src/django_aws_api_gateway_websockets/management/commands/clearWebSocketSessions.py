@@ -35,17 +35,18 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         done, sessions = CleanUp(), WebSocketSession.objects.all()
         for done in clean_up(sessions, options["older_than"], dry_run=options["dry_run"]):
-            self._show_progress(done)
+            self._show_progress(f"\r{done.seen:,} sessions looked at, {done.deleted:,} deleted")
+        self._show_progress("\n")
         if options["format"] == "json":
             result = {"deleted": done.deleted, "expired": done.expired, "dry_run": options["dry_run"]}
             self.stdout.write(json.dumps(result))
         else:
             self.stdout.write(_sentence(done, options["dry_run"]))
 
-    def _show_progress(self, done: CleanUp) -> None:
+    def _show_progress(self, text: str) -> None:
         # On stderr, so that the result can be piped while a terminal shows the progress.
         if self.stderr.isatty():
-            self.stderr.write(f"\r{done.seen:,} sessions looked at, {done.deleted:,} deleted", ending="")
+            self.stderr.write(text, lambda plain: plain, ending="")
             self.stderr.flush()
 
 

@@ -1,7 +1,7 @@
-"""Logins that have ended, for what was under way before: a connect token, or a ``$connect`` not yet recorded.
+"""Logins that have just ended, for connect tokens and handshakes that were under way at that moment.
 
-The cache remembers them for as long as either can last. A login is told by the hash of its session; where there is
-none, as with signed cookies, by its user and the time: what began before the logout ended with it.
+The cache remembers an ended login for as long as either can last. It is named by the hash of its session. A login
+without a session is named by its user, and what began before the logout ended with it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from django.core.cache import caches
 from .. import protocol
 from ..conf import conf
 
+__all__ = ["has_ended", "note_end", "note_ends"]
+
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 
 def note_end(session_hash: str, user: Any = None) -> None:
-    """The session has ended, and every login of ``user`` (None: of nobody) that has no session."""
+    """Note that a session has ended, and with ``user`` also every login of theirs that has no session."""
     keys = [_session_key(session_hash)] if session_hash else []
     if user is not None:
         keys.append(_user_key(user))
@@ -28,7 +30,7 @@ def note_end(session_hash: str, user: Any = None) -> None:
 
 
 def note_ends(session_hashes: Iterable[str]) -> None:
-    """The sessions with these hashes have ended."""
+    """Note that the sessions with these hashes have ended."""
     _note([_session_key(session_hash) for session_hash in session_hashes if session_hash])
 
 
@@ -39,23 +41,23 @@ def _note(keys: list[str]) -> None:
     try:
         caches[conf.CACHE].set_many(dict.fromkeys(keys, time.time()), seconds)
     except Exception as error:
-        # A logout must not fail because the cache does; tokens are not accepted either without a cache.
-        logger.error("The end of a session was not noted, the cache %r fails: %r", conf.CACHE, error)
+        # A logout must not fail because the cache does. Without a cache, tokens are refused as well.
+        logger.error("The end of a session was not noted: the cache %r failed: %r", conf.CACHE, error)
 
 
 def has_ended(session_hash: str, user: Any, since: float) -> bool:
-    """Whether a login that stood at ``since``, in seconds since the epoch, has ended meanwhile.
+    """Return whether a login that stood at ``since``, in seconds since the epoch, has ended by now.
 
-    Where the cache fails it stands: that is no reason to refuse every handshake.
+    If the cache fails, the answer is False, because a broken cache must not refuse every handshake.
     """
     if not session_hash and user is None:
         return False
     try:
         ended = caches[conf.CACHE].get(_session_key(session_hash) if session_hash else _user_key(user))
     except Exception as error:
-        logger.error("Whether a login has ended was not checked, the cache %r fails: %r", conf.CACHE, error)
+        logger.error("The end of a login was not checked: the cache %r failed: %r", conf.CACHE, error)
         return False
-    # A session never comes back, whatever the clocks of two machines say.
+    # A session that has ended never comes back, whatever the clocks of two machines say.
     return ended is not None and (bool(session_hash) or since <= ended)
 
 

@@ -1,0 +1,155 @@
+/**
+ * The channels that a page has joined. Those with a history number their messages: what comes early waits for what is
+ * missing, and after a drop the page asks from its position.
+ */
+
+import { RequestError } from "./requests.js";
+
+/** Milliseconds that a missing message has to arrive by itself: pushes overtake each other. */
+const HOLE = 3_000;
+
+/** A position is `EPOCH:OFFSET:TAG`; the rest of it is the server's own. */
+const parts = (at) => at.split(":");
+const offsetOf = (at) => +parts(at)[1];
+
+/**
+ * @param {(ws: object) => boolean} send what goes under the reserved key
+ * @param {() => string} newId
+ * @param {(type: string, details: object) => void} emit
+ * @param {(text: string, message: any, details: object) => void} deliver
+ * @param {{has?: (names: string[]) => void, elsewhere?: (name: string) => boolean}} tabs
+ */
+export const channels = (send, newId, emit, deliver, tabs) => {
+  /** @type {Map<string, any>} */
+  const wanted = new Map();
+  const asked = new Set();
+  let joining = new Set();
+  let leaving = new Set();
+
+  const flush = () => {
+    const join = {};
+    for (const name of joining) if (wanted.has(name)) join[name] = wanted.get(name).at ?? null;
+    const leave = [...leaving];
+    const id = newId();
+    if ((Object.keys(join).length || leave.length) && send({ id, join, leave })) asked.add(id);
+    joining = new Set();
+    leaving = new Set();
+  };
+  const plan = (names, name) => {
+    if (!joining.size && !leaving.size) queueMicrotask(flush);
+    names.add(name);
+    tabs().has?.([...wanted.keys()]);
+  };
+  /** Something is missing: ask, unless it comes. */
+  const miss = (name, channel) => {
+    channel.timer ??= setTimeout(() => {
+      channel.timer = null;
+      plan(joining, name);
+    }, HOLE);
+  };
+
+  /** Deliver what has become next in line. */
+  const drain = (name, channel) => {
+    const { held } = channel;
+    for (const [offset, one] of [...held].sort(([one], [other]) => one - other)) {
+      if (offset > channel.offset + 1) break;
+      held.delete(offset);
+      if (offset > channel.offset) advance(name, channel, ...one);
+    }
+    if (held.size) return miss(name, channel);
+    clearTimeout(channel.timer);
+    channel.timer = null;
+  };
+  const advance = (name, channel, at, text, message, missed = false) => {
+    channel.at = at;
+    channel.offset = offsetOf(at);
+    if (text) deliver(text, message, { channel: name, at, missed });
+  };
+
+  const answered = ({ reply, joined = {}, refused = {}, gap = {} }) => {
+    if (!asked.delete(reply)) return;
+    for (const [name, at] of Object.entries(joined)) {
+      const channel = wanted.get(name);
+      channel?.resolve(at);
+      if (!channel || !at || channel.at) continue;
+      // What was pushed before this answer came is not to be lost.
+      channel.offset = Math.min(offsetOf(at), ...[...channel.held.keys()].map((offset) => offset - 1));
+      channel.at = at;
+      drain(name, channel);
+    }
+    for (const [name, status] of Object.entries(refused)) {
+      const channel = wanted.get(name);
+      wanted.delete(name);
+      clearTimeout(channel?.timer);
+      channel?.reject(new RequestError(`'${name}' cannot be joined`, status, gap[name]));
+      emit(status === 409 ? "gap" : "left", { channel: name, status, at: gap[name] });
+    }
+  };
+
+  return {
+    join: (name, { at = null } = {}) => {
+      const channel = { at, offset: at ? offsetOf(at) : NaN, held: new Map(), timer: null };
+      const promise = new Promise((resolve, reject) => Object.assign(channel, { resolve, reject }));
+      // Who does not wait for it hears of a refusal by an event.
+      promise.catch(() => {});
+      clearTimeout(wanted.get(name)?.timer);
+      wanted.set(name, channel);
+      plan(joining, name);
+      return promise;
+    },
+
+    leave: (name) => {
+      clearTimeout(wanted.get(name)?.timer);
+      if (wanted.delete(name)) plan(tabs().elsewhere?.(name) ? joining : leaving, name);
+    },
+
+    /** A new connection: one message joins all. */
+    open: () => {
+      asked.clear();
+      joining = new Set(wanted.keys());
+      flush();
+    },
+
+    /**
+     * Take what concerns channels.
+     * @returns {boolean} whether it did
+     */
+    take: (text, message) => {
+      const { _ws: ws } = message;
+      const { channel: name, at, reply, missed, presence, since, more } = ws;
+      if (reply) {
+        answered(ws);
+        return false;
+      }
+      if (ws.beat) {
+        for (const [name, now] of Object.entries(at ?? {})) {
+          const channel = wanted.get(name);
+          if (channel && offsetOf(now) > channel.offset) miss(name, channel);
+        }
+      }
+      if (name == null) return false;
+      const channel = wanted.get(name);
+      if (!channel) return !!tabs().elsewhere?.(name);
+      if (presence) emit("presence", { channel: name, ...presence });
+      else if (missed) {
+        // What another tab asked for may begin later.
+        if (!(offsetOf(since) <= channel.offset)) return true;
+        for (const entry of missed) {
+          if (offsetOf(entry.at) > channel.offset) {
+            advance(name, channel, entry.at, JSON.stringify(entry.message), entry.message, true);
+          }
+        }
+        if (at && offsetOf(at) > channel.offset) advance(name, channel, at);
+        if (more) plan(joining, name);
+        else drain(name, channel);
+      } else if (!at) return false;
+      else if (channel.at && parts(at)[0] !== parts(channel.at)[0]) miss(name, channel);
+      else if (!(offsetOf(at) <= channel.offset)) {
+        channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
+        // Without a position of our own, the answer to the join decides.
+        if (channel.at) drain(name, channel);
+      }
+      return true;
+    },
+  };
+};

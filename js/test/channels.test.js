@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { GatewaySocket } from "../src/index.js";
+import { Server } from "./server.js";
+import { World, record } from "./world.js";
+
+let world, server;
+beforeEach(() => {
+  world = new World();
+  server = new Server(world);
+  server.histories.set("room-1", []);
+});
+
+const connected = async () => {
+  const socket = new GatewaySocket("wss://ws.example.com", { handover: 0 });
+  socket.seen = [];
+  socket.addEventListener("message", (event) => socket.seen.push(event.message.n));
+  await world.advance(1);
+  return socket;
+};
+const upTo = (count, from = 1) => Array.from({ length: count - from + 1 }, (_, index) => from + index);
+const say = (from, to, lost) => upTo(to, from).forEach((n) => server.broadcast("room-1", { n }, lost));
+const joins = () => world.socket.sent.filter(({ _ws }) => _ws?.join).map(({ _ws }) => [_ws.join, _ws.leave]);
+
+test("joins and leaves travel together, and after a drop in one message", async () => {
+  const socket = await connected();
+  const rooms = [socket.join("room-1"), socket.join("lobby")];
+  await world.advance(1);
+  assert.deepEqual(await Promise.all(rooms), ["e1:0:t", null]);
+  assert.deepEqual(joins(), [[{ "room-1": null, lobby: null }, []]]);
+  socket.leave("lobby");
+  socket.join("other");
+  await world.advance(1);
+  assert.deepEqual(joins()[1], [{ other: null }, ["lobby"]]);
+  world.socket.end(1001);
+  await world.advance(2);
+  assert.deepEqual(joins(), [[{ "room-1": "e1:0:t", other: null }, []]]);
+});
+
+test("a refused join is rejected, the others are not", async () => {
+  const socket = await connected();
+  const events = record(socket, "left");
+  const [staff, room] = [socket.join("staff"), socket.join("room-1")];
+  await assert.rejects(Promise.all([staff, world.advance(1)]), { name: "RequestError", status: 403 });
+  assert.equal(await room, "e1:0:t");
+  assert.deepEqual(events.map(({ channel, status }) => [channel, status]), [["staff", 403]]);
+});
+
+test("messages of a history come in order, once", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 300);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, upTo(300));
+});
+
+test("what was said while away is brought, with what is said meanwhile", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 3);
+  await world.advance(1);
+  const missed = record(socket, "message");
+  server.drop(world.socket);
+  world.socket.end(1001);
+  say(4, 20);
+  for (let n = 21; n <= 40; n++) {
+    say(n, n);
+    await world.advance(0.04);
+  }
+  await world.advance(5);
+  assert.deepEqual(socket.seen, upTo(40));
+  assert.ok(missed[0].missed && missed[0].at === "e1:4:t" && missed[0].channel === "room-1");
+});
+
+test("a hole is asked for after 3 s, unless it fills itself", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 3);
+  say(4, 5, () => true);
+  say(6, 8);
+  await world.advance(2.5);
+  assert.deepEqual(socket.seen, [1, 2, 3]);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, upTo(8));
+  assert.equal(joins().length, 2);
+});
+
+test("a lost last message shows with the next beat", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 2, () => true);
+  await world.advance(490);
+  assert.deepEqual(socket.seen, [1, 2]);
+});
+
+test("a position that went too far back is a gap", async () => {
+  const socket = await connected();
+  socket.join("room-1").catch(() => {});
+  await world.advance(1);
+  const gaps = record(socket, "gap");
+  server.drop(world.socket);
+  world.socket.end(1001);
+  say(1, 60);
+  await world.advance(3);
+  assert.deepEqual(gaps.map(({ channel, at }) => [channel, at]), [["room-1", "e1:60:t"]]);
+  socket.join("room-1", { at: gaps[0].at });
+  await world.advance(1);
+  say(61, 62);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [61, 62]);
+});
+
+test("a history that begins anew is a gap", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 5);
+  await world.advance(1);
+  const gaps = record(socket, "gap");
+  server.epoch = "e2";
+  server.histories.set("room-1", []);
+  say(1, 2);
+  await world.advance(5);
+  assert.deepEqual(gaps.map(({ at }) => at), ["e2:2:t"]);
+});
+
+test("a position without a message leaves no hole", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 1);
+  server.histories.get("room-1").push({});
+  world.socket.say({ _ws: { channel: "room-1", at: "e1:2:t" } });
+  say(3, 3);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [1, 3]);
+});
+
+test("what is pushed before the join is answered is kept", async () => {
+  const socket = await connected();
+  server.lag = () => 5;
+  socket.join("room-1");
+  await world.advance(0);
+  world.socket.say({ n: 1, _ws: { channel: "room-1", at: "e1:1:t" } });
+  server.histories.get("room-1").push({ n: 1 });
+  await world.advance(1);
+  say(2, 2);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [1, 2]);
+});
+
+test("who comes and goes is told", async () => {
+  const socket = await connected();
+  const events = record(socket, "presence");
+  socket.join("room-1");
+  await world.advance(1);
+  world.socket.say({ _ws: { channel: "room-1", presence: { list: ["alice"] } } });
+  world.socket.say({ _ws: { channel: "room-1", presence: { joined: ["bob"], left: [] } } });
+  assert.deepEqual(events.map(({ channel, list, joined }) => [channel, list, joined]), [
+    ["room-1", ["alice"], undefined],
+    ["room-1", undefined, ["bob"]],
+  ]);
+});
+
+test("messages of channels without a history are heard as they come", async () => {
+  const socket = await connected();
+  socket.join("lobby");
+  await world.advance(1);
+  server.broadcast("lobby", { n: 1 });
+  world.socket.say({ n: 2, _ws: { channel: "never joined" } });
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [2, 1]);
+});

@@ -1,0 +1,141 @@
+"""The pages between an action on sessions and their connections: how many there are, and a button."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NamedTuple
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import ModelAdmin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from ..delivery import DeliveryReport
+from ..exceptions import WebSocketsError
+from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
+
+TEMPLATE = "admin/django_aws_api_gateway_websockets/session_action.html"
+# How many connections the page names, and how many rows get an entry in their history.
+SHOWN = 10
+LOGGED = 100
+
+
+class MessageForm(forms.Form):
+    """The message to send: a JSON object."""
+
+    message = forms.JSONField(
+        label=_("Message"),
+        widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "class": "vLargeTextField", "spellcheck": "false"}),
+        help_text=_('A JSON object, which every recipient gets as it is: {"type": "notice", "text": "Back at ten."}'),
+    )
+
+    def clean_message(self) -> Any:
+        message = self.cleaned_data["message"]
+        if not isinstance(message, dict):
+            raise forms.ValidationError(_("Enter a JSON object, in curly brackets."))
+        return message
+
+
+class SessionOperation(NamedTuple):
+    name: str
+    title: Any
+    button: Any
+    destroys: bool
+    form: type[forms.Form]
+    act: Callable[[WebSocketSessionQuerySet, dict[str, Any]], DeliveryReport]
+    done: Callable[[int], str]
+
+
+SEND = SessionOperation(
+    "send_a_message",
+    _("Send a message"),
+    _("Send"),
+    False,
+    MessageForm,
+    lambda sessions, values: sessions.send_message(values["message"]),
+    lambda count: ngettext("Sent to %d connection.", "Sent to %d connections.", count) % count,
+)
+DISCONNECT = SessionOperation(
+    "disconnect",
+    _("Disconnect"),
+    _("Yes, disconnect"),
+    True,
+    forms.Form,
+    lambda sessions, values: sessions.disconnect(ClosedReason.KICKED),
+    lambda count: ngettext("Disconnected %d connection.", "Disconnected %d connections.", count) % count,
+)
+
+
+def run(
+    admin: ModelAdmin[WebSocketSession],
+    request: HttpRequest,
+    sessions: WebSocketSessionQuerySet,
+    operation: SessionOperation,
+) -> HttpResponse:
+    """Show the page; or, once it was confirmed, carry the operation out and say how it went."""
+    confirmed = "confirmed" in request.POST
+    form = operation.form(request.POST if confirmed else None)
+    if confirmed and form.is_valid():
+        _act(admin, request, sessions, operation, form.cleaned_data)
+        return HttpResponseRedirect(request.get_full_path())
+    connected = sessions.filter(connected=True).order_by("pk")
+    context = {
+        **admin.admin_site.each_context(request),
+        "title": operation.title,
+        "opts": admin.model._meta,
+        "operation": operation,
+        "form": form,
+        "count": connected.count(),
+        "sessions": connected.select_related("user", "api_gateway")[:SHOWN],
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "chosen": request.POST.getlist(ACTION_CHECKBOX_NAME),
+        "select_across": request.POST.get("select_across", "0"),
+    }
+    return TemplateResponse(request, TEMPLATE, context)
+
+
+def _act(
+    admin: ModelAdmin[WebSocketSession],
+    request: HttpRequest,
+    sessions: WebSocketSessionQuerySet,
+    operation: SessionOperation,
+    values: dict[str, Any],
+) -> None:
+    logged = list(sessions.filter(connected=True).order_by("pk")[:LOGGED])
+    try:
+        report = operation.act(sessions, values)
+    except WebSocketsError as error:
+        admin.message_user(request, str(error), messages.ERROR)
+        return
+    for session in logged:
+        # Never what was sent: messages are private.
+        admin.log_change(request, session, f"{operation.title}: {_outcome(session, report)}")
+    for level, text in _lines(report, operation):
+        admin.message_user(request, text, level)
+
+
+def _outcome(session: WebSocketSession, report: DeliveryReport) -> str:
+    if session.connection_id in report.sent:
+        return gettext("done.")
+    if session.connection_id in report.gone:
+        return gettext("the client had already left.")
+    return gettext("not done.")
+
+
+def _lines(report: DeliveryReport, operation: SessionOperation) -> list[tuple[int, str]]:
+    sent, gone = len(report.sent), len(report.gone)
+    failed = report.total - sent - gone
+    lines = [(messages.SUCCESS if sent else messages.INFO, operation.done(sent))]
+    if gone:
+        text = ngettext(
+            "%d client had gone: its row is closed now.", "%d clients had gone: their rows are closed now.", gone
+        )
+        lines.append((messages.INFO, text % gone))
+    if failed:
+        text = ngettext("%d connection was not reached.", "%d connections were not reached.", failed) % failed
+        first = next(iter(report.failed.values()), "")
+        lines.append((messages.ERROR, f"{text} {first}".strip()))
+    return lines

@@ -1,0 +1,75 @@
+"""Writing the row of a connection: at its ``$connect``, and at its ``$disconnect``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import get_language
+
+from ..events import GatewayEvent
+from ..exceptions import UnknownConnection
+from ..models import ApiGateway, ClosedReason, WebSocketSession
+from .ended_logins import has_ended
+from .handshake import HandshakeLogin
+from .speaker import find_session, user_of
+
+__all__ = ["check_login_stands", "record_connect", "record_disconnect"]
+
+_MAX_LANGUAGE = 16
+
+
+def record_connect(
+    event: GatewayEvent, gateway: ApiGateway, user: Any, login: HandshakeLogin, channel_name: str
+) -> WebSocketSession:
+    """Write and return the row of a new connection. ``user`` is None for anonymous users.
+
+    Raise ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
+    """
+    language = get_language() or ""
+    session: WebSocketSession = WebSocketSession.objects.open(
+        connection_id=event.connection_id,
+        channel_name=channel_name,
+        user=user,
+        api_gateway=gateway,
+        stage_name=event.stage or "",
+        session_key_hash=login.session_hash,
+        session_auth_hash=login.mark,
+        language=language if len(language) <= _MAX_LANGUAGE else "",
+    )
+    owner = (user and user.pk, gateway.pk)
+    if not session.connected or (session.user_id, session.api_gateway_id) != owner:
+        raise UnknownConnection(f"The connection {session.connection_id} was opened before, or is already closed.")
+    return session
+
+
+def check_login_stands(event: GatewayEvent, login: HandshakeLogin, user: Any) -> None:
+    """Raise ``UnknownConnection`` if the login of a ``$connect`` has ended since the handshake began.
+
+    Call it after the row is written. Whatever ends a login from then on finds the row and closes it.
+    """
+    if has_ended(login.session_hash, user, since=event.received_at):
+        raise UnknownConnection("The login under which the connection was opened has ended.")
+    if user is not None:
+        session = find_session(event)
+        if session is None:
+            raise UnknownConnection("The user or the gateway of this connection was deleted.")
+        user_of(session)
+
+
+def record_disconnect(event: GatewayEvent, session: WebSocketSession | None) -> None:
+    """Mark the row of a connection as closed by the client.
+
+    A ``$disconnect`` may overtake its ``$connect``. Then write a closed row, so that the ``$connect`` finds it.
+    """
+    if session is not None:
+        session.mark_disconnected(ClosedReason.CLIENT)
+        return
+    gateway = ApiGateway.objects.filter(api_id=event.api_id).first()
+    if gateway is None:
+        return
+    session = WebSocketSession.objects.open(
+        connection_id=event.connection_id, api_gateway=gateway, connected=False, closed_reason=ClosedReason.CLIENT
+    )
+    if session.connected and session.api_gateway_id == gateway.pk:
+        # The $connect wrote its row after we looked for it.
+        session.mark_disconnected(ClosedReason.CLIENT)

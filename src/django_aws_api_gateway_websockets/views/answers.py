@@ -1,0 +1,91 @@
+"""The answers that a gateway understands: refusals as JSON, no redirects, and 503 while the database is down."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from functools import wraps
+from typing import Any, Awaitable, Callable
+
+from asgiref.sync import async_to_sync
+from django.db import DatabaseError, InterfaceError, OperationalError, connections
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.http.response import HttpResponseBase
+
+from ..exceptions import EventRefused
+from ..security.escaping import one_line
+
+__all__ = ["as_response", "for_gateways", "login_not_required", "refusal"]
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
+
+_RETRY_AFTER_SECONDS = 5
+
+
+def login_not_required(view: Any) -> Any:
+    """Exempt ``view`` from ``LoginRequiredMiddleware``, as the decorator of that name does in Django 5.1.
+
+    Events carry no cookie, and a script should get 403 instead of the login page.
+    """
+    view.login_required = False
+    return view
+
+
+def for_gateways(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Wrap what ``as_view()`` returns, so that also mixins and decorators on the class answer as a gateway needs."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            response = view(request, *args, **kwargs)
+        except (OperationalError, InterfaceError):
+            logger.exception("The database failed during an event for %s", one_line(request.path))
+            return _unavailable()
+        # LoginRequiredMixin answers with a redirect, which a connection cannot follow.
+        return HttpResponseForbidden() if 300 <= response.status_code < 400 else response
+
+    # A mixin that overrides dispatch, such as Django's own, hides the attributes of ours.
+    answer.__dict__.update(csrf_exempt=True)
+    answered: Callable[..., HttpResponseBase] = login_not_required(answer)
+    return answered
+
+
+def _unavailable() -> HttpResponse:
+    for connection in connections.all():
+        # With ATOMIC_REQUESTS, an answer would commit what was written before the failure.
+        if connection.in_atomic_block and connection.settings_dict["ATOMIC_REQUESTS"]:
+            try:
+                connection.set_rollback(True)
+            except DatabaseError:
+                logger.exception("A transaction could not be rolled back")
+    response = JsonResponse({"message": "The database is not available. Try again."}, status=503)
+    response["Retry-After"] = str(_RETRY_AFTER_SECONDS)
+    return response
+
+
+def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> JsonResponse:
+    """Log why an event was refused, and return the answer. ``debug_log`` is part of the answer unless it is None."""
+    text = str(refused)
+    logger.warning("Refused %s: %s", one_line(path), one_line(text), extra={"status_code": refused.status})
+    answer: dict[str, Any] = {"message": text}
+    if debug_log is not None:
+        answer["debug"] = debug_log
+    return JsonResponse(answer, status=refused.status)
+
+
+def as_response(returned: Any, handler_name: str) -> HttpResponseBase:
+    """Return the response for what a handler returned: None, a response, or an awaitable of either."""
+    if inspect.isawaitable(returned):
+        # Under ASGI, this thread is not the loop's. The handler runs in the loop, and only the thread waits.
+        returned = async_to_sync(_awaited)(returned)
+    if returned is None:
+        return HttpResponse()
+    if not isinstance(returned, HttpResponseBase):
+        raise TypeError(
+            f"{handler_name} returned {type(returned).__name__}. A handler must return None or an HTTP response."
+        )
+    return returned
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

@@ -1,0 +1,1 @@
+"""Session engines of a site: subclasses of Django's."""
