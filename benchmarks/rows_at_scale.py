@@ -71,8 +71,7 @@ def fill(rows):
     values = {
         "connection_id": "CONCAT(SUBSTR(MD5(CONCAT('id', g)), 1, 15), '=')",
         "channel_name": f"CASE WHEN g <= {half} THEN 'Busy' ELSE CONCAT('Room ', MOD(g, 1000)) END",
-        "user_id": f"CASE WHEN g > {half} AND g <= {half + BUSY_USER} THEN {first} "
-        f"ELSE {first} + 1 + MOD(g, 9999) END",
+        "user_id": f"CASE WHEN g > {half} AND g <= {half + BUSY_USER} THEN {first} ELSE {first} + 1 + MOD(g, 9999) END",
         "api_gateway_id": str(gateway.pk),
         "connected": f"CASE WHEN g IN (1, {half + 1}) OR g > {half + BUSY_USER} AND MOD(g, 100) = 0 "
         "THEN TRUE ELSE FALSE END",

@@ -95,8 +95,9 @@ def test_every_example_is_on_a_page():
     assert examples - named == set()
 
 
-def test_files_named_on_the_faults_page_exist():
-    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / "faults.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize("page", ["faults.md", "threats.md"])
+def test_files_named_on_the_faults_and_threats_pages_exist(page):
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*\.py)`", (DOCS / page).read_text(encoding="utf-8")))
     assert named
     assert {name for name in named if not (DOCS.parent / "tests" / name).exists()} == set()
 

@@ -19,7 +19,12 @@ handlers, debugging, own_dispatch, cookies, quickstart = (
     for name in ("handlers", "debugging", "own_dispatch", "cookie_settings", "quickstart/sockets")
 )
 
+charge_points = runpy.run_path(str(EXAMPLES / "own_messages.py"))
+# Its test runs here.
+GreetingTests = runpy.run_path(str(EXAMPLES / "unit_test.py"))["GreetingTests"]
+
 urlpatterns = [
+    path("charge-points/<slug:route>", charge_points["ChargePointView"].as_view()),
     path("ws/<slug:route>", handlers["AuctionView"].as_view()),
     path("debugging/<slug:route>", debugging["LoggingView"].as_view(debug=True)),
     path("measured/<slug:route>", own_dispatch["MeasuredView"].as_view()),
@@ -81,3 +86,13 @@ def test_cookie_settings(client, alice, settings):
     response = client.post("/admin/login/", {"username": "alice", "password": "secret"})
     cookie = response.cookies["shared_sessionid"]
     assert (cookie["domain"], cookie["samesite"], bool(cookie["secure"])) == ("www.example.com", "Lax", True)
+
+
+@pytest.mark.django_db
+def test_a_view_with_messages_of_its_own(connect):
+    offer = {"Sec-WebSocket-Protocol": "ocpp1.6", "Origin": None}
+    socket = connect(path="/charge-points/", headers=offer)
+    assert socket.response["Sec-WebSocket-Protocol"] == "ocpp1.6"
+    socket.send('[2, "19223201", "BootNotification", {}]')
+    assert socket.receive_json() == {"received": "19223201"}
+    assert [socket.send(text).status_code for text in ("ping", "", "5", "pong")] == [200, 200, 200, 400]

@@ -66,14 +66,19 @@ class Conf:
     #: How many sends of one fan-out are under way at once: by boto3, and by libcurl.
     SEND_THREADS = Option(32)
     SEND_CONNECTIONS = Option(256)
-    #: "boto3" or "curl"; empty: libcurl where the extra [fast] is installed.
+    #: "boto3", "curl" or the dotted path of your own; empty: libcurl if the extra [fast] is installed.
     SEND_TRANSPORT = Option("")
-    #: Seconds that a send to many may take in all, and sends a second; None: no limit.
+    #: Seconds that a send to many may take in all, and sends per second; None: no limit.
     SEND_DEADLINE: Option[float | None] = Option(None)
     SEND_RATE: Option[float | None] = Option(None)
+    #: Seconds that a page waits, such as a logout, for AWS to close sockets.
+    CLOSE_DEADLINE = Option(2.0)
+    #: What turns the data of send_message into text: "json" or the dotted path of your own function.
+    MESSAGE_ENCODER = Option("json")
     #: The key under which each message carries an id of its own, by which a client drops repetitions; empty: none.
     MESSAGE_ID_KEY = Option("")
-    #: What runs enqueue_message: "celery", or "tasks" for Django's tasks; recipients of one task of it.
+    #: What runs enqueue_message: "celery", "tasks" for Django's tasks, or the dotted path of your own; and how many
+    #: recipients one task has.
     BACKGROUND = Option("")
     BACKGROUND_CHUNK = Option(1000)
     #: Seconds after which a Django task that still runs is taken for dead and its chunk sent again.

@@ -57,12 +57,18 @@ CLOSE_TOO_BIG = 1009  # a frame over 32 KB or a message over 128 KB
 _BODY_REFERENCE = re.compile(r"\$\{request\.body\.([^}]+)\}|\$request\.body\.([\w.\[\]'\"-]+)")
 _PATH_STEP = re.compile(r"\[(\d{1,9})\]|([^.\[\]]+)")
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_=-]{1,128}\Z")
+_STAGE_NAME = re.compile(r"[A-Za-z0-9_-]{0,128}\Z")
 _API_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 def is_connection_id(value: str) -> bool:
     """Whether ``value`` has the shape of a connection id, such as ``L0SM9cOFvHcCIhw=``."""
     return _CONNECTION_ID.match(value) is not None
+
+
+def is_stage_name(value: str) -> bool:
+    """Whether ``value`` is empty or has the shape of a stage name, such as ``production``."""
+    return _STAGE_NAME.match(value) is not None
 
 
 def is_api_id(value: str) -> bool:

@@ -59,9 +59,7 @@ def gateway(live_server, monkeypatch):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_hostile_page_is_refused_and_own_page_is_not(
-    browser, gateway, live_server, settings, alice, layout, caplog
-):
+def test_hostile_page_is_refused_and_own_page_is_not(browser, gateway, live_server, settings, alice, layout, caplog):
     page, sockets, cookie_domain, cookie_name = LAYOUTS[layout]
     port = live_server.thread.port
     settings.ALLOWED_HOSTS = [".example.com", "localhost", "evil.test"]

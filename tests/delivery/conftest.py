@@ -7,16 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from django_aws_api_gateway_websockets.delivery.choice import has_curl
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
 from .connections_server import ConnectionsServer
 
-try:
-    from django_aws_api_gateway_websockets.delivery.curl import is_able
-
-    ABLE = is_able()
-except ImportError:
-    ABLE = False
+ABLE = has_curl()
 # Python 3.8 has no libcurl that is new enough: there is one transport there, and no signature but boto3's.
 if not ABLE and sys.version_info >= (3, 9):
     raise RuntimeError("The tests of sending need pycurl with libcurl 8: pip install -r requirements/test.txt")

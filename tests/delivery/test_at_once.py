@@ -6,9 +6,7 @@ from threading import Thread
 
 import pytest
 
-from django_aws_api_gateway_websockets.delivery.choice import transport_for_many
-from django_aws_api_gateway_websockets.delivery.engine import Sending
-from django_aws_api_gateway_websockets.delivery.health import Endpoints
+from django_aws_api_gateway_websockets.delivery import call_many
 from django_aws_api_gateway_websockets.delivery.transport import Target, post
 
 from .conftest import connection_id
@@ -24,8 +22,7 @@ def test_sends_at_once_share_the_connections_of_the_process(server):
 
     def send():
         targets = (Target(connection_id(number), server.url) for number in range(PEOPLE))
-        with transport_for_many() as transport:
-            reports.append(Sending(post(b"{}"), transport, Endpoints()).run(targets))
+        reports.append(call_many(post(b"{}", repeatable=False), targets))
 
     threads = [Thread(target=send) for _ in range(SENDS)]
     for thread in threads:

@@ -141,7 +141,7 @@ def test_a_chunk_reports_by_signal_and_log(people, server, caplog):
     keys = list(WebSocketSession.objects.values_list("pk", flat=True))
     message_delivered.connect(receive)
     try:
-        summary = work.deliver("b1", 2, 3, "default", '{"n":1}', keys)
+        summary = work.deliver("b1", 2, 3, "default", '{"n":1}', False, keys)
     finally:
         message_delivered.disconnect(receive)
     (kwargs,) = told
@@ -165,7 +165,7 @@ def test_a_chunk_that_reaches_nobody_reports_too(people, server):
     try:
         keys = [WebSocketSession.objects.get().pk]
         with pytest.raises(AwsError, match="500"):
-            work.deliver("b1", 2, 3, "default", '{"n":1}', keys)
+            work.deliver("b1", 2, 3, "default", '{"n":1}', False, keys)
     finally:
         message_delivered.disconnect(receive)
     assert told == [(2, [name])]
@@ -181,7 +181,7 @@ def test_a_receiver_that_fails_does_not_make_a_chunk_run_again(people, server, c
     message_delivered.connect(receive)
     try:
         keys = [WebSocketSession.objects.get().pk]
-        assert work.deliver("b1", 1, 1, "default", '{"n":1}', keys)["sent"] == 1
+        assert work.deliver("b1", 1, 1, "default", '{"n":1}', False, keys)["sent"] == 1
     finally:
         message_delivered.disconnect(receive)
     assert "A receiver of message_delivered failed" in caplog.text

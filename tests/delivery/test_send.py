@@ -108,7 +108,7 @@ def test_dates_decimals_uuids_and_lazy_strings_can_be_sent(people, server):
     ]
 
 
-@pytest.mark.parametrize(("data", "error"), [([], TypeError), ("x", TypeError), ({"n": float("nan")}, ValueError)])
+@pytest.mark.parametrize(("data", "error"), [(None, TypeError), ("x", TypeError), ({"n": float("nan")}, ValueError)])
 def test_what_json_cannot_hold_raises_before_any_call(people, server, data, error):
     people(1)
     with pytest.raises(error):
@@ -329,7 +329,7 @@ def test_an_endpoint_where_nobody_listens_raises(people, server):
 
 
 def test_no_credentials_raise_with_the_remedy(people, server, settings, monkeypatch, tmp_path):
-    del settings.AWS_ACCESS_KEY_ID
+    del settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))

@@ -103,7 +103,7 @@ def test_temporary_credentials_are_renewed(people, server, settings, monkeypatch
     file = tmp_path / "config"
     file.write_text(f"[profile renewed]\ncredential_process = {sys.executable} {program}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
-    monkeypatch.setattr(aws, "IDENTITY_SECONDS", 0.0)
+    monkeypatch.setattr(aws.identity, "IDENTITY_SECONDS", 0.0)
     settings.AWS_IAM_PROFILE = "renewed"
     people(1)
     for _ in range(3):

@@ -116,7 +116,7 @@ def test_a_failure_after_the_commit_is_logged_and_not_raised(people, server, tra
 def test_the_payload_is_checked_before_the_commit(people, server):
     people(1)
     with pytest.raises(TypeError), transaction.atomic():
-        everyone.all().send_message([], on_commit=True)
+        everyone.all().send_message("x", on_commit=True)
 
 
 @pytest.mark.django_db

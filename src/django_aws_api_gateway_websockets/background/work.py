@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from .. import protocol
+from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
 from ..models import WebSocketSession
 from ..models.closing import close_sockets
-from ..models.jobs import Chunk, Closing
+from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
 from ..models.sending import send_to_many
 
@@ -21,7 +22,7 @@ def deliver(*arguments: Any) -> dict[str, Any]:
     chunk = Chunk(*arguments)
     sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
     try:
-        report = send_to_many(sessions, chunk.message.encode())
+        report = send_to_many(sessions, Message(chunk.message.encode(), chunk.has_id))
     except WebSocketsError as error:
         if error.report is not None:
             announce(WebSocketSession, error.report, chunk.broadcast, chunk.number, chunk.chunks)
@@ -33,8 +34,12 @@ def deliver(*arguments: Any) -> dict[str, Any]:
 def disconnect(*arguments: Any) -> None:
     """Have AWS close sockets. Their URLs come from the database, because anyone who reaches the broker writes jobs."""
     closing = Closing(*arguments)
-    sockets = [(key, name) for key, name in closing.sockets if protocol.is_connection_id(name)]
+    sockets = [socket for socket in (Socket(*one) for one in closing.sockets) if _is_possible(socket)]
     close_sockets(closing.using, sockets)
+
+
+def _is_possible(socket: Socket) -> bool:
+    return protocol.is_connection_id(socket.connection_id) and protocol.is_stage_name(socket.stage_name)
 
 
 #: What a worker can be asked to do.

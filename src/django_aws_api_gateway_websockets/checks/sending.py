@@ -5,28 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
+from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 
-from ..conf import conf
-from ..delivery.choice import uses_curl
+from ..aws.credentials import half_set
+from ..conf import SETTING, conf
+from ..delivery.choice import sockets_patched_by, transport_factory, wanted_transport
+from ..delivery.payload import ENCODERS
 from ..models.jobs import ENGINES
 
-_SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "BACKGROUND_LEASE")
+_SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "CLOSE_DEADLINE", "BACKGROUND_LEASE")
 _LIMITS = ("SEND_DEADLINE", "SEND_RATE")  # None: no limit
 _COUNTS = ("SEND_THREADS", "SEND_CONNECTIONS", "BACKGROUND_CHUNK")
 
 
 @register("websockets")
 def check_sending(**kwargs: Any) -> list[CheckMessage]:
-    """E030, E031, E032: transport, task engine and numbers of sending are possible ones."""
-    return [*_transport(), *_engine(), *_numbers()]
+    """E030 to E034, W030: what sends, what runs in the background, numbers, and credentials."""
+    return [*_transport(), *_engine(), *_encoder(), *_numbers(), *_credentials(), *_patched_sockets()]
 
 
 def _transport() -> list[CheckMessage]:
     try:
-        uses_curl()
+        transport_factory()
     except ImproperlyConfigured as error:
-        hint = "Leave SEND_TRANSPORT out: libcurl is used where it is able to (docs: Sending)."
+        hint = "Leave SEND_TRANSPORT out, and libcurl sends if the extra [fast] is installed (docs: Sending)."
         return [Error(str(error), hint=hint, id="websockets.E030")]
     return []
 
@@ -37,21 +40,30 @@ def _engine() -> list[CheckMessage]:
     try:
         ENGINES.find(conf.BACKGROUND)
     except ImproperlyConfigured as error:
-        hint = "The engine must be installed where the site runs (docs: In the background)."
+        hint = "Install the task engine where the site runs (docs: In the background)."
         return [Error(str(error), hint=hint, id="websockets.E031")]
+    return []
+
+
+def _encoder() -> list[CheckMessage]:
+    try:
+        ENCODERS.find(conf.MESSAGE_ENCODER)
+    except ImproperlyConfigured as error:
+        hint = "Leave MESSAGE_ENCODER out, and messages are JSON (docs: Sending)."
+        return [Error(str(error), hint=hint, id="websockets.E034")]
     return []
 
 
 def _numbers() -> list[CheckMessage]:
     return [
-        *(_wrong(key, "number above 0", "Seconds") for key in _SECONDS if not _is_above_zero(getattr(conf, key))),
+        *(_wrong(key, "a number above 0", "Seconds") for key in _SECONDS if not _is_above_zero(getattr(conf, key))),
         *(
-            _wrong(key, "number above 0", "Seconds, or sends a second; None: no limit")
+            _wrong(key, "a number above 0", "Seconds, or sends per second; None sets no limit")
             for key in _LIMITS
             if getattr(conf, key) is not None and not _is_above_zero(getattr(conf, key))
         ),
         *(
-            _wrong(key, "whole number above 0", "How many")
+            _wrong(key, "a whole number above 0", "A count")
             for key in _COUNTS
             if not _is_above_zero(getattr(conf, key), int)
         ),
@@ -64,7 +76,26 @@ def _is_above_zero(value: Any, types: Any = (int, float)) -> bool:
 
 def _wrong(key: str, wanted: str, means: str) -> CheckMessage:
     return Error(
-        f'WEBSOCKETS["{key}"] is {getattr(conf, key)!r}, which is no {wanted}.',
+        f'{SETTING}["{key}"] is {getattr(conf, key)!r}, which is not {wanted}.',
         hint=f"{means} (docs: Sending).",
         id="websockets.E032",
     )
+
+
+def _credentials() -> list[CheckMessage]:
+    problem = half_set()
+    hint = "Or leave all of them out, and boto3 finds credentials by its own chain (docs: Settings)."
+    return [Error(problem, hint=hint, id="websockets.E033")] if problem else []
+
+
+def _patched_sockets() -> list[CheckMessage]:
+    library = sockets_patched_by()
+    if not library or wanted_transport() != "curl":
+        return []
+    return [
+        CheckWarning(
+            f"{library} has replaced Python's sockets, so boto3 sends and not libcurl.",
+            hint="libcurl would block the whole worker. Run workers of another kind if sends must be faster.",
+            id="websockets.W030",
+        )
+    ]

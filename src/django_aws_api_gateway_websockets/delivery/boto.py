@@ -1,12 +1,14 @@
-"""Sends by boto3: one shared client for each stage, and threads that live as long as a send."""
+"""Calls by boto3: one shared client for each stage, and threads that live as long as a send."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Mapping, cast
+from typing import Any, Iterator
 
 from ..aws import connections_client, translated
+from ..conf import conf
 from ..exceptions import AwsError
 from .transport import Call, Outcome, Target
 
@@ -17,31 +19,29 @@ _METHODS = {
 }
 
 
-def call_by_boto3(call: Call, target: Target) -> Mapping[str, Any]:
-    """Do ``call`` to ``target``; raises ``AwsError``."""
-    client = connections_client(target.url)
-    body = {"Data": call.data} if call.method == "POST" else {}
-    with translated(call.describe(target)):
-        answer: Mapping[str, Any] = getattr(client, _METHODS[call.operation])(ConnectionId=target.connection_id, **body)
-    return answer
+@contextmanager
+def boto3_transport(call: Call, many: bool) -> Iterator[BotoTransport]:
+    """Open a transport of boto3: ``SEND_THREADS`` threads for many targets, and none for one."""
+    transport = BotoTransport(call, conf.SEND_THREADS if many else 1)
+    try:
+        yield transport
+    finally:
+        transport.end()
 
 
 class BotoTransport:
-    """One slot needs no thread: the call is made when it is submitted."""
+    """Calls by threads. With one slot there is no thread: the call is made when it is submitted."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, call: Call, slots: int) -> None:
         self.slots = slots
-        self._threads = 0
-
-    def begin(self, call: Call) -> None:
         self._call = call
-        # New ones each time: a thread that outlives its send must not report to the next one.
+        self._threads = 0
         self._targets: SimpleQueue[Target | None] = SimpleQueue()
         self._outcomes: SimpleQueue[Outcome | Exception] = SimpleQueue()
 
     def submit(self, target: Target) -> None:
         if self.slots == 1:
-            self._outcomes.put(_outcome(self._call, target))
+            self._outcomes.put(_make(self._call, target))
             return
         if self._threads < self.slots:
             self._threads += 1
@@ -51,33 +51,39 @@ class BotoTransport:
 
     def finished(self, timeout: float) -> list[Outcome]:
         try:
-            first = self._outcomes.get(timeout=timeout) if timeout > 0 else self._outcomes.get_nowait()
+            done = [self._outcomes.get(timeout=timeout) if timeout > 0 else self._outcomes.get_nowait()]
         except Empty:
             return []
-        done = [first, *(self._outcomes.get_nowait() for _ in range(self._outcomes.qsize()))]
+        done += [self._outcomes.get_nowait() for _ in range(self._outcomes.qsize())]
+        outcomes = []
         for outcome in done:
             if isinstance(outcome, Exception):
                 raise outcome
-        return cast("list[Outcome]", done)
+            outcomes.append(outcome)
+        return outcomes
 
     def end(self) -> None:
+        """Let the threads end. The outcomes of their last calls reach nobody."""
         while self._threads:
             self._threads -= 1
             self._targets.put(None)
 
 
 def _work(call: Call, targets: SimpleQueue[Target | None], outcomes: SimpleQueue[Outcome | Exception]) -> None:
-    """A thread's life: calls, until there is no target any more. A ThreadPoolExecutor does more for each of them."""
+    """Make calls until there are no more targets. A ThreadPoolExecutor would do more for each of them."""
     for target in iter(targets.get, None):
         try:
-            outcomes.put(_outcome(call, target))
-        except Exception as error:  # what no AwsError stands for, as from a hook of the site's: the send ends with it
+            outcomes.put(_make(call, target))
+        except Exception as error:  # such as one of a site's own botocore hook: the send ends with it
             outcomes.put(error)
 
 
-def _outcome(call: Call, target: Target) -> Outcome:
+def _make(call: Call, target: Target) -> Outcome:
+    body = {"Data": call.data} if call.method == "POST" else {}
     try:
-        call_by_boto3(call, target)
+        client = connections_client(target.url)
+        with translated(call.describe(target)):
+            answer: Any = getattr(client, _METHODS[call.operation])(ConnectionId=target.connection_id, **body)
     except AwsError as error:
         return Outcome(target, error)
-    return Outcome(target, None)
+    return Outcome(target, None, answer)

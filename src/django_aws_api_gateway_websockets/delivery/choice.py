@@ -1,72 +1,74 @@
-"""Which transport carries a send: libcurl where the extra ``[fast]`` is installed, else boto3."""
+"""Which transport carries a call: the one that ``SEND_TRANSPORT`` names, or the fastest one that works here."""
 
 from __future__ import annotations
 
-import os
+import logging
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Iterator
-
-from django.core.exceptions import ImproperlyConfigured
+from functools import lru_cache
+from typing import Iterator, cast
 
 from ..conf import conf
-from .boto import BotoTransport
-from .transport import Transport, WithInProcess, in_process
+from ..registry import Registry
+from .transport import Call, Transport, TransportFactory, WithInProcess, in_process
 
-if TYPE_CHECKING:
-    from .pool import Pool
+logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
-# Servers fork: a connection must not be shared between processes.
-_pools: dict[tuple[int, int], Pool] = {}
-
-
-@contextmanager
-def transport_for_many() -> Iterator[Transport]:
-    """A transport for a fan-out: the caller's alone until the block ends."""
-    with _transport(conf.SEND_THREADS) as transport:
-        yield WithInProcess(transport) if in_process else transport
+#: What ``WEBSOCKETS["SEND_TRANSPORT"]`` may name: a ``TransportFactory``.
+TRANSPORTS = Registry(
+    "SEND_TRANSPORT",
+    {
+        "boto3": "django_aws_api_gateway_websockets.delivery.boto.boto3_transport",
+        "curl": "django_aws_api_gateway_websockets.delivery.curl_pool.curl_transport",
+    },
+)
 
 
 @contextmanager
-def transport_for_one() -> Iterator[Transport]:
-    """A transport for a single call."""
-    with _transport(1) as transport:
-        yield WithInProcess(transport) if in_process else transport
+def open_transport(call: Call, *, many: bool) -> Iterator[Transport]:
+    """Open the transport that carries ``call`` to one target or to many. It is the caller's alone."""
+    with transport_factory()(call, many) as transport:
+        yield WithInProcess(transport, call) if in_process else transport
 
 
-@contextmanager
-def _transport(threads: int) -> Iterator[Transport]:
-    if not uses_curl():
-        yield BotoTransport(threads)
-        return
-    from .pool import Pool
-
-    key = (os.getpid(), conf.SEND_CONNECTIONS)
-    pool = _pools.get(key) or _pools.setdefault(key, Pool(conf.SEND_CONNECTIONS))
-    transport = pool.take()
-    yield transport
-    # Not after an exception: nobody knows what state it is in.
-    pool.give_back(transport)
+def transport_factory() -> TransportFactory:
+    """Return what opens a transport. Raise ``ImproperlyConfigured`` if the setting names nothing that works."""
+    name = wanted_transport()
+    library = sockets_patched_by()
+    if name == "curl" and library:
+        _warn_of(library)
+        name = "boto3"
+    return cast("TransportFactory", TRANSPORTS.find(name))
 
 
-def uses_curl() -> bool:
-    """Whether libcurl sends: where the setting says so, and by default where it is able to."""
-    name = conf.SEND_TRANSPORT
-    if name == "boto3":
-        return False
-    if name not in ("", "curl"):
-        raise ImproperlyConfigured(f'WEBSOCKETS["SEND_TRANSPORT"] is {name!r}: "boto3", "curl" or "" are possible.')
-    able = _curl_is_able()
-    if name == "curl" and not able:
-        raise ImproperlyConfigured(
-            'WEBSOCKETS["SEND_TRANSPORT"] is "curl", but there is no pycurl with libcurl 8 or newer: '
-            "pip install django-aws-api-gateway-websockets[fast]."
-        )
-    return able
+def wanted_transport() -> str:
+    """Return the transport of the setting, or else the fastest one that is installed."""
+    return conf.SEND_TRANSPORT or ("curl" if has_curl() else "boto3")
 
 
-def _curl_is_able() -> bool:
+@lru_cache(maxsize=None)
+def has_curl() -> bool:
+    """Whether the extra ``[fast]`` is installed, with a libcurl that is new enough."""
     try:
-        from .curl import is_able
+        from . import curl  # noqa: F401
     except ImportError:
         return False
-    return is_able()
+    return True
+
+
+def sockets_patched_by() -> str:
+    """Return "gevent" or "eventlet" if it has replaced Python's sockets, or else an empty string.
+
+    libcurl does not know of that: it would block every greenlet of the worker for as long as a send takes.
+    """
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    if gevent is not None and gevent.is_module_patched("socket"):
+        return "gevent"
+    if eventlet is not None and eventlet.is_monkey_patched("socket"):
+        return "eventlet"
+    return ""
+
+
+@lru_cache(maxsize=None)
+def _warn_of(library: str) -> None:
+    logger.warning("%s has replaced the sockets of this process, so boto3 sends and not libcurl.", library)

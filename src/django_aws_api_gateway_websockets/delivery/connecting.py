@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Iterator
+from typing import Collection, Iterator
 
 # A set that is emptied, since a task or thread that outlives the $connect has a copy of the context.
 _connecting: ContextVar[set[str]] = ContextVar("connecting")
@@ -22,5 +22,6 @@ def connecting(connection_id: str) -> Iterator[None]:
         _connecting.reset(token)
 
 
-def is_connecting(connection_id: str) -> bool:
-    return connection_id in _connecting.get(())
+def now_connecting() -> Collection[str]:
+    """Return the ids of the connections whose ``$connect`` is being handled here. It is emptied when that returns."""
+    return _connecting.get(())

@@ -1,78 +1,67 @@
-"""Sends by libcurl (extra ``[fast]``): many connections in one thread (docs: Benchmarks)."""
+"""Calls by libcurl (extra ``[fast]``): many connections in one thread (docs: Benchmarks)."""
 
 from __future__ import annotations
 
-import re
 import time
-from io import BytesIO
 from threading import Lock
 from typing import Any
-from urllib.parse import quote
 
 import pycurl
 
-from .. import aws
-from ..aws import from_status, signing_identity, timed_out, unreachable
-from ..conf import conf
+from ..aws import identity, signing_identity
 from ..exceptions import AwsError
+from .curl_handle import Handle
 from .signing import Signer
 from .transport import Call, Outcome, Target
 
-_is_plain = re.compile(r"[A-Za-z0-9_=-]*\Z").match  # what quote() would do takes ten times as long
-# libcurl adds these of itself where they are not taken out.
-_HEADERS = ("Expect:", "Accept:")
-_TIMED_OUT = pycurl.E_OPERATION_TIMEDOUT
-# What libcurl says where it would have sent the body a second time.
-_CUT = pycurl.E_SEND_FAIL_REWIND
+# Python 3.8's wheel has libcurl 7.61, which hangs if a certificate is refused.
+if pycurl.version_info()[2] < 0x080000:
+    raise ImportError(f"libcurl 8 or newer is needed, and pycurl has {pycurl.version_info()[1]}")
 
-
-def is_able() -> bool:
-    """Whether this libcurl is new enough: 7.61, which Python 3.8's wheel has, hangs where a certificate is refused."""
-    return bool(pycurl.version_info()[2] >= 0x080000)
-
-
-# Calls under way at once: few at first, as a fast server needs no more and each costs a connection; twice as many
-# each time that all of them were under way and the first answer took longer than so many seconds.
+#: Calls under way at once. Few at first, because a fast server needs no more and each costs a connection; twice as many
+#: each time that all were under way and the first answer took longer than so many seconds.
 FEW, _LONG = 32, 0.002
 
 
-class Room:
-    """How many calls beyond the first few of each send may be under way in a process: each costs a connection."""
+class ConnectionBudget:
+    """How many connections of a process are left for sends that need more than their first few."""
 
     def __init__(self, size: int) -> None:
         self._left = size
         self._lock = Lock()
 
-    def take(self, wanted: int) -> int:
-        """How many of ``wanted`` there was room for."""
+    def acquire(self, wanted: int) -> int:
+        """Take up to ``wanted`` of them. Return how many."""
         with self._lock:
-            taken = max(0, min(wanted, self._left))
-            self._left -= taken
-        return taken
+            acquired = max(0, min(wanted, self._left))
+            self._left -= acquired
+        return acquired
 
-    def give_back(self, taken: int) -> None:
+    def release(self, count: int) -> None:
+        """Give ``count`` of them back."""
         with self._lock:
-            self._left += taken
+            self._left += count
 
 
 class CurlTransport:
     """One libcurl multi handle. Its connections stay open for the next call."""
 
-    def __init__(self, most: int, room: Room) -> None:
-        self._most, self._room = most, room
-        self._taken = 0
-        self.has_grown = False  # whether it had more than a few connections once
+    def __init__(self, most: int, budget: ConnectionBudget) -> None:
+        self._most, self._budget = most, budget
+        self._acquired = 0
+        self.has_grown = False  # whether it ever had more than a few connections
         self._multi = pycurl.CurlMulti()
         # Never more calls than connections: a call that waited for one would use up its own timeout.
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, most)
         self._multi.setopt(pycurl.M_MAXCONNECTS, most)
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-        self._idle: dict[str, list[_Handle]] = {}
-        self._spare: list[_Handle] = []
-        self._busy: dict[Any, _Handle] = {}
-        self._refused: list[Outcome] = []
+        self._idle: dict[str, list[Handle]] = {}  # by the URL for which they are configured
+        self._spare: list[Handle] = []
+        self._busy: dict[Any, Handle] = {}
+        self._unsigned: list[Outcome] = []
 
     def begin(self, call: Call) -> None:
+        """Make ``call`` to the targets submitted from now on."""
         self._call = call
         self.slots = min(FEW, self._most)
         self._signers: dict[str, Signer] = {}
@@ -90,9 +79,9 @@ class CurlTransport:
         try:
             signer = self._signers.get(url) or self._identify(url)
         except AwsError as error:
-            self._refused.append(Outcome(target, error))
+            self._unsigned.append(Outcome(target, error))
             return
-        handle = idle.pop() if idle else self._spare.pop() if self._spare else _Handle()
+        handle = idle.pop() if idle else self._spare.pop() if self._spare else Handle()
         if handle.signer is not signer:
             handle.configure(self._call, signer)
         handle.start(target)
@@ -105,10 +94,10 @@ class CurlTransport:
         return signer
 
     def finished(self, timeout: float) -> list[Outcome]:
-        if self._refused:
-            refused, self._refused = self._refused, []
-            return refused
-        if time.monotonic() - self._identified > aws.IDENTITY_SECONDS:
+        if self._unsigned:
+            unsigned, self._unsigned = self._unsigned, []
+            return unsigned
+        if time.monotonic() - self._identified > identity.IDENTITY_SECONDS:
             self._signers.clear()
         self._multi.perform()
         outcomes = self._read()
@@ -125,9 +114,9 @@ class CurlTransport:
             self._grow()
 
     def _grow(self) -> None:
-        more = self._room.take(min(self.slots, self._most - self.slots))
+        more = self._budget.acquire(min(self.slots, self._most - self.slots))
         if more:
-            self._taken += more
+            self._acquired += more
             self.slots += more
             self.has_grown = True
 
@@ -136,85 +125,20 @@ class CurlTransport:
         queued = 1
         while queued:
             queued, done, broken = self._multi.info_read(self.slots)
-            outcomes += [self._take(curl).outcome() for curl in done]
-            outcomes += [self._take(curl).failure(number, text) for curl, number, text in broken]
+            outcomes += [self._release(curl).outcome() for curl in done]
+            outcomes += [self._release(curl).failure(number, text) for curl, number, text in broken]
         return outcomes
 
-    def _take(self, curl: Any) -> _Handle:
+    def _release(self, curl: Any) -> Handle:
         self._multi.remove_handle(curl)
         handle = self._busy.pop(curl)
         self._idle[handle.target.url].append(handle)
         return handle
 
     def end(self) -> None:
-        self._room.give_back(self._taken)
-        self._taken = 0
+        """Let go of what is still under way, and keep the connections."""
+        self._budget.release(self._acquired)
+        self._acquired = 0
         # Removing a handle that has not finished closes its connection: its answer reaches nobody.
         for curl in tuple(self._busy):
-            self._take(curl)
-
-
-class _Handle:
-    """One libcurl easy handle, set up for one call at one URL: only the path and its signature change."""
-
-    def __init__(self) -> None:
-        self.curl = pycurl.Curl()
-        self.signer: Signer | None = None
-        self.target = Target("", "")
-        self._data = BytesIO()
-        self._body: list[bytes] = []
-        self.curl.setopt(pycurl.NOSIGNAL, 1)
-        # By the write callback: nothing is called for an empty body, which is what a 200 has.
-        self.curl.setopt(pycurl.WRITEFUNCTION, self._body.append)
-        self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-
-    def configure(self, call: Call, signer: Signer) -> None:
-        self.signer, self._call = signer, call
-        curl, identity = self.curl, signer.identity
-        if call.method == "POST":
-            curl.unsetopt(pycurl.CUSTOMREQUEST)
-            # Not POSTFIELDS: where a connection that was used before is cut, libcurl sends those again, and again,
-            # by itself. What it reads from us it cannot rewind. Whether to try again is the engine's to say.
-            self._data = BytesIO(call.data)
-            curl.setopt(pycurl.POST, 1)
-            curl.setopt(pycurl.POSTFIELDSIZE, len(call.data))
-            curl.setopt(pycurl.READFUNCTION, self._data.read)
-        else:
-            curl.setopt(pycurl.HTTPGET, 1)
-            curl.setopt(pycurl.CUSTOMREQUEST, call.method)
-        # Over TLS the first connection tells whether the server speaks HTTP/2, which takes the others too.
-        curl.setopt(pycurl.PIPEWAIT, int(identity.over_tls))
-        curl.setopt(pycurl.CAINFO, identity.ca_bundle)
-        # Set even where empty: libcurl must not read the environment by rules of its own.
-        curl.setopt(pycurl.PROXY, identity.proxy)
-        curl.setopt(pycurl.NOPROXY, "")
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(conf.SEND_CONNECT_TIMEOUT * 1000))
-        curl.setopt(pycurl.TIMEOUT_MS, int((conf.SEND_CONNECT_TIMEOUT + conf.SEND_READ_TIMEOUT) * 1000))
-
-    def start(self, target: Target) -> None:
-        assert self.signer is not None  # noqa: S101  configure() set it
-        self.target = target
-        if self._body:
-            self._body.clear()
-        self._data.seek(0)
-        # As boto3 writes it: "=" as %3D.
-        name = target.connection_id
-        encoded = name.replace("=", "%3D") if _is_plain(name) else quote(name, safe="")
-        self.curl.setopt(pycurl.URL, f"{target.url}/@connections/{encoded}")
-        self.curl.setopt(pycurl.HTTPHEADER, [*_HEADERS, *self.signer.headers(encoded)])
-
-    def outcome(self) -> Outcome:
-        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
-        if 200 <= status < 300:
-            return Outcome(self.target, None)
-        message = b"".join(self._body)[:500].decode("utf-8", "replace")
-        return Outcome(self.target, from_status(self._doing(), status, message=message))
-
-    def failure(self, number: int, text: str) -> Outcome:
-        if number == _TIMED_OUT and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0:
-            return Outcome(self.target, timed_out(self._doing()))
-        reason = "the connection was closed before an answer came" if number == _CUT else text
-        return Outcome(self.target, unreachable(self._doing(), reason))
-
-    def _doing(self) -> str:
-        return self._call.describe(self.target)
+            self._release(curl)

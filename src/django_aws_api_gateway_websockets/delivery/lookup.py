@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Mapping, NamedTuple
 
-from .boto import call_by_boto3
-from .transport import GET, Target, in_process
+from django.utils.dateparse import parse_datetime
+
+from ..exceptions import AwsError
+from .send import call_one
+from .transport import GET, Target
 
 
 class ConnectionInfo(NamedTuple):
-    """AWS's view of an open connection; times are aware."""
+    """AWS's view of an open connection. Times are aware."""
 
     connected_at: datetime
     last_active_at: datetime
@@ -20,12 +23,25 @@ class ConnectionInfo(NamedTuple):
 
 def look_up(target: Target) -> ConnectionInfo:
     """Ask AWS about a connection. Raise ``ConnectionGone`` or another ``AwsError``."""
-    gateway = in_process.get(target.url)
-    answer: Mapping[str, Any] = gateway(target, GET) if gateway else call_by_boto3(GET, target)
-    identity = answer.get("Identity", {})
-    return ConnectionInfo(
-        answer["ConnectedAt"],
-        answer["LastActiveAt"],
-        identity.get("SourceIp", ""),
-        identity.get("UserAgent", ""),
-    )
+    answer = call_one(GET, target)
+    try:
+        identity: Mapping[str, Any] = answer.get("Identity", {})
+        return ConnectionInfo(
+            _time(answer["ConnectedAt"]),
+            _time(answer["LastActiveAt"]),
+            identity.get("SourceIp", ""),
+            identity.get("UserAgent", ""),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AwsError(
+            f"Could not {GET.describe(target)}: the answer is not one of API Gateway. Check the endpoint {target.url}.",
+            operation=GET.describe(target),
+        ) from error
+
+
+def _time(value: Any) -> datetime:
+    """A time as boto3 gives it, or as it stands in the JSON of an answer."""
+    parsed = parse_datetime(value) if isinstance(value, str) else value
+    if not isinstance(parsed, datetime):
+        raise ValueError(f"{value!r} is not a time")
+    return parsed

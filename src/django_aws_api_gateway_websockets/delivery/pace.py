@@ -1,124 +1,94 @@
 """How fast to send: a budget, and what 429 teaches.
 
-429 means either that the account's requests are used up, which every recipient feels, or that one client
-does not read (botocore's model of PostToConnection). Which of the two shows in what the others answer, and in what
-becomes of those that are tried again: a slow client refuses once more, while an account's limit hits someone else.
+429 means that the requests of the account are used up, or that one client does not read (botocore's model of
+PostToConnection). What the others answer tells the two apart, and so does the next try: a slow client refuses again.
+Against an account's limit the pace is that of TCP: multiplicative decrease, and additive increase after a slow start.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from math import inf, log2
 
-#: 429 counts as the account's when this share of the latest answers says it; fewer are slow clients.
-_SHARE = 0.2
-_WINDOW = 200
-_ENOUGH = 8
-#: It is the account's too when so many more of those that were refused got through at the next try than did not.
+#: 429 is the account's limit if at least so many of the latest answers say it, and at least this share of them.
+_ENOUGH, _SHARE, _LATEST = 8, 0.2, 200
+#: It is the account's too if so many more refused recipients got through at their next try than did not.
 _RECOVERED = 3
-#: Seconds without sends after the account was found throttled; it doubles while nothing gets through.
-_PAUSE, _MAX_PAUSE = 0.1, 2.0
-#: So many pauses one after another with nothing through between them: waiting does not help.
-_IN_VAIN = 5
-#: Below what got through, then up again by a tenth each fifth of a second.
-_BACK_OFF, _GROW, _GROW_EVERY = 0.9, 1.1, 0.2
-_SLOWEST = 10.0
+#: The pace is multiplied by this, and is twice as high again after so many seconds. Its floor is in sends per second.
+_DECREASE, _DOUBLED, _SLOWEST = 0.7, 2.0, 10.0
+#: Seconds without sends after a decrease, in which answers tell of the pace before; and with nothing but refusals,
+#: after which waiting does not help.
+_PAUSE, _PATIENCE = 0.1, 6.0
 
 
 class Pace:
-    """Says how many sends may start now. Times are ``time.monotonic()``."""
+    """How many sends may start now. Times are ``time.monotonic()``; the budget is in sends per second."""
 
     def __init__(self, budget: float | None, now: float) -> None:
-        self._budget = budget
-        self._rate = budget  # sends a second; None: as fast as they go
+        self._budget = inf if budget is None else budget
+        self._base, self._known = inf, inf  # the pace after the last decrease, and the one that sent anything
+        self._since = self._refilled = self._last = now  # the last decrease, look at the tokens, and answer but 429
         self._tokens = 1.0
-        self._refilled = now
-        self._pause = _PAUSE
-        self._in_vain = 0
-        self._paused_until = now
-        self._grown = now
-        self._window: deque[tuple[float, int, bool]] = deque()  # when, how many answers, throttled?
-        self._answers = self._refusals = 0
+        self._answers = self._refusals = 0.0  # the latest
+        self._through = 0  # answers but 429 since the last decrease
         self._recovered = 0
-        self.throttled = False
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether the account takes nothing at all, however long one waits."""
-        return self._in_vain >= _IN_VAIN
+        self.throttled = False  # whether the account is at its limit
+        self.is_hopeless = False  # whether the account takes nothing, however long one waits
 
     def allowance(self, now: float) -> int:
-        """How many sends may start at ``now``."""
-        if now < self._paused_until:
-            return 0
-        if self._rate is None:
+        """How many sends may start."""
+        rate = self._rate(now)
+        if rate == inf:
             return 1_000_000
-        # At most a tenth of a second's worth at once, so that the budget holds over short spans too.
-        most = max(1.0, self._rate / 10)
-        self._tokens = min(most, self._tokens + (now - self._refilled) * self._rate)
-        self._refilled = now
+        # At most what is due in a tenth of a second, so that the budget holds over short spans too.
+        self._tokens = min(max(1.0, rate / 10), self._tokens + max(0.0, now - self._refilled) * rate)
+        self._refilled = max(now, self._refilled)
         return int(self._tokens)
 
     def spend(self, count: int) -> None:
+        """Note that ``count`` sends have started."""
         self._tokens -= count
 
-    def wait(self, now: float) -> float:
-        """Seconds until ``allowance`` may have more."""
-        if now < self._paused_until:
-            return self._paused_until - now
-        return 0.0 if self._rate is None else max(0.0, (1 - self._tokens) / self._rate)
-
     def accepted(self, count: int, now: float) -> None:
-        """``count`` answers were no 429."""
-        self._in_vain = 0
-        self._note(now, count, False)
-        if self.throttled and now - self._grown >= _GROW_EVERY and self._share() < _SHARE / 4:
-            self._grow(now)
+        """Note ``count`` answers that were not 429."""
+        if self._base == inf and not self._through:
+            self._since = now  # from here the pace is measured
+        self._last = now
+        self._through += count
+        self._note(count, 0, now)
 
-    def refused(self, now: float) -> None:
-        """One answer was 429."""
-        self._note(now, 1, True)
-        if self._answers >= _ENOUGH and self._share() >= _SHARE:
-            self._slow_down(now)
+    def refused(self, now: float, *, again: bool) -> None:
+        """Note a 429; ``again`` if this recipient's last answer was 429 too."""
+        self._recovered -= again
+        if again and not self.throttled:
+            return  # a client that refuses twice says nothing of the account
+        self._note(1, 1, now)
+        if self._refusals >= max(_ENOUGH, _SHARE * self._answers):
+            self._decrease(now)
+        self.is_hopeless = self.throttled and now - self._last >= _PATIENCE
 
-    def tried_again(self, *, accepted: bool) -> None:
-        """What became of one that had been refused."""
-        self._recovered += 1 if accepted else -1
+    def recovered(self) -> None:
+        """Note that a recipient that had been refused got through."""
+        self._recovered += 1
         self.throttled = self.throttled or self._recovered >= _RECOVERED
 
-    def _note(self, now: float, count: int, refused: bool) -> None:
-        if now < self._paused_until:
-            return  # it was under way when the brake was pulled, and says nothing new
-        self._window.append((now, count, refused))
-        self._answers += count
-        self._refusals += count if refused else 0
-        while self._answers - self._window[0][1] >= _WINDOW:
-            _, old, was_refused = self._window.popleft()
-            self._answers -= old
-            self._refusals -= old if was_refused else 0
+    def _rate(self, now: float) -> float:
+        if self._base == inf:
+            return self._budget
+        doublings = max(0.0, now - self._since) / _DOUBLED
+        slow_start = min(log2(self._known / self._base), doublings)
+        return min(self._budget, self._base * 2**slow_start * (1 + doublings - slow_start))
 
-    def _share(self) -> float:
-        return self._refusals / self._answers if self._answers else 0.0
+    def _note(self, answers: int, refusals: int, now: float) -> None:
+        if now >= self._since:
+            forget = min(1.0, _LATEST / (self._answers + answers))  # a part of the older ones
+            self._answers = (self._answers + answers) * forget
+            self._refusals = (self._refusals + refusals) * forget
 
-    def _slow_down(self, now: float) -> None:
-        through = self._answers - self._refusals
-        seconds = max(now - self._window[0][0], 0.001)
-        self._pause = _PAUSE if through else min(self._pause * 2, _MAX_PAUSE)
-        self._in_vain += 1
-        got_through = through / seconds * _BACK_OFF
-        # Few answers make a poor measure: no more than halved at once.
-        self._rate = max(
-            _SLOWEST, got_through if self._rate is None else min(self._rate, max(got_through, self._rate / 2))
-        )
-        self._paused_until = self._refilled = now + self._pause
-        self._tokens = 0.0
-        self._grown = now
-        self._window.clear()
-        self._answers = self._refusals = 0
+    def _decrease(self, now: float) -> None:
+        rate = self._rate(now)
+        measured = self._through / max(now - self._since, 0.001)
+        self._base = max(_SLOWEST, _DECREASE * (measured if rate == inf else rate))
+        self._known = self._base if self._through else self._known
+        self._since = self._refilled = now + _PAUSE
+        self._tokens = self._answers = self._refusals = self._through = 0
         self.throttled = True
-
-    def _grow(self, now: float) -> None:
-        self._grown = now
-        if self._rate is not None:
-            self._rate = self._rate * _GROW
-            if self._budget is not None:
-                self._rate = min(self._rate, self._budget)

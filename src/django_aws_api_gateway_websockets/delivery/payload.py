@@ -4,37 +4,63 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any, Mapping
+from typing import Any, Mapping, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
 
 from .. import protocol
-from ..conf import conf
+from ..conf import SETTING, conf
 from ..exceptions import MessageTooLarge
+from ..registry import Registry
+
+#: What ``WEBSOCKETS["MESSAGE_ENCODER"]`` may name: a function that turns the data of ``send_message`` into text.
+ENCODERS = Registry("MESSAGE_ENCODER", {"json": f"{__name__}.as_json"})
 
 
-def encode(data: Mapping[str, Any], message_id: str | None = None) -> bytes:
-    """``data`` as JSON; with ``MESSAGE_ID_KEY`` set, an id goes with it unless ``data`` has one.
+class Message(NamedTuple):
+    """The bytes to send, and whether they carry an id, by which a client drops a repetition."""
 
-    Raises ``MessageTooLarge``, ``TypeError`` for what is no dict, ``ValueError`` for NaN and lone surrogates.
+    data: bytes
+    has_id: bool = False
+
+    def __repr__(self) -> str:  # without the message: error pages show the repr of every local
+        return f"<message of {len(self.data)} bytes>"
+
+
+def encoded(data: Any, message_id: str | None = None) -> Message:
+    """Encode ``data`` by ``MESSAGE_ENCODER``. With ``MESSAGE_ID_KEY`` set, a dict gets an id unless it has one.
+
+    Raise ``MessageTooLarge``, ``TypeError`` for data that is neither dict nor list, and ``ValueError`` for NaN and
+    lone surrogates.
     """
-    if not isinstance(data, Mapping):
-        raise TypeError(f"send_message takes a dict that JSON can hold, not {type(data).__name__}.")
     key = conf.MESSAGE_ID_KEY
-    if message_id is not None and not key:
-        raise ValueError('message_id needs the setting WEBSOCKETS["MESSAGE_ID_KEY"]: the key under which it is sent.')
-    if key and key not in data:
+    has_id = bool(key) and isinstance(data, Mapping)
+    if message_id is not None and not has_id:
+        raise ValueError(f'message_id needs a dict, and {SETTING}["MESSAGE_ID_KEY"]: the key under which it is sent.')
+    if has_id and key not in data:
         data = {**data, key: message_id or uuid.uuid4().hex}
-    encoded = json.dumps(
-        data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    ).encode()
-    check_size(encoded)
-    return encoded
+    return Message(_as_bytes(ENCODERS.find(conf.MESSAGE_ENCODER)(data)), has_id)
 
 
-def check_size(encoded: bytes) -> None:
-    if len(encoded) > protocol.MAX_MESSAGE_BYTES:
+def text(value: str) -> Message:
+    """Encode text that is sent as it is. Raise ``MessageTooLarge``, and ``TypeError`` for anything but text."""
+    if not isinstance(value, str):
+        raise TypeError(f"send_text takes a str, not {type(value).__name__}. Send a dict or a list by send_message.")
+    return Message(_as_bytes(value))
+
+
+def as_json(data: Any) -> str:
+    """Encode a dict or a list as Django's JSON encoder does: dates, decimals and UUIDs become strings."""
+    if not isinstance(data, (Mapping, list, tuple)):
+        raise TypeError(f"send_message takes a dict or a list, not {type(data).__name__}. Send text by send_text.")
+    return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _as_bytes(value: str) -> bytes:
+    data = value.encode()
+    if len(data) > protocol.MAX_MESSAGE_BYTES:
         raise MessageTooLarge(
-            f"The message has {len(encoded)} bytes as JSON; API Gateway takes {protocol.MAX_MESSAGE_BYTES}. "
+            f"The message has {len(data)} bytes, and API Gateway takes {protocol.MAX_MESSAGE_BYTES}. "
             "Send a reference to the data instead."
         )
+    return data

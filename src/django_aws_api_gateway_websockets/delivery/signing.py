@@ -1,6 +1,6 @@
-"""Signature version 4 for ``@connections``: what botocore computes, for many calls that differ in the path alone.
+"""Signature version 4 for ``@connections``: what botocore computes, for many calls that differ only in the path.
 
-The signing key depends on the day, everything but the path on the second: three hashes remain for each call.
+The signing key depends on the day, and everything but the path on the second, so three hashes remain for each call.
 Measured: 10 µs, where libcurl's own signer takes 35 µs and botocore's 300 µs.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -36,8 +36,8 @@ class Signer:
         self._path = quote(f"{parts.path}/@connections/", safe="/~")
         self._digest = sha256(call.data).hexdigest()
         self._signed = {"content-type": CONTENT_TYPE, "host": host, "x-amz-date": ""}
-        if identity.token:
-            self._signed["x-amz-security-token"] = identity.token
+        if identity.credentials.token:
+            self._signed["x-amz-security-token"] = identity.credentials.token
         self._second, self._day = -1, ""
 
     def headers(self, encoded_id: str) -> list[str]:
@@ -46,8 +46,8 @@ class Signer:
         if second != self._second:
             self._begin(second)
         name = encoded_id.replace("%", "%25")
-        request = f"{self._method}\n{self._path}{name}{self._rest}"
-        to_sign = self._to_sign + sha256(request.encode()).hexdigest()
+        # No local holds the request, of which a session token is a part: error pages show locals.
+        to_sign = self._to_sign + sha256(f"{self._method}\n{self._path}{name}{self._rest}".encode()).hexdigest()
         return [*self._headers, self._authorization + hmac.digest(self._key, to_sign.encode(), "sha256").hex()]
 
     def _begin(self, second: int) -> None:
@@ -57,17 +57,17 @@ class Signer:
         scope = f"{now[:8]}/{self.identity.region}/{_SERVICE}/aws4_request"
         if now[:8] != self._day:
             self._day = now[:8]
-            self._key = f"AWS4{self.identity.secret_key}".encode()
+            self._key = f"AWS4{self.identity.credentials.secret_key}".encode()
             for part in scope.split("/"):
                 self._key = hmac.digest(self._key, part.encode(), "sha256")
         self._signed["x-amz-date"] = now
         names = ";".join(self._signed)
-        written = "".join(f"{name}:{value}\n" for name, value in self._signed.items())
-        self._rest = f"\n\n{written}\n{names}\n{self._digest}"
+        self._rest = "\n\n" + "".join(map("{0[0]}:{0[1]}\n".format, self._signed.items()))
+        self._rest += f"\n{names}\n{self._digest}"
         self._to_sign = f"{_ALGORITHM}\n{now}\n{scope}\n"
         # libcurl writes the host.
         self._headers = [f"{name}: {value}" for name, value in self._signed.items() if name != "host"]
         self._authorization = (
-            f"Authorization: {_ALGORITHM} Credential={self.identity.access_key}/{scope}, "
+            f"Authorization: {_ALGORITHM} Credential={self.identity.credentials.access_key}/{scope}, "
             f"SignedHeaders={names}, Signature="
         )

@@ -1,8 +1,8 @@
-"""The seam between the engine and what carries its calls: boto3, libcurl, or a gateway in this process."""
+"""The seam between the engine and what carries its calls: boto3, libcurl, a gateway in this process, or your own."""
 
 from __future__ import annotations
 
-from typing import Any, Callable, NamedTuple, Protocol
+from typing import Any, Callable, ContextManager, NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from ..exceptions import AwsError, WebSocketsError
@@ -13,24 +13,30 @@ class Target(NamedTuple):
 
     connection_id: str
     url: str
-    #: Why there is no URL; ``url`` then only names the stage.
+    #: Why there is no URL; ``url`` then only tells the stages apart.
     problem: WebSocketsError | None = None
 
 
 class Call(NamedTuple):
-    """What to ask of ``@connections``: AWS's name of the operation, its HTTP method, and the bytes to post."""
+    """What to ask of ``@connections``."""
 
-    operation: str
-    method: str
-    verb: str  # for error messages: "send to"
-    data: bytes = b""
+    operation: str  #: AWS's name of it, such as ``PostToConnection``
+    method: str  #: the HTTP method
+    verb: str  #: for error messages, such as "send to"
+    data: bytes = b""  #: the body
+    repeatable: bool = True  #: whether a second delivery does no harm
+
+    def __repr__(self) -> str:  # without the message: error pages show the repr of every local
+        return f"<{self.operation}, {len(self.data)} bytes>"
 
     def describe(self, target: Target) -> str:
+        """Say in an error message what was being done."""
         return f"{self.verb} the connection {target.connection_id}"
 
 
-def post(data: bytes) -> Call:
-    return Call("PostToConnection", "POST", "send to", data)
+def post(data: bytes, repeatable: bool) -> Call:
+    """The call that sends ``data``. It is repeatable if clients drop a message whose id they have seen."""
+    return Call("PostToConnection", "POST", "send to", data, repeatable)
 
 
 DELETE = Call("DeleteConnection", "DELETE", "disconnect")
@@ -38,79 +44,68 @@ GET = Call("GetConnection", "GET", "look up")
 
 
 class Outcome(NamedTuple):
-    """What became of one target: no error means that AWS did it."""
+    """What became of one target. No error means that AWS did what was asked."""
 
     target: Target
-    error: AwsError | None
+    error: AwsError | None = None
+    #: What AWS answered to ``GET``, by the names of boto3: ``ConnectedAt``, ``Identity`` and so on.
+    answer: Any = None
 
 
 class Transport(Protocol):
     """Carries one call to many targets: ``submit`` up to ``slots`` of them, then collect what has ``finished``.
 
-    Used by one thread at a time. A transport does not retry, and raises nothing for one target's failure.
+    One thread uses it. A transport never retries, and raises nothing because of one target.
     """
 
     @property
     def slots(self) -> int:
-        """How many calls may be under way now."""
+        """How many targets may be under way now."""
         ...
-
-    def begin(self, call: Call) -> None:
-        """``call`` is what the targets submitted from now on get."""
 
     def submit(self, target: Target) -> None:
         """Start the call to ``target``."""
 
     def finished(self, timeout: float) -> list[Outcome]:
-        """What has finished; waits up to ``timeout`` seconds for the first."""
+        """Return what has finished since the last time; wait up to ``timeout`` seconds for the first."""
         ...
 
-    def end(self) -> None:
-        """Let go of what is still under way, and keep connections for the next call."""
 
+#: Opens a transport for one call; the flag is True if the call goes to many targets. Whatever is still under way when
+#: the block ends is let go.
+TransportFactory = Callable[[Call, bool], ContextManager[Transport]]
 
-#: What stands for a gateway in this process: it does ``call`` to ``target``, or raises ``AwsError``.
+#: Stands for a gateway in this process: it does ``call`` to ``target`` and returns an answer, or raises ``AwsError``.
 InProcess = Callable[[Target, Call], Any]
 
-#: Gateways of this process, by their connections URL: what a test client registers, for as long as it holds them.
+#: Gateways of this process by their connections URL. A test client registers one for as long as it holds it.
 in_process: WeakValueDictionary[str, InProcess] = WeakValueDictionary()
 
 
 class WithInProcess:
-    """Calls to gateways of this process are done at once; the others go to the transport behind."""
+    """Does calls to gateways of this process at once, and gives all others to the transport ``behind``."""
 
-    def __init__(self, behind: Transport) -> None:
+    def __init__(self, behind: Transport, call: Call) -> None:
         self._behind = behind
+        self._call = call
         self._done: list[Outcome] = []
 
     @property
     def slots(self) -> int:
         return self._behind.slots
 
-    def begin(self, call: Call) -> None:
-        self._call = call
-        self._behind.begin(call)
-
     def submit(self, target: Target) -> None:
         gateway = in_process.get(target.url)
         if gateway is None:
             self._behind.submit(target)
-        else:
-            self._done.append(Outcome(target, _error_of(gateway, target, self._call)))
+            return
+        try:
+            self._done.append(Outcome(target, None, gateway(target, self._call)))
+        except AwsError as error:
+            self._done.append(Outcome(target, error))
 
     def finished(self, timeout: float) -> list[Outcome]:
         if self._done:
             done, self._done = self._done, []
             return done
         return self._behind.finished(timeout)
-
-    def end(self) -> None:
-        self._behind.end()
-
-
-def _error_of(gateway: InProcess, target: Target, call: Call) -> AwsError | None:
-    try:
-        gateway(target, call)
-    except AwsError as error:
-        return error
-    return None

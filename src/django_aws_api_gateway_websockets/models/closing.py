@@ -13,7 +13,7 @@ from ..delivery import DeliveryReport, call_many
 from ..delivery.transport import DELETE
 from ..exceptions import WebSocketsError
 from .batches import batches
-from .jobs import enqueue_closing
+from .jobs import Socket, enqueue_closing
 from .recipients import ConnectionsUrls
 from .rows import SessionRows
 
@@ -29,17 +29,17 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
     database = sessions.write_db
     # Read from there too: a replica may not know yet of a connection that was just opened.
     connected = sessions.using(database).filter(connected=True)
-    rows = list(connected.values_list("pk", "api_gateway_id", "connection_id"))
+    rows = list(connected.values_list("pk", "connection_id", "api_gateway_id", "stage_name"))
     for batch in batches(row[0] for row in rows):
         sessions.written().filter(pk__in=batch).mark_disconnected(reason)
     if rows:
-        sockets = [(gateway_id, connection_id) for _, gateway_id, connection_id in rows]
+        sockets = [Socket(*row[1:]) for row in rows]
         # Robust, because a logout is done whatever AWS says of the sockets.
         transaction.on_commit(partial(_close_soon, database, sockets), using=database, robust=True)
     return len(rows)
 
 
-def _close_soon(using: str, sockets: Sequence[tuple[int, str]]) -> None:
+def _close_soon(using: str, sockets: Sequence[Socket]) -> None:
     if conf.BACKGROUND:
         try:
             enqueue_closing(using, sockets)
@@ -47,20 +47,21 @@ def _close_soon(using: str, sockets: Sequence[tuple[int, str]]) -> None:
         except Exception:
             # If the broker is down, the sockets must be closed all the same.
             logger.exception("The task engine %r did not take sockets to close: closed here", conf.BACKGROUND)
-    close_sockets(using, sockets)
+    # A page waits for this, so it does not wait for long.
+    close_sockets(using, sockets, deadline=conf.CLOSE_DEADLINE)
 
 
-def close_sockets(using: str, sockets: Sequence[tuple[int, str]]) -> None:
-    """Have AWS close ``sockets`` (gateway key and connection id). Log those that stay open, and raise nothing."""
+def close_sockets(using: str, sockets: Sequence[Socket], deadline: float | None = None) -> None:
+    """Have AWS close ``sockets``. Log those that stay open, and raise nothing."""
     urls = ConnectionsUrls(using)
-    targets = (urls.target(connection_id, gateway_id) for gateway_id, connection_id in sockets)
+    targets = (urls.target(*socket) for socket in sockets)
     report = DeliveryReport()
     try:
-        call_many(DELETE, targets, report=report)
+        call_many(DELETE, targets, report=report, deadline=deadline)
     except WebSocketsError as error:
         logger.error("No socket of %d whose rows are closed was closed: %s", len(sockets), error)
     done = {*report.sent, *report.gone}
-    for _, connection_id in sockets:
+    for connection_id, _, _ in sockets:
         if connection_id not in done:
             reason = report.failed.get(connection_id, "AWS did not answer in time")
             logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, reason)

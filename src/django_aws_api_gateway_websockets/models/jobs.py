@@ -6,6 +6,7 @@ import uuid
 from typing import Any, NamedTuple, Sequence
 
 from ..conf import conf
+from ..delivery.payload import Message
 from ..registry import Registry
 from .batches import batches
 from .recipients import connected_rows
@@ -37,20 +38,29 @@ class Chunk(NamedTuple):
     chunks: int
     using: str
     message: str
+    has_id: bool
     keys: list[int]
 
 
-class Closing(NamedTuple):
-    """The arguments of the job ``disconnect``: the key of the gateway and the connection id of each socket.
+class Socket(NamedTuple):
+    """A connection to be closed.
 
-    Not the key of its row, which may be deleted together with its user before the job runs.
+    It does not name its session row, which may be deleted together with its user before the job runs.
     """
 
+    connection_id: str
+    gateway_id: int
+    stage_name: str
+
+
+class Closing(NamedTuple):
+    """The arguments of the job ``disconnect``."""
+
     using: str
-    sockets: list[tuple[int, str]]
+    sockets: list[Socket]
 
 
-def enqueue_broadcast(sessions: SessionRows[Any], message: bytes) -> str:
+def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
     """Hand a send to ``sessions`` over in chunks. Return the broadcast's id.
 
     Sessions that are connected now get the message, if they still are when their chunk runs.
@@ -59,14 +69,14 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: bytes) -> str:
     broadcast = uuid.uuid4().hex
     keys = list(batches((row[0] for row in connected_rows(sessions)), conf.BACKGROUND_CHUNK))
     chunks = [
-        Chunk(broadcast, number, len(keys), sessions.write_db, message.decode(), chunk)
+        Chunk(broadcast, number, len(keys), sessions.write_db, message.data.decode(), message.has_id, chunk)
         for number, chunk in enumerate(keys, 1)
     ]
     enqueue([Job("deliver", list(chunk)) for chunk in chunks])
     return broadcast
 
 
-def enqueue_closing(using: str, sockets: Sequence[tuple[int, str]]) -> None:
-    """Hand the closing of ``sockets`` (gateway key and connection id) over."""
+def enqueue_closing(using: str, sockets: Sequence[Socket]) -> None:
+    """Hand the closing of ``sockets`` over."""
     enqueue = ENGINES.find(conf.BACKGROUND)
     enqueue([Job("disconnect", list(Closing(using, batch))) for batch in batches(sockets, conf.BACKGROUND_CHUNK)])

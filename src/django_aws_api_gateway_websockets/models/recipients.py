@@ -17,35 +17,37 @@ from .rows import ClosedReason, SessionRows
 FRESH = timedelta(seconds=10)
 # Rows of the first query, so that sends start at once, and of the largest one, so that there are few queries.
 _FIRST_CHUNK, _LARGEST_CHUNK = 1_000, 20_000
+_COLUMNS = ("pk", "connection_id", "api_gateway_id", "stage_name")
 
 
 class ConnectionsUrls:
-    """Where each gateway's connections are. The gateway's row is read once, from the database ``using``."""
+    """Where the connections of each stage are. A gateway's row is read once per stage, from the database ``using``."""
 
     def __init__(self, using: str) -> None:
         self._using = using
-        self._found: dict[int, tuple[str, WebSocketsError | None]] = {}
+        self._found: dict[tuple[int, str], tuple[str, WebSocketsError | None]] = {}
 
-    def target(self, connection_id: str, gateway_id: int) -> Target:
-        """The target for a connection of the gateway; it carries a problem if the gateway has no URL."""
-        if gateway_id not in self._found:
-            self._found[gateway_id] = self._find(gateway_id)
-        return Target(connection_id, *self._found[gateway_id])
+    def target(self, connection_id: str, gateway_id: int, stage: str) -> Target:
+        """Return the target for a connection. It carries a problem if the gateway has no URL."""
+        key = (gateway_id, stage)
+        if key not in self._found:
+            self._found[key] = self._find(gateway_id, stage)
+        return Target(connection_id, *self._found[key])
 
-    def _find(self, gateway_id: int) -> tuple[str, WebSocketsError | None]:
+    def _find(self, gateway_id: int, stage: str) -> tuple[str, WebSocketsError | None]:
         gateway = ApiGateway.objects.using(self._using).filter(pk=gateway_id).first()
         try:
             if gateway is None:
                 raise GatewayNotCreated(f"The gateway {gateway_id} was deleted, so nothing can be sent through it.")
-            return connections_url(gateway), None
+            return connections_url(gateway, stage), None
         except WebSocketsError as error:
-            return f"gateway {gateway_id}", error
+            return f"gateway {gateway_id}, stage {stage}", error
 
 
-def connections_url(gateway: ApiGateway) -> str:
-    """Where the gateway's connections are. Raise ``WebSocketsError`` if the row does not say."""
+def connections_url(gateway: ApiGateway, stage: str) -> str:
+    """Return where the connections of ``stage`` are. Raise ``WebSocketsError`` if the gateway's row does not say."""
     try:
-        return gateway.connections_url
+        return gateway.connections_url_for(stage)
     except ValueError as error:
         raise GatewayNotCreated(f"The gateway {gateway.api_name!r} cannot be sent through: {error}.") from error
 
@@ -53,11 +55,11 @@ def connections_url(gateway: ApiGateway) -> str:
 def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
     """Yield a target for each connected row of ``sessions``, in the order of the primary key."""
     urls = ConnectionsUrls(sessions.db)
-    return (urls.target(connection_id, gateway_id) for _, connection_id, gateway_id in connected_rows(sessions))
+    return (urls.target(connection_id, gateway, stage) for _, connection_id, gateway, stage in connected_rows(sessions))
 
 
-def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int]]:
-    """Yield primary key, connection id and gateway of each connected row once.
+def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int, str]]:
+    """Yield primary key, connection id, gateway and stage of each connected row once.
 
     Rows are read by ranges of the key, not by a cursor: PyMySQL and pgbouncer would hold a million rows in memory,
     and rows are closed while others are still being read.
@@ -66,7 +68,7 @@ def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int]]
         sessions = sessions.model._default_manager.using(sessions.db).filter(pk__in=sessions.values("pk"))
     if not sessions.query.standard_ordering:  # order_by() would be turned round, too
         sessions = sessions.reverse()
-    connected = sessions.filter(connected=True).order_by("pk").values_list("pk", "connection_id", "api_gateway_id")
+    connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS)
     last, size = None, _FIRST_CHUNK
     while True:
         chunk = list((connected if last is None else connected.filter(pk__gt=last))[:size])

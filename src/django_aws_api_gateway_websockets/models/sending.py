@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Literal, Mapping, overload
+from typing import Any, Literal, overload
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, router
 from django.utils import timezone
 
 from ..delivery import ConnectionInfo, DeliveryReport, call_many, call_one
-from ..delivery.connecting import is_connecting
+from ..delivery.connecting import now_connecting
 from ..delivery.lookup import look_up
-from ..delivery.payload import encode
+from ..delivery.payload import Message, encoded, text
 from ..delivery.transport import DELETE, Call, Target, post
-from ..exceptions import ConnectionGone, SendDuringConnect
+from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .batches import batches
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
@@ -31,62 +31,100 @@ class SendingQuerySet(SessionRows[Row]):
     @overload
     def send_message(
         self,
-        data: Mapping[str, Any],
+        data: Any,
         *,
         on_commit: Literal[False] = False,
         deadline: float | None = None,
         rate: float | None = None,
         message_id: str | None = None,
+        fail_silently: bool = False,
     ) -> DeliveryReport: ...
 
     @overload
     def send_message(
         self,
-        data: Mapping[str, Any],
+        data: Any,
         *,
         on_commit: Literal[True],
         deadline: float | None = None,
         rate: float | None = None,
         message_id: str | None = None,
+        fail_silently: bool = False,
     ) -> None: ...
 
     def send_message(
-        self,
-        data: Mapping[str, Any],
-        *,
-        on_commit: bool = False,
-        deadline: float | None = None,
-        rate: float | None = None,
-        message_id: str | None = None,
+        self, data: Any, *, on_commit: bool = False, message_id: str | None = None, **options: Any
     ) -> DeliveryReport | None:
         """Send ``data`` as JSON to every row of this queryset that is still connected.
 
-        ``deadline``: seconds for the whole send. ``rate``: sends per second. ``on_commit``: wait for the commit of
-        the current transaction; then None is returned, and the report comes by the signal ``message_delivered``.
-        ``message_id``: sent under ``MESSAGE_ID_KEY``; made up if you give none. Raise only if nobody can be reached.
+        ``data``: a dict or a list that JSON can hold. ``deadline``: seconds for the whole send. ``rate``: sends per
+        second. ``on_commit``: wait for the commit of the current transaction; then None is returned, and the report
+        comes by the signal ``message_delivered``. ``message_id``: sent under ``MESSAGE_ID_KEY``; made up if you give
+        none. ``fail_silently``: log what otherwise would be raised, if nobody can be reached at all.
         """
-        deliver = partial(send_to_many, self.all(), encode(data, message_id), deadline=deadline, rate=rate)
+        return self._send(encoded(data, message_id), on_commit, **options)
+
+    @overload
+    def send_text(
+        self,
+        value: str,
+        *,
+        on_commit: Literal[False] = False,
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> DeliveryReport: ...
+
+    @overload
+    def send_text(
+        self,
+        value: str,
+        *,
+        on_commit: Literal[True],
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> None: ...
+
+    def send_text(self, value: str, *, on_commit: bool = False, **options: Any) -> DeliveryReport | None:
+        """Send ``value`` as it is to every connected row. The options are those of ``send_message``."""
+        return self._send(text(value), on_commit, **options)
+
+    async def asend_message(self, data: Any, **options: Any) -> DeliveryReport | None:
+        """Do what ``send_message`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_message)(data, **options)
+
+    async def asend_text(self, value: str, **options: Any) -> DeliveryReport | None:
+        """Do what ``send_text`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_text)(value, **options)
+
+    def _send(
+        self,
+        message: Message,
+        on_commit: bool,
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> DeliveryReport | None:
+        deliver = partial(send_to_many, self.all(), message, deadline, rate, fail_silently)
         if not on_commit:
             return deliver()
         after_commit(deliver, self.model, self.write_db)
         return None
 
-    async def asend_message(self, data: Mapping[str, Any], **options: Any) -> DeliveryReport | None:
-        """Do what ``send_message`` does, from async code: the event loop does not wait."""
-        return await sync_to_async(self.send_message)(data, **options)
-
-    def enqueue_message(self, data: Mapping[str, Any], *, message_id: str | None = None) -> str:
+    def enqueue_message(self, data: Any, *, message_id: str | None = None) -> str:
         """Have the site's task engine (``BACKGROUND``) send ``data``. Return the broadcast's id.
 
         Reports come by the signal ``message_delivered``, one for each chunk. A chunk may be sent more than once, so
         give messages ids.
         """
-        return enqueue_broadcast(self, encode(data, message_id))
+        return enqueue_broadcast(self, encoded(data, message_id))
 
     def disconnect(self, reason: str = ClosedReason.SITE) -> DeliveryReport:
         """Have AWS close the socket of every connected row, and close these rows for ``reason``: site or kicked."""
         check_reason(reason)
-        report = _call_rows(DELETE, self)
+        report = DeliveryReport()
+        _call_rows(DELETE, self, report)
         for ids in batches(report.sent):
             self.written().filter(connection_id__in=ids).mark_disconnected(reason)
         for ids in batches(report.gone):
@@ -97,38 +135,54 @@ class SendingQuerySet(SessionRows[Row]):
 class SendingSession:
     """The methods of ``WebSocketSession`` that send, disconnect and ask."""
 
-    connection_id: str
+    connection_id: Any
     api_gateway: Any
+    stage_name: Any
     created_on: Any
 
     @overload
     def send_message(
-        self, data: Mapping[str, Any], *, on_commit: Literal[False] = False, message_id: str | None = None
+        self,
+        data: Any,
+        *,
+        on_commit: Literal[False] = False,
+        message_id: str | None = None,
+        fail_silently: bool = False,
     ) -> bool: ...
 
     @overload
     def send_message(
-        self, data: Mapping[str, Any], *, on_commit: Literal[True], message_id: str | None = None
+        self, data: Any, *, on_commit: Literal[True], message_id: str | None = None, fail_silently: bool = False
     ) -> None: ...
 
     def send_message(
-        self, data: Mapping[str, Any], *, on_commit: bool = False, message_id: str | None = None
+        self, data: Any, *, on_commit: bool = False, message_id: str | None = None, fail_silently: bool = False
     ) -> bool | None:
         """Send ``data`` as JSON to this connection. Return True if AWS took it, False if the client has gone.
 
-        Any other error is raised. ``on_commit``: wait for the commit of the current transaction; then None is
-        returned, and errors are logged.
+        ``data``: a dict or a list that JSON can hold. ``on_commit``: wait for the commit of the current transaction;
+        then None is returned, and errors are logged. ``message_id``: sent under ``MESSAGE_ID_KEY``.
+        ``fail_silently``: log any other error and return False. Without it the error is raised.
         """
-        deliver = partial(self._send, encode(data, message_id))
-        if not on_commit:
-            return deliver()
-        model: Any = type(self)
-        after_commit(deliver, model, router.db_for_write(model, instance=self))
-        return None
+        return self._send(encoded(data, message_id), on_commit, fail_silently)
 
-    async def asend_message(self, data: Mapping[str, Any], **options: Any) -> bool | None:
+    @overload
+    def send_text(self, value: str, *, on_commit: Literal[False] = False, fail_silently: bool = False) -> bool: ...
+
+    @overload
+    def send_text(self, value: str, *, on_commit: Literal[True], fail_silently: bool = False) -> None: ...
+
+    def send_text(self, value: str, *, on_commit: bool = False, fail_silently: bool = False) -> bool | None:
+        """Send ``value`` as it is to this connection. Options and result are those of ``send_message``."""
+        return self._send(text(value), on_commit, fail_silently)
+
+    async def asend_message(self, data: Any, **options: Any) -> bool | None:
         """Do what ``send_message`` does, from async code: the event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
+
+    async def asend_text(self, value: str, **options: Any) -> bool | None:
+        """Do what ``send_text`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_text)(value, **options)
 
     def check_connection(self) -> ConnectionInfo | None:
         """Ask AWS about this connection. Return None if the client has gone, which closes the row."""
@@ -144,32 +198,55 @@ class SendingSession:
         Return True if the connection was open until now.
         """
         check_reason(reason)
-        if is_connecting(self.connection_id):
-            raise SendDuringConnect(
-                f"The connection {self.connection_id} cannot be closed before its $connect has returned. "
-                "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied."
-            )
-        closed = call_one(DELETE, self._target())
-        self.mark_disconnected(reason if closed else ClosedReason.GONE)
-        return closed
+        self._check_not_connecting(
+            "cannot be closed",
+            "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied.",
+        )
+        try:
+            call_one(DELETE, self._target())
+        except ConnectionGone:
+            self.mark_disconnected(ClosedReason.GONE)
+            return False
+        self.mark_disconnected(reason)
+        return True
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
         raise NotImplementedError
 
-    def _send(self, message: bytes) -> bool:
-        if is_connecting(self.connection_id):
-            raise SendDuringConnect(
-                f"The connection {self.connection_id} takes no message before its $connect has returned. "
-                "Let the client send a first message, and answer that."
+    def _send(self, message: Message, on_commit: bool, fail_silently: bool) -> bool | None:
+        deliver = partial(self._deliver, message, fail_silently)
+        if not on_commit:
+            return deliver()
+        model: Any = type(self)
+        after_commit(deliver, model, router.db_for_write(model, instance=self))
+        return None
+
+    def _deliver(self, message: Message, fail_silently: bool) -> bool:
+        try:
+            self._check_not_connecting(
+                "takes no message",
+                "Let the client send a first message, and answer that.",
             )
-        delivered = call_one(post(message), self._target())
-        if not delivered:
+            call_one(post(message.data, message.has_id), self._target())
+        except ConnectionGone:
             self._close_gone()
-        return delivered
+            return False
+        except WebSocketsError as error:
+            if not fail_silently:
+                raise
+            logger.error("A message was not sent: %s", error)
+            return False
+        return True
+
+    def _check_not_connecting(self, what: str, remedy: str) -> None:
+        if self.connection_id in now_connecting():
+            raise SendDuringConnect(
+                f"The connection {self.connection_id} {what} before its $connect has returned. {remedy}"
+            )
 
     def _target(self) -> Target:
-        return Target(self.connection_id, connections_url(self.api_gateway))
+        return Target(self.connection_id, connections_url(self.api_gateway, self.stage_name))
 
     def _close_gone(self) -> None:
         """Close the row because AWS says that the client has gone, unless its ``$connect`` may still be running."""
@@ -184,20 +261,35 @@ def check_reason(reason: str) -> None:
 
 
 def send_to_many(
-    sessions: SessionRows[Any], message: bytes, *, deadline: float | None = None, rate: float | None = None
+    sessions: SessionRows[Any],
+    message: Message,
+    deadline: float | None = None,
+    rate: float | None = None,
+    fail_silently: bool = False,
 ) -> DeliveryReport:
     """Post ``message`` to every connected row of ``sessions``, and close the rows of those that are gone."""
-    return _call_rows(post(message), sessions, deadline, rate)
+    report = DeliveryReport()
+    try:
+        _call_rows(post(message.data, message.has_id), sessions, report, deadline, rate)
+    except WebSocketsError as error:
+        if not fail_silently:
+            raise
+        logger.error("A message was not sent: %s (%s)", error, report)
+    return report
 
 
 def _call_rows(
-    call: Call, sessions: SessionRows[Any], deadline: float | None = None, rate: float | None = None
-) -> DeliveryReport:
+    call: Call,
+    sessions: SessionRows[Any],
+    report: DeliveryReport,
+    deadline: float | None = None,
+    rate: float | None = None,
+) -> None:
     if rate is not None and rate <= 0:
         raise ValueError(f"rate={rate!r} is not a number above 0. It means sends per second; None uses SEND_RATE.")
-    gone, report = GoneRows(sessions), DeliveryReport()
+    gone = GoneRows(sessions)
     try:
-        return call_many(call, targets_of(sessions), report=report, on_gone=gone.add, deadline=deadline, rate=rate)
+        call_many(call, targets_of(sessions), report=report, on_gone=gone.add, deadline=deadline, rate=rate)
     finally:
         try:
             gone.flush()

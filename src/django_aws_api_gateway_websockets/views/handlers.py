@@ -8,7 +8,15 @@ from typing import Any, Callable, Iterable, Mapping
 
 from django.core.exceptions import ImproperlyConfigured
 
-__all__ = ["HandlerDeclaration", "declaration_of", "handler", "handler_table", "signature_problem", "taken_arguments"]
+__all__ = [
+    "HandlerDeclaration",
+    "declaration_of",
+    "handler",
+    "handler_table",
+    "method_name",
+    "signature_problem",
+    "taken_arguments",
+]
 
 _ATTRIBUTE = "websocket_handler"
 _RESERVED = ("connect", "disconnect")
@@ -133,6 +141,14 @@ def _takes_request(function: Any, url_parameters: frozenset[str]) -> bool:
     except TypeError:
         return False
     return True
+
+
+def method_name(view: type, base: type, name: object, url_parameters: Iterable[str]) -> str | None:
+    """Return the method of ``view`` that handles ``name``, or None. A hyphen in ``name`` may be an underscore."""
+    if not isinstance(name, str):
+        return None
+    table = handler_table(view, base, url_parameters)
+    return table.get(name) or table.get(name.replace("-", "_"))
 
 
 def signature_problem(view: type, base: type, name: object, url_parameters: Iterable[str]) -> str:

@@ -1,39 +1,66 @@
-"""The name by which a message on the default route picks its handler."""
+"""The name by which an event picks its handler."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from .. import protocol
 from ..exceptions import InvalidBody
+from ..models import ApiGateway
 
-__all__ = ["name_by_expression", "name_by_key"]
+__all__ = ["Choice", "Choosing", "choose_name"]
 
 
-def name_by_key(body: dict[str, Any], key: str) -> str | None:
-    """Return the value of ``key`` in ``body``, which may be a path such as ``data.action``.
+class Choosing(Protocol):
+    """The attributes of a view that decide about the name of a handler."""
 
-    Return None if the value is not a name. Raise ``InvalidBody`` if the key is missing.
+    body: Any
+    route_selection_key: str
+    handler_selection_key: str | None
+    api_gateway: ApiGateway | None
+
+
+class Choice(NamedTuple):
+    """The name of a handler, and whether ``default`` runs if no handler has that name."""
+
+    name: Any
+    falls_back: bool
+
+
+def choose_name(view: Choosing, route_key: str, *, by_hand: bool) -> Choice:
+    """Return the name of the handler for the message in ``view.body``. Raise ``InvalidBody`` if its key is missing.
+
+    ``by_hand``: whether the view sets ``route_selection_key``. Otherwise the expression of its gateway decides.
     """
-    if key in body:
-        value = body[key]
-        return value if isinstance(value, str) else None
-    return _value(body, key)
+    on_default = route_key == protocol.DEFAULT
+    is_object = isinstance(view.body, dict)
+    if view.handler_selection_key and is_object:
+        name = view.body.get(view.handler_selection_key)
+        if name is not None:
+            return Choice(name, falls_back=on_default)
+    if not on_default:
+        return Choice(route_key, falls_back=True)
+    if not is_object:
+        return Choice(None, falls_back=True)
+    if by_hand or view.api_gateway is None:
+        return Choice(_by_key(view.body, view.route_selection_key), falls_back=True)
+    return Choice(_by_expression(view.body, view.api_gateway.route_selection_expression), falls_back=True)
 
 
-def name_by_expression(body: dict[str, Any], expression: str) -> str | None:
-    """Return what a gateway's route selection ``expression`` selects in ``body``.
+def _by_key(body: dict[str, Any], key: str) -> str | None:
+    """Return the value of ``key``, which may be a path such as ``data.action``, or None if that is not a name."""
+    value = body[key] if key in body else _item(body, key)
+    return value if isinstance(value, str) else None
 
-    Return None if that is not a name. Raise ``InvalidBody`` if a key of the expression is missing.
-    """
+
+def _by_expression(body: dict[str, Any], expression: str) -> str | None:
     for path in protocol.body_references(expression):
-        _value(body, path)
+        _item(body, path)
     return protocol.evaluate_selection(expression, body)
 
 
-def _value(body: dict[str, Any], path: str) -> str | None:
+def _item(body: dict[str, Any], path: str) -> Any:
     try:
-        value = protocol.body_item(body, path)
+        return protocol.body_item(body, path)
     except LookupError:
         raise InvalidBody(f"The key {path!r} is missing from the message.") from None
-    return value if isinstance(value, str) else None

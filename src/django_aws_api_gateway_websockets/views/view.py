@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Awaitable, Callable, Optional, Sequence, Union
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
@@ -23,7 +22,6 @@ from ..exceptions import (
     MissingHeaders,
     NoHandler,
     NotPermitted,
-    SubprotocolNotOffered,
     UnknownConnection,
 )
 from ..logins.connections import check_login_stands, record_connect, record_disconnect
@@ -33,20 +31,16 @@ from ..logins.speaker import check_may_speak, find_session, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
-from ..security.escaping import one_line
 from ..security.limits import MESSAGES, check_rate
 from .answers import as_response, for_gateways, login_not_required, refusal
-from .handlers import declaration_of, handler_table, signature_problem, taken_arguments
+from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .permissions import check_no_redirect, check_permissions
-from .selection import name_by_expression, name_by_key
+from .selection import choose_name
+from .subprotocols import accepting, offered, warn_if_unanswered
 
 __all__ = ["WebSocketView", "handler_names"]
 
-logger = logging.getLogger("django_aws_api_gateway_websockets")
-
 Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseBase]], None]]
-
-_SUBPROTOCOL_HEADER = "Sec-WebSocket-Protocol"
 
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
@@ -201,12 +195,8 @@ class WebSocketView(View):
             # A row may have been written before the refusal, but the client never gets this connection.
             if not accepted and self.websocket_session is not None:
                 self.websocket_session.mark_disconnected(ClosedReason.REFUSED)
-        if accepted and self.subprotocols and _SUBPROTOCOL_HEADER not in response:
-            logger.warning(
-                "The client of %s offered the sub-protocols %s, and connect accepted none. Browsers close such a "
-                "connection with code 1006. Return self.accept(NAME) from connect.",
-                *(one_line(text) for text in (request.path, ", ".join(self.subprotocols))),
-            )
+        if accepted:
+            warn_if_unanswered(request, response)
         return response
 
     def _receive_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -255,15 +245,11 @@ class WebSocketView(View):
     @property
     def subprotocols(self) -> list[str]:
         """The sub-protocols that the client of a ``$connect`` offers, in its order of preference."""
-        offered = self.request.headers.get(_SUBPROTOCOL_HEADER, "") if self._route_key == protocol.CONNECT else ""
-        return [name.strip() for name in offered.split(",") if name.strip()]
+        return offered(self.request) if self._route_key == protocol.CONNECT else []
 
     def accept(self, subprotocol: str) -> HttpResponse:
         """Return the answer of ``connect`` that accepts ``subprotocol``, one of those that the client offers."""
-        if subprotocol not in self.subprotocols:
-            offered = ", ".join(self.subprotocols) or "none"
-            raise SubprotocolNotOffered(f"The client must offer the sub-protocol {subprotocol!r}. It offers {offered}.")
-        return HttpResponse(headers={_SUBPROTOCOL_HEADER: subprotocol})
+        return accepting(subprotocol, self.subprotocols)
 
     # --- Channels -------------------------------------------------------------------------------
 
@@ -303,34 +289,20 @@ class WebSocketView(View):
     # --- Handlers -------------------------------------------------------------------------------
 
     def _pick_handler(self) -> Handler:
-        on_default = self._route_key == protocol.DEFAULT
-        own_key = self.handler_selection_key
-        name = self.body.get(own_key) if own_key and isinstance(self.body, dict) else None
-        falls_back = on_default or name is None
-        if name is None:
-            name = self._selected_name() if on_default else self._route_key
-        found = self._handler(name) or (self._handler("default") if falls_back else None)
-        self._debug(f"{name!r} on the route {self._route_key!r}: {getattr(found, '__name__', 'no handler')}")
-        problem = signature_problem(type(self), WebSocketView, name, self.kwargs)
+        choice = choose_name(self, self._route_key, by_hand=sets_selection_key(type(self), vars(self)))
+        found = self._handler(choice.name) or (self._handler("default") if choice.falls_back else None)
+        self._debug(f"{choice.name!r} on the route {self._route_key!r}: {getattr(found, '__name__', 'no handler')}")
+        problem = signature_problem(type(self), WebSocketView, choice.name, self.kwargs)
         if problem:
             self._debug(problem)
         if found is None:
             raise NoHandler(
-                problem or f"{type(self).__name__} has no handler for {name!r}. Write a method of that name."
+                problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method of that name."
             )
         return found
 
-    def _selected_name(self) -> str | None:
-        if not isinstance(self.body, dict):
-            return None
-        key = self.route_selection_key
-        if self.api_gateway is None or sets_selection_key(type(self), vars(self)):
-            return name_by_key(self.body, key)
-        return name_by_expression(self.body, self.api_gateway.route_selection_expression)
-
     def _handler(self, name: object) -> Handler | None:
-        table = handler_table(type(self), WebSocketView, self.kwargs)
-        attribute = table.get(name) or table.get(name.replace("-", "_")) if isinstance(name, str) else None
+        attribute = method_name(type(self), WebSocketView, name, self.kwargs)
         return getattr(self, attribute) if attribute else None
 
     def _run(self, picked: Handler, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

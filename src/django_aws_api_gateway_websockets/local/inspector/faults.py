@@ -40,6 +40,11 @@ class Faults:
         """Break the next push to this connection, or every push until :meth:`clear`."""
         self._pushes[connection_id] = Armed(name, lasting)
 
+    def forget(self, connection_id: str) -> None:
+        """Drop the faults of a connection that has ended."""
+        self._pushes.pop(connection_id, None)
+        self._away_until.pop(connection_id, None)
+
     def clear(self) -> None:
         self._pushes.clear()
         self._away_until.clear()

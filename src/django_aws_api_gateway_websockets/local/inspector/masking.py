@@ -14,8 +14,6 @@ from collections import OrderedDict
 from typing import Any, Iterable
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from ..http_messages import Headers
-
 MASK = "•••"
 #: A shorter value is hidden under its name, but not wherever it appears: "on" is a value of too many things.
 MIN_CHARS = 6
@@ -56,7 +54,7 @@ class Masker:
         while len(self._secrets) > _MAX_SECRETS:
             self._secrets.popitem(last=False)
 
-    def learn_headers(self, headers: Headers) -> None:
+    def learn_headers(self, headers: Iterable[tuple[str, str]]) -> None:
         for name, value in headers:
             if is_secret_name(name):
                 self.learn(_parts_of_header(value))

@@ -1,0 +1,149 @@
+"""Failures of AWS as errors of our own. The HTTP status decides: the error's code depends on a header."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping
+
+from .. import protocol
+from ..exceptions import (
+    AwsError,
+    AwsUnreachable,
+    Conflict,
+    ConnectionGone,
+    CredentialsError,
+    NotFound,
+    PayloadTooLarge,
+    PermissionMissing,
+    SendTimedOut,
+    Throttled,
+)
+
+# AWS answers 403 to a missing permission and to bad credentials alike. These are the second, by code or, if a client
+# drops that, by text.
+_BAD_CREDENTIALS = re.compile(
+    r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|InvalidSignature|SignatureDoesNotMatch"
+    r"|IncompleteSignature|RequestExpired|security token included in the request|[Ss]ignature (expired|not yet current)"
+    r"|request signature we calculated"
+)
+_CREDENTIALS = (CredentialsError, "Renew the login, or check the access key and the clock of this machine.")
+
+_BY_STATUS: Mapping[int, tuple[type[AwsError], str]] = {
+    401: _CREDENTIALS,
+    403: (
+        PermissionMissing,
+        "Check that the credentials may do this (docs: IAM policy), and that the endpoint and the stage are right.",
+    ),
+    404: (
+        NotFound,
+        "It may have been deleted in AWS. Check the ids on the gateway's page, and for a send its API endpoint.",
+    ),
+    409: (Conflict, "It exists already, or another change is under way. Try again."),
+    410: (ConnectionGone, "The client has gone, and its row is marked as not connected."),
+    413: (PayloadTooLarge, f"API Gateway takes {protocol.MAX_MESSAGE_BYTES} bytes at most."),
+    429: (Throttled, "The account's request limit is reached, or the client reads too slowly. Send later."),
+}
+# What AWS appends if a signature does not match: the signed headers, session token included.
+_CANONICAL_REQUEST = "The Canonical String for this request"
+# Characters of an answer that are worth a place in a message.
+_LONGEST = 500
+
+
+@contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Turn botocore's errors into ours. ``operation`` completes "Could not …"."""
+    from botocore import exceptions as botocore_errors
+
+    try:
+        yield
+    except (botocore_errors.BotoCoreError, botocore_errors.ClientError) as error:
+        # From None: botocore's frames hold request bodies and signed headers, and an error page would show them.
+        raise _translation(operation, error) from None
+
+
+def _translation(operation: str, error: Any) -> AwsError:
+    from botocore import exceptions as botocore_errors
+
+    if isinstance(error, botocore_errors.ClientError):
+        return from_client_error(operation, error)
+    if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
+        return CredentialsError(
+            f"Could not {operation}: {error} Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, "
+            "or give the process an IAM role.",
+            operation=operation,
+        )
+    if isinstance(
+        error,
+        (
+            botocore_errors.ProfileNotFound,
+            botocore_errors.TokenRetrievalError,
+            botocore_errors.SSOError,
+            botocore_errors.CredentialRetrievalError,
+        ),
+    ):
+        return CredentialsError(f"Could not {operation}: {error}", operation=operation)
+    if isinstance(error, botocore_errors.NoRegionError):
+        return AwsError(
+            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME; for a "
+            "local gateway, set the environment variable AWS_ENDPOINT_URL_APIGATEWAYV2.",
+            operation=operation,
+        )
+    if isinstance(error, botocore_errors.ReadTimeoutError):
+        return timed_out(operation)
+    if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
+        return unreachable(operation, str(error))
+    return AwsError(f"Could not {operation}: {error}", operation=operation)
+
+
+def from_client_error(operation: str, error: Any) -> AwsError:
+    """Our error for botocore's ``ClientError``."""
+    detail = error.response.get("Error", {})
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return _from_status(operation, status, str(detail.get("Code", "")), str(detail.get("Message", "")))
+
+
+def from_answer(operation: str, status: int, error_type: str, body: bytes) -> AwsError:
+    """Our error for an answer that boto3 did not read: with the code and the text that boto3 would find in it.
+
+    ``error_type`` is the header ``x-amzn-ErrorType``.
+    """
+    text = body.decode("utf-8", "replace")
+    try:
+        said = json.loads(text) if text else {}
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        said = {"message": text}
+    code = str(error_type or said.get("code", said.get("Code")) or said.get("__type") or status)
+    message = str(said.get("message", said.get("Message")) or "")
+    return _from_status(operation, status, code.split(":", 1)[0].rsplit("#", 1)[-1], message)
+
+
+def _from_status(operation: str, status: int, code: str, message: str) -> AwsError:
+    kind, remedy = _BY_STATUS.get(status, (AwsError, ""))
+    if status in (400, 403) and _BAD_CREDENTIALS.search(f"{code} {message}"):
+        kind, remedy = _CREDENTIALS
+    message = message.split(_CANONICAL_REQUEST)[0].strip()[:_LONGEST]
+    if message.startswith("<"):
+        message = "a page of HTML, which API Gateway never sends. Check the endpoint, because another server has it"
+    answer = (f"{status} {code}" if code != str(status) else code) + f": {message or 'no message'}"
+    text = f"Could not {operation}: AWS answered {answer}. {remedy}".rstrip()
+    return kind(text, operation=operation, status=status, code=code, said=message)
+
+
+def unreachable(operation: str, reason: str) -> AwsUnreachable:
+    """Our error for a call that did not get through."""
+    return AwsUnreachable(
+        f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network; for a local gateway, "
+        "check that runLocalGateway runs.",
+        operation=operation,
+    )
+
+
+def timed_out(operation: str) -> SendTimedOut:
+    """Our error for an answer that did not come."""
+    return SendTimedOut(
+        f"Could not {operation}: AWS did not answer in time, and may have done it all the same.", operation=operation
+    )

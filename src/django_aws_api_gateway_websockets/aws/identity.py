@@ -1,0 +1,85 @@
+"""What signs a call to ``@connections`` where boto3 does not."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.signals import setting_changed
+
+from .. import protocol
+from .clients import connections_client
+from .credentials import LOCAL, Credentials, lock, session
+from .errors import translated
+
+#: Credentials are read again after so many seconds: botocore has new ones minutes before the old ones expire.
+IDENTITY_SECONDS = 60.0
+
+_identities: dict[tuple[int, str], tuple[float, SigningIdentity]] = {}
+
+
+@dataclass(frozen=True, repr=False)
+class SigningIdentity:
+    """What it takes to sign and send a call to ``@connections`` without boto3."""
+
+    credentials: Credentials
+    region: str
+    ca_bundle: str
+    proxy: str  # empty: none; may hold a password
+    over_tls: bool
+
+
+def signing_identity(url: str) -> SigningIdentity:
+    """Return what signs and sends a call to the connections at ``url``, from where boto3 takes it.
+
+    Ask again now and then: temporary credentials are renewed before they expire.
+    """
+    key = (os.getpid(), url)
+    at, identity = _identities.get(key, (0.0, None))
+    if identity is None or time.monotonic() - at > IDENTITY_SECONDS:
+        identity = _look_up(url)
+        _identities[key] = time.monotonic(), identity
+    return identity
+
+
+def forget_identities(**kwargs: Any) -> None:
+    """Look everything up anew."""
+    _identities.clear()
+
+
+setting_changed.connect(forget_identities)
+
+
+def _look_up(url: str) -> SigningIdentity:
+    from botocore.httpsession import get_cert_path
+    from botocore.utils import get_environ_proxies
+
+    client = connections_client(url)
+    with translated("sign a request"):
+        with lock:
+            core, _ = session(protocol.parse_connections_url(url).region)
+            bundle = core.get_config_variable("ca_bundle")
+        credentials = _credentials(core, url)
+    scheme = urlsplit(url).scheme
+    return SigningIdentity(
+        credentials=credentials,
+        region=client.meta.region_name,
+        ca_bundle=bundle or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(True),
+        proxy=get_environ_proxies(url).get(scheme, ""),
+        over_tls=scheme == "https",
+    )
+
+
+def _credentials(core: Any, url: str) -> Credentials:
+    from botocore.exceptions import NoCredentialsError
+
+    with lock:
+        found = core.get_credentials()
+    if found is not None:
+        return Credentials(*found.get_frozen_credentials()[:3])
+    if protocol.is_loopback(url):
+        return LOCAL
+    raise NoCredentialsError
