@@ -59,11 +59,11 @@ def check_setting_name(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _looks_like_ours(name: str) -> bool:
-    # Only a dict can be meant as ours: WEBSOCKET_URL is probably the site's own.
-    if name == SETTING or not isinstance(getattr(settings, name), dict):
-        return False
     words = name.replace("_", "")
-    return words.startswith("WEBSOCKET") or bool(difflib.get_close_matches(words, [SETTING], cutoff=0.85))
+    similar = words.startswith("WEBSOCKET") or difflib.get_close_matches(words, [SETTING], cutoff=0.85)
+    # Only a dict can be meant as ours: WEBSOCKET_URL is probably the site's own. The value comes last, because Django
+    # warns when somebody reads a deprecated setting.
+    return name != SETTING and bool(similar) and isinstance(getattr(settings, name), dict)
 
 
 def _unknown_key(key: object) -> CheckMessage:
