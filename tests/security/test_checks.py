@@ -305,21 +305,6 @@ def test_w022_names_the_setting_that_decides(on_database, options, setting, sett
     assert warning.hint == f"Correct the URL, or add its host to {setting}"
 
 
-@pytest.mark.parametrize(
-    ("allowed", "expected"),
-    [
-        (["*.example.com"], []),
-        (["ws.example.com"], []),
-        (["example.com"], ["websockets.W024"]),
-        (["*.example.org"], ["websockets.W024"]),
-    ],
-)
-def test_w024_a_domain_that_is_not_allowed(on_database, settings, allowed, expected):
-    settings.SESSION_COOKIE_DOMAIN = "example.com"
-    settings.WEBSOCKETS = {"ALLOWED_DOMAINS": allowed}
-    assert on_database(domain_name="ws.example.com") == expected
-
-
 @pytest.mark.parametrize(("traces", "expected"), [(False, []), (True, ["websockets.W025"])])
 def test_w025_messages_are_logged_in_full(on_database, traces, expected):
     assert on_database(data_trace=traces) == expected
