@@ -145,7 +145,7 @@ class AwsError(WebSocketsError):
     """A call to AWS failed.
 
     ``operation`` says what was to be done, such as "send to the connection L0SM9cOFvHcCIhw=". ``status`` is the HTTP
-    status of the answer, ``code`` AWS's error code, and ``said`` AWS's own words. All three are empty without an answer.
+    status of the answer, ``code`` is AWS's error code, and ``said`` is AWS's text. They are empty without an answer.
     """
 
     def __init__(
