@@ -42,7 +42,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = BoundedPaginator
     show_full_result_count = False
     # Django 5.0 has counts beside the filters, and each of them reads the whole table.
-    show_facets = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
+    show_facets: Any = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
     actions = ("send_a_message", "disconnect")
 
     class Media:
