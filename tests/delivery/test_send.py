@@ -194,7 +194,7 @@ def test_at_the_deadline_an_answer_that_came_stands(people, server, options):
     options(SEND_READ_TIMEOUT=0.2, SEND_CONNECT_TIMEOUT=0.1, MESSAGE_ID_KEY="id")
     ids = people(20)
     server.everybody = "hang"
-    report = everyone.all().send_message({"n": 1}, deadline=0.5, rate=60)
+    report = everyone.all().send_message({"n": 1}, deadline=0.5, rate=100)
     assert sorted(report.timed_out) == sorted(ids)
     server.everybody = "busy"
     report = everyone.all().send_message({"n": 1}, deadline=0.5)

@@ -98,15 +98,13 @@ class Sending:
             return self._stop(stream, self.report.not_tried)
         if self._pace.is_hopeless:  # but AWS may still take what is under way
             return bool(self._under_way) or self._stop(stream, self.report.throttled)
-        already = len(self._under_way)
-        free = min(self.transport.slots - already, self._pace.allowance(now))
-        for state in islice(chain(self._due(now), stream), max(0, free)):
+        free = self._pace.take(now, max(0, self.transport.slots - len(self._under_way)))
+        for state in islice(chain(self._due(now), stream), free):
             if state.endpoint.broken is not None:
                 self.report.failed[state.target.connection_id] = state.endpoint.broken
             else:
                 self._under_way[state.target.connection_id] = state
                 self.transport.submit(state.target)
-        self._pace.spend(len(self._under_way) - already)
         return bool(self._under_way or self._waiting or not self._exhausted)
 
     def _due(self, now: float) -> Iterator[_State]:

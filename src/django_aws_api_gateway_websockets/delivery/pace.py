@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from math import inf, log2
 
-#: 429 is the account's limit if at least so many of the latest answers say it, and at least this share of them.
-_ENOUGH, _SHARE, _LATEST = 8, 0.2, 200
-#: It is the account's too if so many more refused recipients got through at their next try than did not.
-_RECOVERED = 3
+#: 429 is the account's limit if at least so many of the latest answers say it, and at least this share of them. It is
+#: also if so many more of the refused recipients got through at their next try than did not.
+_ENOUGH, _SHARE, _LATEST, _RECOVERED = 8, 0.2, 200, 3
 #: The pace is multiplied by this, and is twice as high again after so many seconds. Its floor is in sends per second.
-_DECREASE, _DOUBLED, _SLOWEST = 0.7, 2.0, 10.0
+_DECREASE, _DOUBLED, _SLOWEST = 0.5, 2.0, 10.0
 #: Seconds without sends after a decrease, in which answers tell of the pace before; and with nothing but refusals,
 #: after which waiting does not help.
 _PAUSE, _PATIENCE = 0.1, 6.0
@@ -25,28 +24,26 @@ class Pace:
 
     def __init__(self, budget: float | None, now: float) -> None:
         self._budget = inf if budget is None else budget
-        self._base, self._known = inf, inf  # the pace after the last decrease, and the one that sent anything
-        self._since = self._refilled = self._last = now  # the last decrease, look at the tokens, and answer but 429
+        self._base = self._known = inf  # the pace after the last decrease, and after the last one that sent anything
+        self._since = self._refilled = self._last = now  # of the last decrease, refill, and answer other than 429
         self._tokens = 1.0
         self._answers = self._refusals = 0.0  # the latest
-        self._through = 0  # answers but 429 since the last decrease
+        self._through = 0  # answers other than 429 since the last decrease
         self._recovered = 0
         self.throttled = False  # whether the account is at its limit
         self.is_hopeless = False  # whether the account takes nothing, however long one waits
 
-    def allowance(self, now: float) -> int:
-        """How many sends may start."""
+    def take(self, now: float, most: int) -> int:
+        """Return how many of ``most`` sends may start now, and count them as started."""
         rate = self._rate(now)
         if rate == inf:
-            return 1_000_000
+            return most
         # At most what is due in a tenth of a second, so that the budget holds over short spans too.
         self._tokens = min(max(1.0, rate / 10), self._tokens + max(0.0, now - self._refilled) * rate)
         self._refilled = max(now, self._refilled)
-        return int(self._tokens)
-
-    def spend(self, count: int) -> None:
-        """Note that ``count`` sends have started."""
-        self._tokens -= count
+        taken = min(most, int(self._tokens))
+        self._tokens -= taken
+        return taken
 
     def accepted(self, count: int, now: float) -> None:
         """Note ``count`` answers that were not 429."""
