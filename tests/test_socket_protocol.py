@@ -188,3 +188,11 @@ def test_a_message_for_the_package_runs_no_handler(socket):
     socket.send_json({"action": "_ws", "_ws": {"id": "r-9"}})
     assert socket.receive_json() == {"_ws": {"reply": "r-9", "status": 200}}
     assert runs == []
+
+
+@pytest.mark.parametrize("asked", [{"join": {"room-1": None}}, {"leave": ["room-1"]}, {"move": "TOKEN"}, {"new": 1}])
+def test_what_the_view_does_not_serve_is_refused(socket, asked):
+    socket.send_json({"action": "_ws", "_ws": {"id": "r-1", **asked}})
+    reply = socket.receive_json()
+    assert reply["_ws"] == {"reply": "r-1", "status": 501}
+    assert next(iter(asked)) in reply["message"]

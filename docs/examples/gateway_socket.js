@@ -1,6 +1,6 @@
 import { GatewaySocket } from "/static/django_aws_api_gateway_websockets/gateway-socket.js";
 
-const socket = new GatewaySocket("wss://ws.example.com?channel=lobby", { check: "/ws-check/" });
+const socket = new GatewaySocket("wss://ws.example.com?channel=lobby");
 
 socket.on("said", ({ text }) => {
   document.querySelector("#log").append(text, document.createElement("br"));

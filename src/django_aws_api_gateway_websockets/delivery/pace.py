@@ -14,8 +14,7 @@ from math import inf, log2
 _ENOUGH, _SHARE, _LATEST, _RECOVERED = 8, 0.2, 200, 3
 #: The pace is multiplied by this, and is twice as high again after so many seconds. Its floor is in sends per second.
 _DECREASE, _DOUBLED, _SLOWEST = 0.5, 2.0, 10.0
-#: Seconds without sends after a decrease, in which answers tell of the pace before; and with nothing but refusals,
-#: after which waiting does not help.
+#: Seconds without sends after a decrease, and seconds of nothing but refusals after which a send gives up.
 _PAUSE, _PATIENCE = 0.1, 6.0
 
 

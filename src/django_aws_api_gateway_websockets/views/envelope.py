@@ -16,6 +16,7 @@ KEY = "_ws"
 VERSION = 1
 _ACCEPTED = (VERSION - 1, VERSION)
 
+_SERVED = {"beat", "id", "v"}
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 
 
@@ -23,11 +24,13 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """What a client asks of this package in one message.
 
-    ``request_id`` is set when the client waits for a reply. ``beat`` is True for a heartbeat.
+    ``request_id`` is set when the client waits for a reply. ``beat`` is True for a heartbeat. ``unserved`` has other
+    members, such as ``join``, which this version of the view does not answer.
     """
 
     request_id: str = ""
     beat: bool = False
+    unserved: tuple[str, ...] = ()
 
     @classmethod
     def from_body(cls, body: Any) -> Envelope | None:
@@ -43,7 +46,8 @@ class Envelope:
         request_id = content.get("id", "")
         if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
             raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")
-        return cls(request_id, content.get("beat") is True)
+        unserved = tuple(sorted(set(content) - _SERVED))
+        return cls(request_id, content.get("beat") is True, unserved)
 
 
 def reply_to(request_id: str, status: int, data: Mapping[str, Any] | None = None, **extra: Any) -> dict[str, Any]:

@@ -225,7 +225,10 @@ class WebSocketView(View):
 
     def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Handle a message that is for this package: a heartbeat."""
-        if self.envelope is not None and self.envelope.beat and self.websocket_session is not None:
+        assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
+        if self.envelope.unserved:
+            self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+        if self.envelope.beat and self.websocket_session is not None:
             push(self.websocket_session, heartbeat())
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
