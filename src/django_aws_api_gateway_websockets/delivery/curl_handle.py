@@ -16,8 +16,6 @@ from .signing import Signer
 from .transport import Call, Outcome, Target
 
 _is_plain = re.compile(r"[A-Za-z0-9_=-]*\Z").match  # what quote() would do takes ten times as long
-# libcurl adds these by itself unless they are taken out.
-_HEADERS = ("Expect:", "Accept:")
 _ERROR_TYPE = b"x-amzn-errortype:"
 _WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 
@@ -79,13 +77,13 @@ class Handle:
         name = target.connection_id
         encoded = name.replace("=", "%3D") if _is_plain(name) else quote(name, safe="")
         self.curl.setopt(pycurl.URL, f"{target.url}/@connections/{encoded}")
-        self.curl.setopt(pycurl.HTTPHEADER, [*_HEADERS, *self.signer.headers(encoded)])
+        self.curl.setopt(pycurl.HTTPHEADER, self.signer.headers(encoded))
 
     def outcome(self) -> Outcome:
         """Read the answer."""
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if 200 <= status < 300:
-            return Outcome(self.target, None, self._answer() if self._call.operation == "GetConnection" else None)
+            return Outcome(self.target, None, self._answer()) if self._body else Outcome(self.target)
         return Outcome(self.target, from_answer(self._doing(), status, self._error_type(), b"".join(self._body)))
 
     def failure(self, number: int, text: str) -> Outcome:

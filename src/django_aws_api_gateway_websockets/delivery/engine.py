@@ -135,7 +135,7 @@ class Sending:
             self.answer = answer
             self.report.sent.append(target.connection_id)
             state.endpoint.has_answered, state.endpoint.streak = True, 0
-            if isinstance(state.error, Throttled):
+            if state.error is not None and isinstance(state.error, Throttled):
                 self._pace.recovered()
         now = time.monotonic()
         if accepted:

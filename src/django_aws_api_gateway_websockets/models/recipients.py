@@ -30,9 +30,8 @@ class ConnectionsUrls:
     def target(self, connection_id: str, gateway_id: int, stage: str) -> Target:
         """Return the target for a connection. It carries a problem if the gateway has no URL."""
         key = (gateway_id, stage)
-        if key not in self._found:
-            self._found[key] = self._find(gateway_id, stage)
-        return Target(connection_id, *self._found[key])
+        found = self._found.get(key) or self._found.setdefault(key, self._find(gateway_id, stage))
+        return Target(connection_id, found[0], found[1])
 
     def _find(self, gateway_id: int, stage: str) -> tuple[str, WebSocketsError | None]:
         gateway = ApiGateway.objects.using(self._using).filter(pk=gateway_id).first()
