@@ -287,7 +287,10 @@ def test_no_handler_is_declared_under_a_name_that_begins_with_an_underscore_or_i
 
 
 # What the view has on itself while a handler runs, and what Django's View has.
-OWN = ["args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "text", "websocket_session"]
+OWN = [
+    *("args", "api_gateway", "body", "debug_log", "envelope", "event", "kwargs"),
+    *("replied", "request", "text", "websocket_session"),
+]
 
 
 @pytest.mark.parametrize("name", OWN)

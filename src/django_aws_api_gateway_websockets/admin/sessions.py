@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename, get_user_model
@@ -42,7 +42,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = BoundedPaginator
     show_full_result_count = False
     # Django 5.0 has counts beside the filters, and each of them reads the whole table.
-    show_facets = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
+    show_facets: ClassVar[Any] = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
     actions = ("send_a_message", "disconnect")
 
     class Media:

@@ -12,7 +12,7 @@ from . import unknowns
 from .addressing import Addressing
 from .connections_api import Connections
 from .deployments import NoStage, ServedStage, served_stage
-from .errors import ApiError, Misdirected
+from .error_answers import ApiError, Misdirected
 from .event_context import new_connection_id, new_event
 from .http_messages import Headers, Request, Response, refusal
 from .integrations import IntegrationFailed, Integrations, IntegrationTimedOut, Reply

@@ -6,7 +6,7 @@ import random
 import time
 from typing import NamedTuple
 
-from ..errors import ApiError, Gone, LimitExceeded
+from ..error_answers import ApiError, Gone, LimitExceeded
 
 #: What can happen to the next push.
 PUSH_FAULTS = ("gone", "slow", "throttled", "error", "hang")

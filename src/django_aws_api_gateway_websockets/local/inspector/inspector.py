@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Container, Iterable
 
-from ..errors import ApiError
+from ..error_answers import ApiError
 from ..integrations import Call, IntegrationFailed
 from ..observer import Observer
 from ..sockets import Socket
 from ..store import Store
-from .curl import curl_of
+from .copy_as_curl import curl_of
 from .faults import HANG_SECONDS, PUSH_FAULTS, Chaos, Faults, push_error
 from .masking import Masker
 from .presenting import Presenter

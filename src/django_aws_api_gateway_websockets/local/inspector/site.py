@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Awaitable, Callable, Dict
 from urllib.parse import parse_qs
 
-from ..errors import ApiError, BadRequest, Forbidden, NotFound
+from ..error_answers import ApiError, BadRequest, Forbidden, NotFound
 from ..hosts import is_loopback_name
 from ..http_messages import Headers, Request, Response, json_response
 from .faults import CONNECTION_FAULTS, PUSH_FAULTS
