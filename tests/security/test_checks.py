@@ -305,11 +305,6 @@ def test_w022_names_the_setting_that_decides(on_database, options, setting, sett
     assert warning.hint == f"Correct the URL, or add its host to {setting}"
 
 
-@pytest.mark.parametrize(("traces", "expected"), [(False, []), (True, ["websockets.W025"])])
-def test_w025_messages_are_logged_in_full(on_database, traces, expected):
-    assert on_database(data_trace=traces) == expected
-
-
 class ByHandView(ExampleView):
     route_selection_key = "kind"
 
