@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename, get_user_model
@@ -32,7 +32,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "created_on",
         "last_activity_on",
     )
-    list_filter = ("connected", "api_gateway", "closed_reason")
+    list_filter = ("connected", "api_gateway")
     list_select_related = ("user", "api_gateway")
     # Named so that the admin shows its search box. get_search_results() does the search.
     search_fields = ("connection_id__exact",)
@@ -42,7 +42,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = BoundedPaginator
     show_full_result_count = False
     # Django 5.0 has counts beside the filters, and each of them reads the whole table.
-    show_facets: Any = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
+    show_facets: ClassVar[Any] = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
     actions = ("send_a_message", "disconnect")
 
     class Media:
