@@ -151,33 +151,37 @@ class _LocalCredentials(NamedTuple):
     token: str = ""
 
 
-def control_client(service: str = "apigatewayv2") -> Any:
-    """The boto3 client of the control plane, against whatever endpoint boto3 is configured for.
+def control_client(endpoint: str | None = None, service: str = "apigatewayv2") -> Any:
+    """Return the boto3 client of the control plane at ``endpoint``; None: of AWS, whatever the environment says.
 
     It makes one attempt: botocore would repeat a creation whose answer was lost, and make a second API.
     What may be repeated is decided in ``provisioning.control``.
     """
-    return _client(service, None, None, retries={"mode": "standard", "total_max_attempts": 1})
+    return _client(
+        service,
+        endpoint,
+        None,
+        ignore_configured_endpoint_urls=endpoint is None,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
 
 
 def _client(service: str, url: str | None, region: str | None, **config: Any) -> Any:
     credentials = tuple(aws_setting(name) for name in _CREDENTIAL_SETTINGS)
     region = region or aws_setting("AWS_GATEWAY_REGION_NAME", "AWS_REGION_NAME")
-    endpoint = url or os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint and "://" not in endpoint:
-        raise AwsError(f"boto3 is configured for the endpoint {endpoint!r}, which is no URL: write http://{endpoint}.")
+    if url and "://" not in url:
+        raise AwsError(f"The endpoint {url!r} is not a URL. Write http://{url}.")
     # Servers fork after import: a client's connections must not be shared between processes.
-    key = (os.getpid(), service, endpoint, region, credentials, repr(sorted(config.items())))
+    key = (os.getpid(), service, url, region, credentials, repr(sorted(config.items())))
     with _lock:
         if key not in _clients:
-            _clients[key] = _make_client(service, url, endpoint, region, config)
+            _clients[key] = _make_client(service, url, region, config)
         return _clients[key]
 
 
 def _make_client(
     service: str,
     url: str | None,
-    endpoint: str | None,
     region: str | None,
     config: Mapping[str, Any],
 ) -> Any:
@@ -186,7 +190,7 @@ def _make_client(
     with translated(f"set up a client for {service}"):
         _, session = _session(region)
         options: dict[str, Any] = {}
-        if endpoint and protocol.is_loopback(endpoint):
+        if url and protocol.is_loopback(url):
             options["region_name"] = session.region_name or _LOCAL_REGION
             if session.get_credentials() is None:
                 local = _LocalCredentials()
@@ -267,8 +271,8 @@ def translated(operation: str) -> Iterator[None]:
         raise CredentialsError(f"Could not {operation}: {error}", operation=operation) from error
     except botocore_errors.NoRegionError as error:
         raise AwsError(
-            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME; for a "
-            "local gateway, the environment variable AWS_ENDPOINT_URL_APIGATEWAYV2.",
+            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME. For a "
+            "local gateway, mark the row as local: createApiGateway --local.",
             operation=operation,
         ) from error
     except botocore_errors.ReadTimeoutError as error:

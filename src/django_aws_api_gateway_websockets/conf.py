@@ -43,6 +43,8 @@ class Conf:
     REQUIRE_ORIGIN = Option(True)
     #: Hosts that gateways and additional routes may send events to; None: ``ALLOWED_HOSTS``.
     ALLOWED_TARGET_HOSTS: Option[Sequence[str] | None] = Option(None)
+    #: Where commands and the admin find the APIs of gateway rows that are marked as local.
+    LOCAL_GATEWAY = Option("http://127.0.0.1:8001")
     #: Seconds for which a connect token may be used.
     CONNECT_TOKEN_MAX_AGE = Option(60)
     #: The alias in ``CACHES`` where tokens are spent and events counted.

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import Plan, Step
+from ..provisioning.endpoints import place
 
 DIFFERENCE = 3
 
@@ -24,11 +25,19 @@ class GatewayCommand(BaseCommand):
 
     #: Said of a gateway with which ``act`` had nothing to do.
     nothing = "in step"
+    _place = ""
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_choice(parser, required=True)
         parser.add_argument("--dry-run", action="store_true", help="Show what would be done; exit 3 if anything would.")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
+
+    def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
+        """Change what the options ask of the row itself. Raises ``WebSocketsError``."""
+
+    def report(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> str:
+        """Return the text that says what was, or would be, ``done``."""
+        return "\n".join([f"{gateway}:", *(f"  {line}" for line in done.lines())])
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
         """What ``act`` would do. Raises ``WebSocketsError``."""
@@ -54,22 +63,30 @@ class GatewayCommand(BaseCommand):
     def _one(self, gateway: ApiGateway, options: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = {"pk": gateway.pk, "api_name": gateway.api_name}
         try:
+            self.prepare(gateway, options)
+            self._say_place(gateway)
             done = self.plan_for(gateway) if self._looks_only(options) else self.act(gateway)
         except WebSocketsError as error:
             return {**result, "error": str(error)}
         if options["format"] == "text":
-            self._write(gateway, done, self._looks_only(options))
+            self._write(gateway, done, options)
         facts = {"api_id": gateway.api_id, "websocket_url": gateway.websocket_url}
         return {**result, **facts, "plan": done.shown()}
 
-    def _write(self, gateway: ApiGateway, done: Plan, looked_only: bool) -> None:
+    def _say_place(self, gateway: ApiGateway) -> None:
+        # On stderr, since --format json keeps stdout for the document. Once, unless the next row is elsewhere.
+        if place(gateway) != self._place:
+            self._place = place(gateway)
+            self.stderr.write(f"Speaking to {self._place}.", style_func=str)
+
+    def _write(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> None:
+        looked_only = self._looks_only(options)
         if not done:
             missing = f"; {gateway.domain_name} is not created: createCustomDomain --pk={gateway.pk}"
             lacks = gateway.status == gateway.Status.LACKS_DOMAIN
             self.stdout.write(f"{gateway}: {self.nothing}{missing if lacks else ''}")
         elif looked_only or not self.stdout.isatty():
-            self.stdout.write(f"{gateway}:")
-            self.stdout.write("\n".join(f"  {line}" for line in done.lines()))
+            self.stdout.write(self.report(gateway, done, options))
         about = "" if looked_only else self.about(gateway, done)
         if about:
             self.stdout.write(about)

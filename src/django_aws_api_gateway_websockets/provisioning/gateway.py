@@ -13,6 +13,7 @@ from ..protocol import is_loopback
 from . import resources as r
 from .applying import Applier, Progress, api_parameters
 from .control import ControlPlane
+from .endpoints import control_endpoint
 from .locking import locked
 from .planning import Plan, Step, plan, plan_removal
 from .reading import Actual, MappedDomain, find_api, read, sends_secret
@@ -31,7 +32,7 @@ def silent(step: Step) -> None:
 
 def plan_gateway(gateway: ApiGateway, with_domain: bool = False) -> Plan:
     """What ``update_gateway`` would do; changes nothing in AWS, and notes in the row what it found."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     _check(gateway, control, with_domain)
     with _noting_failure(gateway):
         api_id = find_api(control, gateway.api_id, str(gateway.reference))
@@ -49,7 +50,7 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
     A run that failed half way is taken up where it stopped. Raises ``WebSocketsError``: ``InvalidGateway``
     before the first call, ``GatewayBusy`` while another process is at it, ``AwsError`` when AWS refuses.
     """
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     _check(gateway, control, with_domain)
     with locked(gateway) as renew, _noting_failure(gateway):
 
@@ -82,7 +83,7 @@ def update_gateway(gateway: ApiGateway, with_domain: bool = False, progress: Pro
 
 def plan_removal_of(gateway: ApiGateway) -> Plan:
     """What ``remove_gateway`` would delete."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     with _noting_failure(gateway):
         return plan_removal(_actual(control, gateway))
@@ -92,7 +93,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     """Delete the API, its mapping and, where no other API uses it, its domain name; the row stays."""
     from ..models import ClosedReason
 
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     with locked(gateway) as renew, _noting_failure(gateway):
 
@@ -283,8 +284,8 @@ def _check(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> Non
             ]
     if control.is_aws and is_loopback(gateway.target_base_endpoint):
         problems.setdefault("target_base_endpoint", []).append(
-            f"{gateway.target_base_endpoint} is on this machine, which AWS cannot reach. For a local gateway, set "
-            "the environment variable AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001."
+            f"{gateway.target_base_endpoint} is on this machine, which AWS cannot reach. For the local gateway, "
+            f"mark the row as local: createApiGateway --local --pk={gateway.pk}."
         )
     if problems:
         fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problems.items())

@@ -12,6 +12,7 @@ from ..definition import DEFAULT_STAGE, OWNER_TAG, integration_uri
 from ..exceptions import GatewayNotCreated, WebSocketsError
 from . import resources as r
 from .control import ControlPlane
+from .endpoints import control_endpoint
 from .locking import locked
 from .planning import value_text
 from .reading import Actual, find_api, find_domain, read, sends_secret
@@ -41,7 +42,7 @@ class Import(NamedTuple):
 
 def look(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     """What ``gateway`` would become. ``api_id`` and ``stage_name`` choose what the row does not know yet."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
     if known and api_id and api_id != known:

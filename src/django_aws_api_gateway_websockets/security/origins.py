@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from typing import Iterable, NamedTuple
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from ..exceptions import OriginRefused
+from ..protocol import LOOPBACK_HOSTS
 
 _ORIGIN = re.compile(r"(https?)://((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?\Z")
 _ALLOWED = re.compile(r"(https?)://(\*\.)?((?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?\Z")
@@ -89,6 +91,9 @@ def _is_own(request: HttpRequest, origin: Origin) -> bool:
     """The host under which the gateway calls this site, by the request's own scheme or by https."""
     host = request.get_host().lower()
     own = {parse_origin(f"{scheme}://{host}") for scheme in ("https", request.scheme)}
+    if origin.host in LOOPBACK_HOSTS and urlsplit(f"//{host}").hostname in LOOPBACK_HOSTS:
+        # A site on this machine has several names, and the local gateway calls it by one of them.
+        return any(one is not None and one[::2] == origin[::2] for one in own)
     return origin in own
 
 

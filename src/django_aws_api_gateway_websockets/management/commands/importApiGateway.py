@@ -16,6 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--api-id", default="", help="The id of an API in AWS.")
+        parser.add_argument("--local", action="store_true", help="The API is on the local gateway, and not in AWS.")
         parser.add_argument("--stage", default="", help="Its stage; production when not given.")
         parser.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways; with --api-id, one.")
         parser.add_argument("--all", action="store_true", help="Every API gateway that was created.")
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         if not rows and not options["api_id"]:
             raise CommandError("Give --api-id for a new row, or --pk for a row that exists.", returncode=2)
         known = ApiGateway.objects.filter(api_id=options["api_id"]).first() if options["api_id"] else None
-        gateways = choose(options) if rows else [ApiGateway()]
+        gateways = choose(options) if rows else [ApiGateway(is_local=options["local"])]
         if options["api_id"] and len(gateways) != 1:
             raise CommandError("One API belongs to one row: with --api-id give one --pk or none.", returncode=2)
         if known and known.pk != gateways[0].pk:
