@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import sending, settings, site
+from . import sending, settings, site, unread_options
 
-__all__ = ["sending", "settings", "site"]
+__all__ = ["sending", "settings", "site", "unread_options"]
