@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import deployment, gateways, sending, settings, site
+from . import deployment, gateways, sending, settings, site, unread_options
 
-__all__ = ["deployment", "gateways", "sending", "settings", "site"]
+__all__ = ["deployment", "gateways", "sending", "settings", "site", "unread_options"]
