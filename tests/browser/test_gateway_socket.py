@@ -157,10 +157,10 @@ def local(tmp_path):
 
 
 @pytest.fixture
-def row(local, live_server, monkeypatch, settings):
+def row(local, live_server, settings):
     settings.ROOT_URLCONF = __name__
-    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", f"http://127.0.0.1:{local.port}")
-    row = ApiGateway.objects.create(api_name="chat", target_base_endpoint=f"{live_server.url}/ws/")
+    settings.WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{local.port}"}
+    row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
     row.refresh_from_db()
     return row

@@ -49,10 +49,10 @@ def browser(tmp_path):
 
 
 @pytest.fixture
-def gateway(live_server, monkeypatch):
+def gateway(live_server, settings):
     with LocalGateway() as local:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", local.url)
-        row = ApiGateway.objects.create(api_name="chat", target_base_endpoint=f"{live_server.url}/ws/")
+        settings.WEBSOCKETS = {"LOCAL_GATEWAY": local.url}
+        row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
         call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
         row.refresh_from_db()
         yield row

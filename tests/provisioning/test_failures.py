@@ -165,6 +165,7 @@ def test_the_lock_of_a_process_that_died_ends(local_aws, row):
 
 def test_nobody_there_is_one_clear_message_and_the_row_says_so(use, row, settings):
     use("http://127.0.0.1:9")
+    row.refresh_from_db()
     with pytest.raises(AwsUnreachable, match="Check the endpoint and the network"):
         plan_gateway(row)
     row.refresh_from_db()

@@ -24,7 +24,7 @@ def update(row):
 
 @pytest.fixture
 def created(local_aws, backend, row, settings):  # noqa: F811
-    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["127.0.0.1"]}
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "ALLOWED_TARGET_HOSTS": ["127.0.0.1"]}
     row.target_base_endpoint = backend.url
     row.save()
     row.additional_routes.create(name="orders", route_key="orders", integration_url=f"{backend.url}/orders")

@@ -71,7 +71,7 @@ def test_fault_4_a_refusal_tells_no_secret(connect, alice, caplog):
 
 @pytest.fixture
 def row(local_gateway):
-    row = ApiGateway.objects.create(api_name="chat", target_base_endpoint="http://127.0.0.1:9/ws/")
+    row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint="http://127.0.0.1:9/ws/")
     row.additional_routes.create(name="Orders", route_key="orders", integration_url="http://127.0.0.1:9/ws/orders")
     return row
 
@@ -96,9 +96,10 @@ def test_fault_4_commands_the_admin_and_logs_tell_no_secret(row, admin_client, c
 def secrets_in(gateway):
     """What the integrations of the gateway send, as AWS has it."""
     from django_aws_api_gateway_websockets.aws import control_client
+    from django_aws_api_gateway_websockets.conf import conf
 
     key = f"integration.request.header.{SECRET_HEADER}"
-    items = control_client().get_integrations(ApiId=gateway.api_id)["Items"]
+    items = control_client(conf.LOCAL_GATEWAY).get_integrations(ApiId=gateway.api_id)["Items"]
     return [item["RequestParameters"][key].strip("'") for item in items]
 
 
@@ -132,7 +133,7 @@ def test_fault_5_rotation_during_1000_messages_refuses_none_and_retires_the_old_
         pytest.skip("needs PostgreSQL or MariaDB: rotating locks the row, and SQLite in memory the whole table")
     websocket = pytest.importorskip("websockets.sync.client")
     settings.WEBSOCKETS = {"MESSAGES_PER_CONNECTION": None}
-    row = ApiGateway.objects.create(api_name="chat", target_base_endpoint=f"{live_server.url}/plain/")
+    row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/plain/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
     row.refresh_from_db()
     old_key, old_secret = settings.SECRET_KEY, gateway_secret(row.api_id)

@@ -35,8 +35,8 @@ def check_row(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> 
             ]
     if control.is_aws and is_loopback(gateway.target_base_endpoint):
         problems.setdefault("target_base_endpoint", []).append(
-            f"{gateway.target_base_endpoint} is on this machine, which AWS cannot reach. For a local gateway, set "
-            "the environment variable AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001."
+            f"{gateway.target_base_endpoint} is on this machine, which AWS cannot reach. For the local gateway, "
+            f"mark the row as local: createApiGateway --local --pk={gateway.pk}."
         )
     if problems:
         fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problems.items())

@@ -16,6 +16,7 @@ from .actual import Actual, MappedDomain, Owner
 from .applying import Applier, Progress, api_parameters
 from .checking import check_ownership, check_row
 from .control import ControlPlane
+from .endpoints import control_endpoint
 from .locking import locked
 from .planning import Plan, Step, plan, plan_removal
 from .reading import find_api, read, sends_secret
@@ -34,7 +35,7 @@ def silent(step: Step) -> None:
 
 def plan_gateway(gateway: ApiGateway, with_domain: bool = False, adopt: bool = False) -> Plan:
     """Return what ``update_gateway`` would do. Nothing changes in AWS; the row records what was found."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     check_row(gateway, control, with_domain)
     with _recording_failure(gateway):
         api_id = find_api(control, gateway.api_id, str(gateway.reference))
@@ -56,7 +57,7 @@ def update_gateway(
     each step. A run continues where one before it failed. Raises ``InvalidGateway`` before the first change,
     ``GatewayBusy`` while another process changes the same gateway, and ``AwsError`` when AWS refuses.
     """
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     check_row(gateway, control, with_domain)
     with locked(gateway) as renew, _recording_failure(gateway):
         watched = _watched(gateway, renew, progress)
@@ -96,7 +97,7 @@ def check_created(gateway: ApiGateway) -> None:
 
 def plan_removal_of(gateway: ApiGateway) -> Plan:
     """Return what ``remove_gateway`` would delete."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     with _recording_failure(gateway):
         return plan_removal(_actual(control, gateway))
@@ -106,7 +107,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     """Delete the API and its mapping, and its domain name where this gateway alone uses it. The row stays."""
     from ..models import ClosedReason
 
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     with locked(gateway) as renew, _recording_failure(gateway):
         actual = _actual(control, gateway)

@@ -15,6 +15,7 @@ from . import resources as r
 from .actual import Actual, Owner
 from .control import ControlPlane
 from .domains import find_domain
+from .endpoints import control_endpoint
 from .locking import locked
 from .planning import value_text
 from .reading import find_api, read, sends_secret
@@ -49,7 +50,7 @@ class Import(NamedTuple):
 
 def plan_import(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     """Return what an import would change. ``api_id`` and ``stage_name`` name what the row does not know yet."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
     if known and api_id and api_id != known:

@@ -11,6 +11,8 @@ import uuid
 from django.conf import settings
 from django.db import migrations, models
 
+from django_aws_api_gateway_websockets.adoption import set_aside
+
 
 class Migration(migrations.Migration):
 
@@ -22,6 +24,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(set_aside, migrations.RunPython.noop, atomic=False),
         migrations.CreateModel(
             name='ApiGateway',
             fields=[
