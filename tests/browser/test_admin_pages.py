@@ -19,11 +19,11 @@ ADMIN = "/admin/django_aws_api_gateway_websockets/apigateway/"
 @pytest.fixture
 def gateways(local_gateway, settings):
     """Three rows: one in step, one that differs, one that was not created."""
-    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["*.example.com"]}
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "ALLOWED_TARGET_HOSTS": ["*.example.com"]}
 
     def describe(name, **values):
         target = f"https://{name}.example.com/ws/"
-        return ApiGateway.objects.create(api_name=name, target_base_endpoint=target, **values)
+        return ApiGateway.objects.create(api_name=name, is_local=True, target_base_endpoint=target, **values)
 
     chat = describe("chat", api_description="The chat of the shop", tags={"team": "web"}, throttling_rate=500)
     chat.additional_routes.create(name="Orders", route_key="orders", integration_url="https://orders.example.com/ws")
