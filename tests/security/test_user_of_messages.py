@@ -163,7 +163,7 @@ def test_a_user_hidden_by_the_default_manager_may_not_speak(browser, alice, hide
     ],
 )
 @pytest.mark.parametrize("write", [by_save, by_update])
-def test_a_user_refused_by_the_backend_of_the_login_may_not_speak(browser, alice, settings, backend, change, write):
+def test_a_user_refused_by_the_login_backend_may_not_send(browser, alice, settings, backend, change, write):
     use_backend(settings, backend)
     browser.force_login(alice)
     socket = browser.connect("/ws/")
@@ -247,7 +247,7 @@ def test_a_message_costs_one_query_all_the_same(alice, gateway, settings, hides,
         assert send(socket) == 400
 
 
-def test_a_login_that_is_in_no_session_ends_with_password_and_activity(alice, gateway, settings):
+def test_a_login_without_session_ends_with_password_or_activity(alice, gateway, settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.TokenMiddleware"]
     for change in (OTHER_PASSWORD, {"is_active": False}):
         socket = GatewayClient().connect("/ws/", headers={"Authorization": "alice"})
