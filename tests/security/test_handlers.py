@@ -238,11 +238,11 @@ def test_a_lost_permission_stops_messages_but_not_the_disconnect(connect, carol)
     assert not socket.session.connected
 
 
-def test_login_alone_costs_no_query(connect, alice, django_assert_num_queries):
-    for mount in ("declared", "mixin", "decorated"):
-        socket = connect(alice, path=f"/{mount}/")
-        with django_assert_num_queries(1):
-            assert socket.send_json({"action": "x"}).content == b"ok"
+@pytest.mark.parametrize("path", ["/declared/", "/mixin/", "/decorated/"])
+def test_login_alone_costs_no_query(connect, alice, django_assert_num_queries, path):
+    socket = connect(alice, path=path)
+    with django_assert_num_queries(1):
+        assert socket.send_json({"action": "x"}).content == b"ok"
 
 
 def test_a_selection_key_picks_the_handler_on_any_route(connect, gateway):

@@ -149,11 +149,14 @@ def test_the_setting_allows_origins_where_the_view_says_nothing(connect, alice):
             connect(alice, path="/partners/", headers={"Origin": "https://other.example"})
 
 
-def test_opting_out_accepts_no_origin_but_not_a_wrong_one(connect, alice):
+def test_opting_out_accepts_a_missing_origin(connect, alice):
     assert connect(alice, path="/devices/", headers={"Origin": None})
-    for origin in ("null", "https://evil.example", ""):
-        with pytest.raises(HandshakeRefused):
-            connect(alice, path="/devices/", headers={"Origin": origin})
+
+
+@pytest.mark.parametrize("origin", ["null", "https://evil.example", ""])
+def test_opting_out_still_refuses_a_wrong_origin(connect, alice, origin):
+    with pytest.raises(HandshakeRefused):
+        connect(alice, path="/devices/", headers={"Origin": origin})
 
 
 def test_the_opt_out_may_be_the_sites(connect, alice):

@@ -247,14 +247,14 @@ def test_a_message_costs_one_query_all_the_same(alice, gateway, settings, hides,
         assert send(socket) == 400
 
 
-def test_a_login_without_session_ends_with_password_or_activity(alice, gateway, settings):
+@pytest.mark.parametrize("change", [OTHER_PASSWORD, {"is_active": False}], ids=["password", "inactive"])
+def test_a_login_without_session_ends_with_password_or_activity(alice, gateway, settings, change):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.TokenMiddleware"]
-    for change in (OTHER_PASSWORD, {"is_active": False}):
-        socket = GatewayClient().connect("/ws/", headers={"Authorization": "alice"})
-        assert socket.session.user == alice
-        assert send(socket) == 400
-        by_update(alice, **change)
-        assert send(socket) == 403
+    socket = GatewayClient().connect("/ws/", headers={"Authorization": "alice"})
+    assert socket.session.user == alice
+    assert send(socket) == 400
+    by_update(alice, **change)
+    assert send(socket) == 403
 
 
 def TokenMiddleware(get_response):
