@@ -55,7 +55,7 @@ def test_from_nothing_to_an_api_and_back(local_aws, row):
     assert run("deleteApiGateway", pk, "--no-input") == ("chat: there is nothing in AWS\n", 0)
 
 
-def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, row):
+def test_the_domain_command_says_where_the_record_must_point(local_aws, row):
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
     run("createApiGateway", f"--pk={row.pk}")

@@ -117,7 +117,7 @@ def test_e004_on_a_view(urls):
     assert found() == ["websockets.E004"]
 
 
-def test_origins_that_are_computed_for_each_request_are_not_checked(urls):
+def test_origins_computed_per_request_are_not_checked(urls):
     class AskingView(ExampleView):
         allowed_origins = property(lambda self: ["https://partner.example"])
 
