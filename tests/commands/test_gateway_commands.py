@@ -359,15 +359,3 @@ def test_imported_text_cannot_command_a_terminal(local_aws, db, example_hosts, c
         assert char not in text
         assert code in (0, 3)
     assert "three" in printed[1][0]
-
-
-@pytest.mark.parametrize("command", ["planApiGateway", "createApiGateway", "importApiGateway"])
-def test_a_terminal_shows_which_endpoint_is_meant(local_aws, row, command):
-    row.create_gateway()
-    out = Terminal()
-    try:
-        call_command(command, f"--pk={row.pk}", stdout=out)
-    except SystemExit:
-        pass
-    assert out.getvalue().startswith(f"Endpoint: {local_aws.url} (not AWS)\n")
-    assert "Endpoint" not in run(command, f"--pk={row.pk}")[0]

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
 from django_aws_api_gateway_websockets.definition import SECRET_PARAMETER
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
@@ -278,7 +279,7 @@ def test_drift_in_unknown_properties_is_named_and_mended(aws, created, drift):
 @pytest.fixture
 def answers():
     """Adds members to what AWS answers, as a later version of AWS would."""
-    events, hooks = control_client().meta.events, []
+    events, hooks = control_client(conf.LOCAL_GATEWAY).meta.events, []
 
     def answers(operation, **members):
         def add(parsed, **kwargs):

@@ -10,6 +10,7 @@ from django.test import RequestFactory, override_settings
 from django.views.debug import ExceptionReporter
 
 from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
 from django_aws_api_gateway_websockets.definition import HiddenStr
 from django_aws_api_gateway_websockets.exceptions import CredentialsError
 from django_aws_api_gateway_websockets.models import ApiGateway
@@ -118,7 +119,7 @@ def test_a_hidden_string_is_sent_and_compared_but_not_shown(local_aws, row):
     value = HiddenStr("'secret'")
     assert value == "'secret'"
     assert "secret" not in repr({"a": [value]})
-    sent = control_client().get_integrations(ApiId=row.api_id)["Items"][0]["RequestParameters"]
+    sent = control_client(conf.LOCAL_GATEWAY).get_integrations(ApiId=row.api_id)["Items"][0]["RequestParameters"]
     assert f"'{gateway_secret(row.api_id)}'" in sent.values()
 
 

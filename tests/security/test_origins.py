@@ -218,6 +218,19 @@ def test_what_is_no_origin_is_never_allowed(connect, alice, origin):
     [
         ("127.0.0.1:8000", "http://localhost:8000"),
         ("localhost:8000", "http://127.0.0.1:8000"),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+    ],
+)
+def test_the_names_of_this_machine_are_one_site(gateway, host, origin):
+    gateway.target_base_endpoint = f"http://{host}/ws/"
+    GatewayClient(gateway).connect("/ws/", headers={"Origin": origin})
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:8000", "http://localhost:8001"),
+        ("localhost:8000", "http://127.0.0.1:9000"),
         ("127.0.0.1", "http://localhost:3000"),
     ],
 )
