@@ -188,7 +188,6 @@ def admin_pages():
         ("the list", ""),
         ("the list, page 50", "?p=50"),
         ("connected ones", "?connected__exact=1"),
-        ("closed as kicked", "?closed_reason__exact=kicked"),
         ("search by user", "?q=user77"),
         ("search by channel", "?q=Room+77"),
         ("search by connection id", f"?q={one}"),

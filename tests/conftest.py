@@ -17,6 +17,7 @@ from .provisioning.aws import (  # noqa: F401  fixtures
     lenient_aws,
     local_aws,
     local_server,
+    mark_rows,
     ministack_aws,
     ministack_url,
     row,
@@ -85,10 +86,10 @@ def gateway(db):
 
 
 @pytest.fixture
-def local_gateway(monkeypatch):
-    """A local gateway on a free port, where control commands and boto3 without settings of its own go."""
+def local_gateway(settings, monkeypatch):
+    """A local gateway on a free port, which holds the APIs of rows that are marked as local."""
     with LocalGateway() as gateway:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", gateway.url)
+        settings.WEBSOCKETS = {**getattr(settings, "WEBSOCKETS", {}), "LOCAL_GATEWAY": gateway.url}
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
             monkeypatch.delenv(name, raising=False)
         yield gateway

@@ -102,7 +102,7 @@ def test_route_key_named_connect_does_not_reach_connect(socket):
 
 
 @pytest.mark.parametrize("extra", [{}, {"X-Real-Ip": "10.0.0.1"}, {"X-Real-Ip": "10.0.0.1", "Connection": "close"}])
-def test_without_a_secret_the_circumstantial_headers_are_required(socket, extra):
+def test_without_a_secret_the_gateway_headers_are_required(socket, extra):
     headers = {**without(socket.event_headers("$default"), SECRET_HEADER), **extra}
     missing = [name for name in ("X-Real-Ip", "Connection") if name not in extra]
 

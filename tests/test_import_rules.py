@@ -26,12 +26,14 @@ LAYERS = (
     ("fields", "events"),
     ("delivery",),
     ("models",),
+    ("adoption",),
     ("background",),
     ("logins", "provisioning"),
     ("views",),
     ("local",),
-    ("checks",),
+    ("checks", "doctor"),
     ("admin", "management", "templatetags", "testing"),
+    ("pytest_plugin",),
     # Django and Celery enter by these.
     ("apps", "tasks", "migrations"),
 )

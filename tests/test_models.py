@@ -23,7 +23,7 @@ def test_two_ids_that_differ_in_case_are_two_connections(gateway):
     assert WebSocketSession.objects.get(connection_id="abc=").connection_id == "abc="
 
 
-def test_two_channels_that_differ_in_case_or_accent_are_two_channels(gateway):
+def test_channels_that_differ_in_case_or_accent_are_distinct(gateway):
     for number, channel in enumerate(["Room", "room", "Rööm"]):
         session(gateway, f"id{number}=", channel_name=channel)
     assert WebSocketSession.objects.filter(channel_name="Room").count() == 1
@@ -147,7 +147,7 @@ def test_before_there_is_an_api_the_definition_holds_no_secret(gateway):
 
 
 @override_settings(WEBSOCKETS={"ACTIVITY_INTERVAL": 0})
-def test_noting_activity_of_a_row_that_was_deleted_meanwhile_is_harmless(gateway):
+def test_noting_activity_of_a_deleted_row_is_harmless(gateway):
     session = WebSocketSession.objects.create(connection_id="abc=", api_gateway=gateway)
     WebSocketSession.objects.all().delete()
 

@@ -196,3 +196,19 @@ def test_what_the_view_does_not_serve_is_refused(socket, asked):
     reply = socket.receive_json()
     assert reply["_ws"] == {"reply": "r-1", "status": 501}
     assert next(iter(asked)) in reply["message"]
+
+
+@pytest.mark.parametrize("request_id", ["1", "r-1", "k3-17", "a" * 15])
+def test_an_anonymous_client_gets_no_reply_of_another(db, request_id):
+    first, second = (GatewayClient().connect("/ws/") for _ in range(2))
+    ask(first, "add", request_id, a=2, b=3)
+    ask(second, "add", request_id, a=10, b=30)
+    assert [first.receive_json()["sum"], second.receive_json()["sum"]] == [5, 40]
+
+
+def test_a_long_id_of_an_anonymous_client_runs_once(db):
+    first, second = (GatewayClient().connect("/ws/") for _ in range(2))
+    for socket in (first, second):
+        ask(socket, "add", "k3f9qz8h2m4x7b1c-17", a=2, b=3)
+    assert [first.receive_json()["sum"], second.receive_json()["sum"]] == [5, 5]
+    assert len(runs) == 1

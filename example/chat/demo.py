@@ -87,7 +87,7 @@ def prepare_environment(port: int, gateway_port: int) -> None:
     os.environ.update(
         DJANGO_SETTINGS_MODULE="chat.settings",
         PORT=str(port),
-        AWS_ENDPOINT_URL_APIGATEWAYV2=f"http://{HOST}:{gateway_port}",
+        GATEWAY_PORT=str(gateway_port),
         AWS_ACCESS_KEY_ID="local",
         AWS_SECRET_ACCESS_KEY="local",
         AWS_DEFAULT_REGION="us-east-1",
@@ -120,6 +120,7 @@ def gateway_row(port: int, gateway_port: int, state: Path):
 
     target, endpoint = f"http://{HOST}:{port}/ws/", f"ws://{HOST}:{gateway_port}/"
     gateway, _ = ApiGateway.objects.get_or_create(api_name="Chat", defaults={"target_base_endpoint": target})
+    gateway.is_local = True
     if gateway.target_base_endpoint != target or not gateway.api_endpoint.startswith(endpoint):
         gateway.target_base_endpoint = target
         state.unlink(missing_ok=True)

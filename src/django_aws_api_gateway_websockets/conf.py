@@ -46,6 +46,8 @@ class Conf:
     #: Custom domains that gateways may take, and hosted zones that they may write into; None: any.
     ALLOWED_DOMAINS: Option[Sequence[str] | None] = Option(None)
     ALLOWED_HOSTED_ZONES: Option[Sequence[str] | None] = Option(None)
+    #: Where commands and the admin find the APIs of gateway rows that are marked as local.
+    LOCAL_GATEWAY = Option("http://127.0.0.1:8001")
     #: Seconds for which a connect token may be used.
     CONNECT_TOKEN_MAX_AGE = Option(60)
     #: The alias in ``CACHES`` where tokens are spent and events counted.

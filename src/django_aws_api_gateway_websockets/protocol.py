@@ -184,6 +184,19 @@ def is_loopback(url: str) -> bool:
     return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
 
 
+def same_loopback_host(url: str, page_host: str) -> str:
+    """Return ``url`` under the host of ``page_host`` (``HOST[:PORT]``), where both name this machine.
+
+    >>> same_loopback_host("ws://127.0.0.1:8001/a1b2/production", "localhost:8000")
+    'ws://localhost:8001/a1b2/production'
+    """
+    page, parts = urlsplit(f"//{page_host}"), urlsplit(url)
+    if not is_loopback(url) or page.hostname not in LOOPBACK_HOSTS:
+        return url
+    host = f"[{page.hostname}]" if ":" in str(page.hostname) else str(page.hostname)
+    return parts._replace(netloc=f"{host}:{parts.port}" if parts.port else host).geturl()
+
+
 def error_frame(message: str, connection_id: str, request_id: str) -> dict[str, str]:
     """The frame by which API Gateway tells a client that a message could not be handled."""
     return {"message": message, "connectionId": connection_id, "requestId": request_id}

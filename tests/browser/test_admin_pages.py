@@ -19,11 +19,11 @@ ADMIN = "/admin/django_aws_api_gateway_websockets/apigateway/"
 @pytest.fixture
 def gateways(local_gateway, settings):
     """Three rows: one in step, one that differs, one that was not created."""
-    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["*.example.com"]}
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "ALLOWED_TARGET_HOSTS": ["*.example.com"]}
 
     def describe(name, **values):
         target = f"https://{name}.example.com/ws/"
-        return ApiGateway.objects.create(api_name=name, target_base_endpoint=target, **values)
+        return ApiGateway.objects.create(api_name=name, is_local=True, target_base_endpoint=target, **values)
 
     chat = describe("chat", api_description="The chat of the shop", tags={"team": "web"}, throttling_rate=500)
     chat.additional_routes.create(name="Orders", route_key="orders", integration_url="https://orders.example.com/ws")
@@ -91,7 +91,7 @@ def keep(window, name):
         image.resize((1440, image.height * 1440 // image.width)).save(path, optimize=True)
 
 
-def test_the_pages_of_gateways(gateways, window, live_server, monkeypatch):
+def test_the_pages_of_gateways(gateways, window, live_server, settings):
     window.wait_for_text("#result_list", "prices")
     rows = window.text("#result_list tbody")
     assert [word in rows for word in ("in step", "differs", "not created", "ago")] == [True] * 4
@@ -110,7 +110,7 @@ def test_the_pages_of_gateways(gateways, window, live_server, monkeypatch):
     window.wait_for_text(".gateway-plan", "https://www.example.com/ws/connect")
     keep(window, "admin-plan")
 
-    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", "http://127.0.0.1:9")  # nobody listens there
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "LOCAL_GATEWAY": "http://127.0.0.1:9"}  # nobody listens there
     window.open(f"{live_server.url}{ADMIN}")
     window.wait_for_text("#result_list", "prices")
     choose(window, gateways["prices"], "plan_api_gateway")

@@ -49,10 +49,10 @@ def browser(tmp_path):
 
 
 @pytest.fixture
-def gateway(live_server, monkeypatch):
-    with LocalGateway() as local:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", local.url)
-        row = ApiGateway.objects.create(api_name="chat", target_base_endpoint=f"{live_server.url}/ws/")
+def gateway(live_server, settings):
+    with LocalGateway(allowed_hosts=("ws.www.example.com", "ws.example.com")) as local:
+        settings.WEBSOCKETS = {"LOCAL_GATEWAY": local.url}
+        row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
         call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
         row.refresh_from_db()
         yield row
@@ -82,5 +82,5 @@ def test_hostile_page_is_refused_and_own_page_is_not(browser, gateway, live_serv
     for host in hostile:
         browser.get(f"http://{host}:{port}/admin/login/")
         assert browser.execute_async_script(OPEN, url) == 1006
-        assert f"Pages of 'http://{host}:{port}' may not open sockets here." in caplog.text
+        assert f"Pages of 'http://{host}:{port}' may not open connections to this site." in caplog.text
     assert WebSocketSession.objects.count() == opened

@@ -6,16 +6,25 @@ import io
 import json
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from django.core.management import CommandError, call_command, execute_from_command_line
 
+from django_aws_api_gateway_websockets.aws import control_client, forget
+from django_aws_api_gateway_websockets.exceptions import AwsUnreachable
 from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.provisioning import plan_gateway
 
 pytestmark = pytest.mark.django_db
 
 
+class Shell(io.StringIO):
+    def getvalue(self):
+        return "".join(line for line in super().getvalue().splitlines(True) if not line.startswith("Speaking to "))
+
+
 def run(*words):
-    """As from a shell: gives what was printed and the exit code."""
-    out = io.StringIO()
+    """As from a shell: gives what was printed and the exit code, without the line that says to whom it speaks."""
+    out = Shell()
     try:
         call_command(*words, stdout=out, stderr=out)
     except SystemExit as ended:
@@ -46,7 +55,7 @@ def test_from_nothing_to_an_api_and_back(local_aws, row):
     assert run("deleteApiGateway", pk, "--no-input") == ("chat: there is nothing in AWS\n", 0)
 
 
-def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, row):
+def test_the_domain_command_says_where_the_record_must_point(local_aws, row):
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
     run("createApiGateway", f"--pk={row.pk}")
@@ -194,56 +203,114 @@ def test_export_and_policy_print_several_gateways(row):
     "command", ["planApiGateway", "updateApiGateway", "createApiGateway", "importApiGateway", "deleteApiGateway"]
 )
 @pytest.mark.parametrize(
-    ("api_endpoint", "endpoint_url", "remedy"),
+    ("api_endpoint", "is_local", "remedy"),
     [
-        ("ws://gateway:8001/a1b2", None, "Set AWS_ENDPOINT_URL_APIGATEWAYV2=http://gateway:8001 to reach it"),
+        ("ws://gateway:8001/a1b2", False, "Run createApiGateway --local"),
         # Nobody listens at the second one: a call would fail in another way.
-        ("wss://a1b2.execute-api.eu-west-1.amazonaws.com", "http://127.0.0.1:9", "Unset AWS_ENDPOINT_URL_APIGATEWAYV2"),
+        ("wss://a1b2.execute-api.eu-west-1.amazonaws.com", True, "Clear the row's field 'is_local'"),
     ],
 )
-def test_a_row_is_not_taken_to_another_place_by_a_variable(
-    row, settings, monkeypatch, command, api_endpoint, endpoint_url, remedy
+def test_an_api_is_not_made_again_in_the_other_place(
+    row, aws_account, settings, command, api_endpoint, is_local, remedy
 ):
-    settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "AKIDEXAMPLE", "not-a-secret"
-    settings.AWS_GATEWAY_REGION_NAME = "eu-west-1"
-    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_APIGATEWAYV2"):
-        monkeypatch.delenv(name, raising=False)
-    if endpoint_url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", endpoint_url)
-    ApiGateway.objects.update(api_id="a1b2", api_endpoint=api_endpoint, api_created=True, status="in_step")
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "LOCAL_GATEWAY": "http://127.0.0.1:9"}
+    ApiGateway.objects.update(
+        api_id="a1b2", api_endpoint=api_endpoint, api_created=True, status="in_step", is_local=is_local
+    )
     text, code = run(command, f"--pk={row.pk}", *(["--no-input"] if command == "deleteApiGateway" else []))
     assert code == 1
-    assert f"The API is at {api_endpoint}, and boto3 is configured for " in text
+    assert f"The API is at {api_endpoint}, which is " in text
     assert remedy in text
     row.refresh_from_db()
     assert (row.api_id, row.status, row.last_error) == ("a1b2", "in_step", "")
 
 
-@pytest.mark.parametrize("command", ["createApiGateway", "planApiGateway"])
-def test_a_target_on_this_machine_is_nothing_for_aws(row, settings, monkeypatch, command):
-    """Who forgets the variable of the local gateway gets no API in AWS that leads nowhere."""
+@pytest.fixture
+def aws_account(settings, monkeypatch):
+    """Credentials, and variables that name an endpoint: they decide nothing."""
     settings.AWS_ACCESS_KEY_ID, settings.AWS_SECRET_ACCESS_KEY = "AKIDEXAMPLE", "not-a-secret"
     settings.AWS_GATEWAY_REGION_NAME = "eu-west-1"
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_APIGATEWAYV2"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+def test_no_variable_takes_a_row_away_from_aws(row, aws_account):
+    called = []
+
+    def nothing_leaves(request, **kwargs):
+        called.append(request.url)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    forget()
+    events = control_client().meta.events
+    events.register("before-send.apigatewayv2", nothing_leaves)
+    with pytest.raises(AwsUnreachable):
+        plan_gateway(row)
+    events.unregister("before-send.apigatewayv2", nothing_leaves)
+    assert {url.partition("/v2")[0] for url in called} == {"https://apigateway.eu-west-1.amazonaws.com"}
+
+
+@pytest.mark.parametrize(("is_local", "told"), [(True, "the local gateway at http://127.0.0.1:8001"), (False, "AWS")])
+def test_a_command_says_to_whom_it_speaks(row, aws_account, is_local, told):
+    ApiGateway.objects.update(is_local=is_local, target_base_endpoint="ftp://fails before a call")
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("planApiGateway", pk=[row.pk], stdout=out, stderr=out)
+    assert out.getvalue() == f"Speaking to {told}.\n"
+
+
+def test_create_local_marks_the_row(row, local_gateway):
+    assert run("createApiGateway", "--local", f"--pk={row.pk}")[1] == 0
+    row.refresh_from_db()
+    assert (row.is_local, row.api_endpoint) == (True, f"ws://127.0.0.1:{local_gateway.port}/{row.api_id}")
+
+
+def test_create_local_leaves_a_row_of_aws_alone(gateway, aws_account):
+    text, code = run("createApiGateway", "--local", f"--pk={gateway.pk}")
+    assert (code, "which is AWS, and a local gateway cannot take it over" in text) == (1, True)
+    gateway.refresh_from_db()
+    assert gateway.is_local is False
+
+
+def test_a_dry_run_marks_no_row(row, local_gateway):
+    assert run("createApiGateway", "--local", "--dry-run", f"--pk={row.pk}")[1] == 3
+    row.refresh_from_db()
+    assert row.is_local is False
+
+
+def test_create_prints_a_summary_and_the_properties_on_demand(row, local_gateway):
+    short, _ = run("createApiGateway", "--local", f"--pk={row.pk}")
+    run("deleteApiGateway", f"--pk={row.pk}", "--no-input")
+    long, _ = run("createApiGateway", f"--pk={row.pk}", "-v", "2")
+    row.refresh_from_db()
+    assert "IntegrationUri" not in short
+    assert len(short.splitlines()) == 2
+    assert short.startswith("chat: created 1 API, 3 integrations, 3 routes, 1 deployment and 1 stage\nchat: ws://127.")
+    assert "IntegrationUri: https://www.example.com/ws/connect" in long
+
+
+@pytest.mark.parametrize("command", ["createApiGateway", "planApiGateway"])
+def test_a_target_on_this_machine_is_nothing_for_aws(row, aws_account, settings, command):
+    """Who forgets to mark the row gets no API in AWS that leads nowhere."""
     settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["127.0.0.1"]}
     ApiGateway.objects.update(target_base_endpoint="http://127.0.0.1:8000/ws/")
     text, code = run(command, f"--pk={row.pk}")
     assert code == 1
     assert "target_base_endpoint: http://127.0.0.1:8000/ws/ is on this machine, which AWS cannot reach" in text
-    assert "AWS_ENDPOINT_URL_APIGATEWAYV2=http://127.0.0.1:8001" in text
+    assert f"createApiGateway --local --pk={row.pk}" in text
 
 
-def test_an_endpoint_that_is_no_url_is_named(row, monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", "127.0.0.1:8001")
-    text, code = run("createApiGateway", f"--pk={row.pk}")
+def test_an_endpoint_that_is_no_url_is_named(row, settings):
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "LOCAL_GATEWAY": "127.0.0.1:8001"}
+    text, code = run("createApiGateway", "--local", f"--pk={row.pk}")
     assert code == 1
-    assert "the endpoint '127.0.0.1:8001', which is not a URL. Write http://127.0.0.1:8001." in text
+    assert "The endpoint '127.0.0.1:8001' is not a URL. Write http://127.0.0.1:8001." in text
 
 
-def test_a_server_that_is_no_gateway_is_called_that(row, monkeypatch, live_server):
+def test_a_server_that_is_no_gateway_is_called_that(row, settings, live_server):
     """The site itself, say, whose page of HTML is not what one wants to read in a terminal."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", live_server.url)
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "LOCAL_GATEWAY": live_server.url}
+    ApiGateway.objects.update(is_local=True)
     text, code = run("planApiGateway", f"--pk={row.pk}")
     assert code == 1
     assert "AWS answered 404: a page of HTML, which API Gateway never sends. Check the endpoint" in text
@@ -292,15 +359,3 @@ def test_imported_text_cannot_command_a_terminal(local_aws, db, example_hosts, c
         assert char not in text
         assert code in (0, 3)
     assert "three" in printed[1][0]
-
-
-@pytest.mark.parametrize("command", ["planApiGateway", "createApiGateway", "importApiGateway"])
-def test_a_terminal_shows_which_endpoint_is_meant(local_aws, row, command):
-    row.create_gateway()
-    out = Terminal()
-    try:
-        call_command(command, f"--pk={row.pk}", stdout=out)
-    except SystemExit:
-        pass
-    assert out.getvalue().startswith(f"Endpoint: {local_aws.url} (not AWS)\n")
-    assert "Endpoint" not in run(command, f"--pk={row.pk}")[0]

@@ -19,7 +19,7 @@ def site(live_server, local_gateway):
 @pytest.fixture
 def created(site):
     """A gateway row whose API ``createApiGateway`` has made."""
-    row = ApiGateway.objects.create(api_name="chat", target_base_endpoint=f"{site}/ws/")
+    row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{site}/ws/")
     row.additional_routes.create(name="Orders", route_key="orders", integration_url=f"{site}/ws/orders")
     call_command("createApiGateway", pk=row.pk)
     row.refresh_from_db()

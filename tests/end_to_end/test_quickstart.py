@@ -9,12 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, NamedTuple
 
 import pytest
 from websockets.sync.client import connect
@@ -71,60 +72,127 @@ class Terminals:
         return output
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
 def get(url: str) -> str:
-    """The page at `url`, as soon as somebody answers there."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=10) as response:
-                return str(response.read().decode())
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            assert time.monotonic() < deadline, f"Nobody answers at {url}"
-            time.sleep(0.1)
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return str(response.read().decode())
 
 
-def listens(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    assert "ready" in process.stdout.readline()
+class Output:
+    """What a process writes; read all the time, so that its pipe never fills."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.lines: list[str] = []
+        self._process = process
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
+
+    def wait(self, text: str, count: int = 1) -> str:
+        """The latest line with `text`, as soon as there are `count` of them."""
+        deadline = time.monotonic() + 60
+        while True:
+            found = [line for line in self.lines if text in line]
+            if len(found) >= count:
+                return found[-1]
+            assert time.monotonic() < deadline and self._process.poll() is None, "\n".join(self.lines)
+            time.sleep(0.05)
+
+
+class Quickstart(NamedTuple):
+    site: str
+    process: subprocess.Popen[str]
+    output: Output
+    folder: Path
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Quickstart]:
+    """Every step of the quickstart, in an empty folder."""
+    terminals = Terminals(folder)
+    terminals.run("project.sh")
+    settings = folder / "mysite" / "settings.py"
+    # The page takes the default ports; here others may be using them.
+    ports = f'\nWEBSOCKETS = {{"LOCAL_GATEWAY": "http://127.0.0.1:{terminals.ports[1]}"}}\n'
+    settings.write_text(settings.read_text() + (STEPS / "settings.py").read_text() + ports)
+    for source, target in (("sockets.py", ""), ("urls.py", ""), ("templates/index.html", "templates/")):
+        terminals.copy(source, f"mysite/{target}{Path(source).name}")
+    process = terminals.start("run.sh", f" {terminals.ports[0]}")
+    try:
+        output = Output(process)
+        site = f"http://127.0.0.1:{terminals.ports[0]}"
+        output.wait(f"sockets | Open {site}")
+        yield Quickstart(site, process, output, folder)
+    finally:
+        stop(process)
 
 
 @contextmanager
 def quickstart(folder: Path) -> Iterator[str]:
-    """Every step of the quickstart, in an empty folder; yields the site's URL."""
-    terminals = Terminals(folder)
-    terminals.run("project.sh")
-    settings = folder / "mysite" / "settings.py"
-    settings.write_text(settings.read_text() + (STEPS / "settings.py").read_text())
-    for source, target in (("sockets.py", ""), ("urls.py", ""), ("templates/index.html", "templates/")):
-        terminals.copy(source, f"mysite/{target}{Path(source).name}")
-    terminals.run("row.sh")
+    with running(folder) as started:
+        yield started.site
 
-    with ExitStack() as opened:
-        # The commands take the default ports; here others may be using them.
-        gateway = terminals.start("gateway.sh", f" --port {terminals.ports[1]}")
-        opened.callback(end, gateway)
-        listens(gateway)
-        created = terminals.run("create.sh")
-        assert f"My first: ws://127.0.0.1:{terminals.ports[1]}/" in created
-        opened.callback(end, terminals.start("run.sh", f" --noreload {terminals.ports[0]}"))
-        site = f"http://127.0.0.1:{terminals.ports[0]}"
-        get(site)
-        yield site
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C, to the shell and the command as a terminal sends it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(timeout=20)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def socket_url(page: str) -> str:
+    return re.findall(r'new WebSocket\("([^"]+)"\)', get(page))[0]
 
 
 def test_the_quickstart_leads_to_a_socket(tmp_path):
     with quickstart(tmp_path) as site, ExitStack() as opened:
-        url = re.findall(r'new WebSocket\("([^"]+)"\)', get(site))[0]
+        url = socket_url(site)
         one, other = (opened.enter_context(connect(url, origin=site)) for _ in range(2))
         one.send(json.dumps({"action": "say", "text": "Hello"}))
         for window in (one, other):
             assert json.loads(window.recv(10)) == {"from": "somebody", "text": "Hello"}
         other.send(json.dumps({"action": "sing"}))
         assert json.loads(other.recv(10))["from"] == "the site"
+
+
+def test_a_page_on_localhost_has_its_socket_on_localhost(tmp_path):
+    with quickstart(tmp_path) as site:
+        page = site.replace("127.0.0.1", "localhost")
+        url = socket_url(page)
+        assert url.startswith("ws://localhost:")
+        # The gateway listens on 127.0.0.1; a browser tries that too.
+        with connect(url, origin=page) as socket:
+            socket.send(json.dumps({"action": "say", "text": "Hello"}))
+            assert json.loads(socket.recv(10))["text"] == "Hello"
+
+
+def test_a_reload_of_the_code_drops_no_socket(tmp_path):
+    with running(tmp_path) as started, connect(socket_url(started.site), origin=started.site) as socket:
+        sockets, urls = started.folder / "mysite" / "sockets.py", started.folder / "mysite" / "urls.py"
+        sockets.write_text(sockets.read_text().replace("the site", "the new site"))
+        started.output.wait("sockets | Open", 2)
+        # A view that is mounted meanwhile gets a gateway.
+        urls.write_text(
+            urls.read_text()
+            .replace("urlpatterns = [", 'urlpatterns = [path("b/<slug:route>", Other.as_view()),')
+            .replace("import ChatView", "import ChatView, ChatView as Other")
+        )
+        started.output.wait("sockets | Open", 3)
+        assert len({line for line in started.output.lines if "ChatView: ws://" in line}) == 2
+        socket.send(json.dumps({"action": "sing"}))
+        assert json.loads(socket.recv(10))["from"] == "the new site"
+
+
+def test_ctrl_c_ends_the_site_and_the_gateway(tmp_path):
+    with running(tmp_path) as started:
+        url = socket_url(started.site)
+        stop(started.process)
+        for gone in (started.site, url.replace("ws:", "http:")):
+            with pytest.raises(urllib.error.URLError, match="refused"):
+                get(gone)

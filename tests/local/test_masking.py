@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any, List
 from urllib.parse import quote, quote_plus
 
@@ -169,3 +170,29 @@ def test_short_values_are_masked_under_their_names_only() -> None:
     masker.learn_headers([("Cookie", "theme=dark")])
     assert masker.header("Cookie", "theme=dark") == f"theme={MASK}"
     assert masker.text("a dark room") == "a dark room"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "a" * 131_072,
+        "-" * 131_072,
+        "x-cookie" * 16_384,
+        '\\"' * 65_536,
+        "token%3D" * 16_384,
+    ],
+    ids=["word", "hyphens", "cookies", "escaped quotes", "escapes"],
+)
+def test_a_frame_of_128_kb_is_masked_in_linear_time(frame):
+    began = time.process_time()
+    Masker().text(frame)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("depth", [300, 500, 900, 5_000])
+@pytest.mark.parametrize("parts", [("[", "]"), ('{"a":', "}"), ('[{"token":"hunter22","b":', "}]")])
+def test_json_of_any_depth_can_be_shown(parts, depth):
+    opening, closing = parts
+    shown = Masker().text(opening * depth + "1" + closing * depth)
+    assert shown.startswith(opening[0])
+    assert "hunter22" not in shown

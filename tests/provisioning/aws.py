@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models.signals import post_init
 
 from django_aws_api_gateway_websockets.local.server import LocalGateway
 from django_aws_api_gateway_websockets.models import ApiGateway
@@ -47,11 +48,24 @@ def example_hosts(settings):
 
 
 @pytest.fixture
-def use(settings, monkeypatch, example_hosts):
+def mark_rows():
+    """Every row of the test is marked as local, so that its API is on the stand-in."""
+
+    def mark(instance, **kwargs):
+        instance.is_local = True
+
+    yield lambda: post_init.connect(mark, sender=ApiGateway)
+    post_init.disconnect(mark, sender=ApiGateway)
+
+
+@pytest.fixture
+def use(settings, monkeypatch, example_hosts, mark_rows):
     """Configures boto3, as a user would, for the stand-in at a URL."""
 
     def use(url, key_id="test", secret="test"):
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # which decides nothing
+        settings.WEBSOCKETS = {**settings.WEBSOCKETS, "LOCAL_GATEWAY": url}
+        mark_rows()
         settings.AWS_ACCESS_KEY_ID = key_id
         settings.AWS_SECRET_ACCESS_KEY = secret
         settings.AWS_GATEWAY_REGION_NAME = standins.REGION

@@ -9,6 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def watch():
     hooked = []
 
     def watch(calls):
-        events = control_client().meta.events
+        events = control_client(conf.LOCAL_GATEWAY).meta.events
         events.register("before-send.apigatewayv2", calls)
         hooked.append((events, calls))
         return calls

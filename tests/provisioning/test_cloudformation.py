@@ -104,7 +104,7 @@ def test_the_secret_is_a_parameter_that_is_not_echoed(full):
     assert json.loads(text)["Parameters"]["GatewaySecret"]["NoEcho"] is True
 
 
-def test_the_template_says_what_the_definition_says_field_by_field(full):
+def test_the_template_matches_the_definition_field_by_field(full):
     definition = full.definition(with_domain=True)
     wanted = {one.name: dict(one.properties) for one in r.wanted(definition, "API")}
     found = as_resources(json.loads(export(full))["Resources"])
@@ -174,7 +174,7 @@ def _read(kind, name, values, route_of):
 
 
 @needs_ministack
-def test_deployed_by_cloudformation_what_is_left_is_the_secret_and_the_deployments_name(use, ministack_aws, row):
+def test_after_cloudformation_only_secret_and_deployment_differ(use, ministack_aws, row):
     """Left to the first update: the secret follows from the API's id, which a template cannot know."""
     row.additional_routes.create(name="orders", route_key="orders", integration_url="https://a.example.com/ws")
     text = json.loads(export(row))

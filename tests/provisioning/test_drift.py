@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 
 from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
 from django_aws_api_gateway_websockets.definition import SECRET_PARAMETER
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
@@ -153,7 +154,7 @@ def _check_drift(aws, created, drift, steps):
     assert created.status == "in_step"
 
 
-def test_settings_of_one_route_on_the_stage_are_planned_and_removed(local_aws, row):
+def test_stage_settings_of_one_route_are_planned_and_removed(local_aws, row):
     """Not on ministack, which takes DeleteRouteSettings for DeleteStage."""
     row.create_gateway()
     limits = {"$default": {"ThrottlingRateLimit": 1.0, "ThrottlingBurstLimit": 1}}
@@ -185,7 +186,7 @@ def test_a_secret_is_masked_wherever_a_plan_is_shown(aws, created):
     assert "(another secret) -> (the gateway's secret)" in str(plan)
 
 
-def test_a_changed_secret_key_is_in_the_plan_and_one_update_brings_it_to_aws(aws, created, settings):
+def test_a_changed_secret_key_is_planned_and_updated_in_one_run(aws, created, settings):
     settings.SECRET_KEY = "another-secret-key-of-the-site"
     steps = plan_gateway(created).steps
     assert {step.resource.kind for step in steps} == {"integration", "deployment", "stage"}
@@ -278,7 +279,7 @@ def test_drift_in_unknown_properties_is_named_and_mended(aws, created, drift):
 @pytest.fixture
 def answers():
     """Adds members to what AWS answers, as a later version of AWS would."""
-    events, hooks = control_client().meta.events, []
+    events, hooks = control_client(conf.LOCAL_GATEWAY).meta.events, []
 
     def answers(operation, **members):
         def add(parsed, **kwargs):

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import call_command
 
 from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.provisioning import remove_gateway, update_gateway
 from django_aws_api_gateway_websockets.provisioning.operations import OPERATIONS, SERVICES
@@ -23,7 +24,7 @@ def sent(local_aws):
     def note(params, model, **kwargs):
         calls.append((model.name, dict(params)))
 
-    events = control_client().meta.events
+    events = control_client(conf.LOCAL_GATEWAY).meta.events
     events.register("provide-client-params.apigatewayv2", note)
     yield calls
     events.unregister("provide-client-params.apigatewayv2", note)
@@ -53,7 +54,7 @@ def journey():
         row.refresh_from_db()
         row.additional_routes.all()._raw_delete("default")
         update_gateway(row)
-    control_client().update_stage(
+    control_client(conf.LOCAL_GATEWAY).update_stage(
         ApiId=row.api_id, StageName="live", RouteSettings={"$default": {"ThrottlingRateLimit": 1.0}}
     )
     update_gateway(row)
@@ -65,7 +66,7 @@ def journey():
     remove_gateway(imported)
 
 
-def test_the_table_of_operations_is_what_is_carried_out_no_more_and_no_less(db, sent):
+def test_the_table_lists_exactly_the_operations_carried_out(db, sent):
     journey()
     assert {name for name, _ in sent} == {name for name, service in SERVICES.items() if service == "apigatewayv2"}
 
@@ -81,7 +82,7 @@ def test_nothing_is_sent_that_is_for_http_apis_only(db, sent):
 
 
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service == "apigatewayv2"])
-def test_the_action_of_each_operation_is_its_http_method_on_its_path(name, local_aws):
+def test_each_operations_action_is_its_http_method_on_its_path(name, local_aws):
     http = control_client().meta.service_model.operation_model(name).http
     action, path = OPERATIONS[name]
     assert action == f"apigateway:{http['method']}"

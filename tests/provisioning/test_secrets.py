@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 
 import pytest
@@ -9,9 +10,12 @@ from django.test import RequestFactory, override_settings
 from django.views.debug import ExceptionReporter
 
 from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
 from django_aws_api_gateway_websockets.definition import HiddenStr
+from django_aws_api_gateway_websockets.exceptions import CredentialsError
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
+from django_aws_api_gateway_websockets.provisioning.control import ControlPlane
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
 from .faults import Refuse
@@ -115,5 +119,21 @@ def test_a_hidden_string_is_sent_and_compared_but_not_shown(local_aws, row):
     value = HiddenStr("'secret'")
     assert value == "'secret'"
     assert "secret" not in repr({"a": [value]})
-    sent = control_client().get_integrations(ApiId=row.api_id)["Items"][0]["RequestParameters"]
+    sent = control_client(conf.LOCAL_GATEWAY).get_integrations(ApiId=row.api_id)["Items"][0]["RequestParameters"]
     assert f"'{gateway_secret(row.api_id)}'" in sent.values()
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"AWS_SESSION_TOKEN": "planted-token\nx"},
+        {"AWS_SESSION_TOKEN": "planted\r\ntoken"},
+        {"AWS_ACCESS_KEY_ID": "AKIAPLANTED\nplanted", "AWS_SESSION_TOKEN": None},
+    ],
+)
+def test_credentials_that_no_header_can_hold_are_not_shown(credentials):
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "planted-secret", "AWS_REGION_NAME": "eu-west-1"}
+    with override_settings(**{**keys, **credentials}), pytest.raises(CredentialsError) as caught:
+        ControlPlane("http://127.0.0.1:9").call("GetApis")
+    assert "Remove line breaks" in str(caught.value)
+    assert not re.search("planted|Signature", str(caught.value), re.IGNORECASE)

@@ -117,7 +117,7 @@ def test_e004_on_a_view(urls):
     assert found() == ["websockets.E004"]
 
 
-def test_origins_that_are_computed_for_each_request_are_not_checked(urls):
+def test_origins_computed_per_request_are_not_checked(urls):
     class AskingView(ExampleView):
         allowed_origins = property(lambda self: ["https://partner.example"])
 
@@ -303,11 +303,6 @@ def test_w022_names_the_setting_that_decides(on_database, options, setting, sett
     on_database(target_base_endpoint="https://evil.example/ws/")
     (warning,) = run_checks(tags=["websockets"], databases=["default"])
     assert warning.hint == f"Correct the URL, or add its host to {setting}"
-
-
-@pytest.mark.parametrize(("traces", "expected"), [(False, []), (True, ["websockets.W025"])])
-def test_w025_messages_are_logged_in_full(on_database, traces, expected):
-    assert on_database(data_trace=traces) == expected
 
 
 class ByHandView(ExampleView):

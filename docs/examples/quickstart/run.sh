@@ -1,1 +1,2 @@
-python manage.py runserver
+python manage.py migrate
+python manage.py runLocalGateway --site

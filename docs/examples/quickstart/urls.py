@@ -8,7 +8,8 @@ from .sockets import ChatView
 
 
 def index(request):
-    return render(request, "index.html", {"gateway": ApiGateway.objects.get(pk=1)})
+    gateway = ApiGateway.objects.first()
+    return render(request, "index.html", {"socket_url": gateway.websocket_url_for(request)})
 
 
 urlpatterns = [

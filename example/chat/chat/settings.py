@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 PORT = os.environ.get("PORT", "8000")
+WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '8001')}"}
 # The database and the gateway's state; git ignores it.
 DATA_DIR = Path(os.environ.get("CHAT_DATA_DIR") or Path(__file__).resolve().parents[3] / ".demo")
 

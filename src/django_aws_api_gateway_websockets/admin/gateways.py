@@ -53,7 +53,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "sends_secret",
         "websocket_url",
     )
-    list_filter = ("status", "sends_secret", "api_created", "custom_domain_created")
+    list_filter = ("status", "is_local", "sends_secret", "api_created", "custom_domain_created")
     search_fields = ("api_name", "api_id", "domain_name")
     readonly_fields = AWS_FIELDS
     inlines = (AdditionalRouteInline,)
@@ -68,7 +68,16 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (
             None,
-            {"fields": ("api_name", "api_description", "target_base_endpoint", "default_channel_name", "tags")},
+            {
+                "fields": (
+                    "api_name",
+                    "api_description",
+                    "target_base_endpoint",
+                    "is_local",
+                    "default_channel_name",
+                    "tags",
+                )
+            },
         ),
         (_("Stage"), {"fields": ("stage_name", "stage_description", "throttling_rate", "throttling_burst")}),
         (

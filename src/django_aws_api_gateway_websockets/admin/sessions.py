@@ -32,7 +32,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "created_on",
         "last_activity_on",
     )
-    list_filter = ("connected", "api_gateway", "closed_reason")
+    list_filter = ("connected", "api_gateway")
     list_select_related = ("user", "api_gateway")
     # Named so that the admin shows its search box. get_search_results() does the search.
     search_fields = ("connection_id__exact",)

@@ -44,13 +44,19 @@ def connections_client(url: str) -> Any:
     return _by_url[key]
 
 
-def control_client(service: str = "apigatewayv2") -> Any:
-    """Return the boto3 client of the control plane, for whatever endpoint boto3 is configured.
+def control_client(endpoint: str | None = None, service: str = "apigatewayv2") -> Any:
+    """Return the boto3 client of the control plane at ``endpoint``; None: of AWS, whatever the environment says.
 
     It makes one attempt: botocore would repeat a creation whose answer was lost, and make a second API.
     ``provisioning.control`` decides what may be repeated.
     """
-    return _client(service, None, None, retries={"mode": "standard", "total_max_attempts": 1})
+    return _client(
+        service,
+        endpoint,
+        None,
+        ignore_configured_endpoint_urls=endpoint is None,
+        retries={"mode": "standard", "total_max_attempts": 1},
+    )
 
 
 def forget_lookups(**kwargs: Any) -> None:
@@ -63,22 +69,18 @@ setting_changed.connect(forget_lookups)
 
 def _client(service: str, url: str | None, region: str | None, **config: Any) -> Any:
     region = region or aws_setting("AWS_GATEWAY_REGION_NAME", "AWS_REGION_NAME")
-    endpoint = url or os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}") or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint and "://" not in endpoint:
-        raise AwsError(
-            f"boto3 is configured for the endpoint {endpoint!r}, which is not a URL. Write http://{endpoint}."
-        )
-    key = (os.getpid(), service, endpoint, region, fingerprint(), repr(sorted(config.items())))
+    if url and "://" not in url:
+        raise AwsError(f"The endpoint {url!r} is not a URL. Write http://{url}.")
+    key = (os.getpid(), service, url, region, fingerprint(), repr(sorted(config.items())))
     with lock:
         if key not in clients:
-            clients[key] = _make_client(service, url, endpoint, region, config)
+            clients[key] = _make_client(service, url, region, config)
         return clients[key]
 
 
 def _make_client(
     service: str,
     url: str | None,
-    endpoint: str | None,
     region: str | None,
     config: Mapping[str, Any],
 ) -> Any:
@@ -87,7 +89,7 @@ def _make_client(
     with translated(f"set up a client for {service}"):
         _, boto3_session = session(region)
         options: dict[str, Any] = {}
-        if endpoint and protocol.is_loopback(endpoint):
+        if url and protocol.is_loopback(url):
             options["region_name"] = boto3_session.region_name or _LOCAL_REGION
             if boto3_session.get_credentials() is None:
                 options.update(aws_access_key_id=LOCAL.access_key, aws_secret_access_key=LOCAL.secret_key)

@@ -86,22 +86,36 @@ def _translation(operation: str, error: Any) -> AwsError:
         return CredentialsError(f"Could not {operation}: {error}", operation=operation)
     if isinstance(error, botocore_errors.NoRegionError):
         return AwsError(
-            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME; for a "
-            "local gateway, set the environment variable AWS_ENDPOINT_URL_APIGATEWAYV2.",
+            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME. For a "
+            "local gateway, mark the row as local: createApiGateway --local.",
             operation=operation,
         )
     if isinstance(error, botocore_errors.ReadTimeoutError):
         return timed_out(operation)
+    if type(error) is botocore_errors.HTTPClientError:
+        return _unsent(operation, error)
     if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
         return unreachable(operation, str(error))
     return AwsError(f"Could not {operation}: {error}", operation=operation)
+
+
+def _unsent(operation: str, error: Any) -> AwsError:
+    """Our error for an exception inside of the HTTP client. Its text is not shown: it may quote a signed header."""
+    cause = error.kwargs.get("error")
+    if isinstance(cause, ValueError):
+        return CredentialsError(
+            f"Could not {operation}: a header cannot hold the credentials. Remove line breaks from the access key and "
+            "the session token.",
+            operation=operation,
+        )
+    return unreachable(operation, f"the HTTP client raised {type(cause).__name__}")
 
 
 def from_client_error(operation: str, error: Any) -> AwsError:
     """Our error for botocore's ``ClientError``."""
     detail = error.response.get("Error", {})
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return _from_status(operation, status, str(detail.get("Code", "")), str(detail.get("Message", "")))
+    return from_status(operation, status, str(detail.get("Code", "")), str(detail.get("Message", "")))
 
 
 def from_answer(operation: str, status: int, error_type: str, body: bytes) -> AwsError:
@@ -118,10 +132,11 @@ def from_answer(operation: str, status: int, error_type: str, body: bytes) -> Aw
         said = {"message": text}
     code = str(error_type or said.get("code", said.get("Code")) or said.get("__type") or status)
     message = str(said.get("message", said.get("Message")) or "")
-    return _from_status(operation, status, code.split(":", 1)[0].rsplit("#", 1)[-1], message)
+    return from_status(operation, status, code.split(":", 1)[0].rsplit("#", 1)[-1], message)
 
 
-def _from_status(operation: str, status: int, code: str, message: str) -> AwsError:
+def from_status(operation: str, status: int, code: str = "", message: str = "") -> AwsError:
+    """Our error for an answer with the HTTP status ``status``."""
     kind, remedy = _BY_STATUS.get(status, (AwsError, ""))
     if status in (400, 403) and _BAD_CREDENTIALS.search(f"{code} {message}"):
         kind, remedy = _CREDENTIALS

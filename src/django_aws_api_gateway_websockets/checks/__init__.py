@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import deployment, gateways, sending, settings, urls
+from . import deployment, gateways, sending, settings, unread_options, urls
 
-__all__ = ["deployment", "gateways", "sending", "settings", "urls"]
+__all__ = ["deployment", "gateways", "sending", "settings", "unread_options", "urls"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
 from typing import Any, Iterable, Iterator, Sequence
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,13 +15,26 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import Plan, Step
-from ..provisioning.control import ControlPlane
+from ..provisioning.endpoints import place
 from ..security.escaping import one_line
 
 DIFFERENCE = 3
 
 
-class GatewayCommand(BaseCommand):
+class PlaceCommand(BaseCommand):
+    """A command that says whether it calls AWS or the local gateway."""
+
+    _place = ""
+
+    def say_place(self, gateway: ApiGateway) -> None:
+        """Say where the API of ``gateway`` is, unless the gateway before it was in the same place."""
+        if place(gateway) != self._place:
+            self._place = place(gateway)
+            # On stderr, because --format json keeps stdout for the document.
+            self.stderr.write(f"Speaking to {self._place}.", style_func=str)
+
+
+class GatewayCommand(PlaceCommand):
     """A command that does the same to each of several gateways. Subclasses define ``plan_for`` and ``act``."""
 
     #: The output for a gateway for which ``act`` has nothing to do.
@@ -32,6 +44,13 @@ class GatewayCommand(BaseCommand):
         add_choice(parser, required=True)
         parser.add_argument("--dry-run", action="store_true", help="Show the plan; exit 3 if it is not empty.")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
+
+    def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
+        """Change what the options ask of the row itself. Raises ``WebSocketsError``."""
+
+    def report(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> str:
+        """Return the text that says what was, or would be, ``done``."""
+        return "\n".join([f"{label(gateway)}:", *(f"  {line}" for line in done.lines())])
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
         """Return what ``act`` would do. Raise ``WebSocketsError`` where AWS cannot be compared."""
@@ -46,7 +65,6 @@ class GatewayCommand(BaseCommand):
         return ""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tell_endpoint(self.stdout)
         results = [self._one(gateway, options) for gateway in one_by_one(choose(options))]
         if options["format"] == "json":
             self.stdout.write(json.dumps(results, indent=2, default=str))
@@ -58,22 +76,24 @@ class GatewayCommand(BaseCommand):
     def _one(self, gateway: ApiGateway, options: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = {"pk": gateway.pk, "api_name": gateway.api_name}
         try:
+            self.prepare(gateway, options)
+            self.say_place(gateway)
             done = self.plan_for(gateway) if self._looks_only(options) else self.act(gateway)
         except WebSocketsError as error:
             return {**result, "error": str(error)}
         if options["format"] == "text":
-            self._write(gateway, done, self._looks_only(options))
+            self._write(gateway, done, options)
         facts = {"api_id": gateway.api_id, "websocket_url": gateway.websocket_url}
         return {**result, **facts, "plan": done.shown()}
 
-    def _write(self, gateway: ApiGateway, done: Plan, looked_only: bool) -> None:
+    def _write(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> None:
+        looked_only = self._looks_only(options)
         if not done:
             missing = f"; {one_line(gateway.domain_name)} is not created: run createCustomDomain --pk={gateway.pk}"
             lacks = gateway.status == gateway.Status.LACKS_DOMAIN
             self.stdout.write(f"{label(gateway)}: {self.nothing}{missing if lacks else ''}")
         elif looked_only or not self.stdout.isatty():
-            self.stdout.write(f"{label(gateway)}:")
-            self.stdout.write("\n".join(f"  {line}" for line in done.lines()))
+            self.stdout.write(self.report(gateway, done, options))
         about = "" if looked_only else self.about(gateway, done)
         if about:
             self.stdout.write(one_line(about))
@@ -88,15 +108,6 @@ class GatewayCommand(BaseCommand):
 def label(gateway: ApiGateway) -> str:
     """Return the gateway's name as a terminal may have it. Names may come from an import."""
     return one_line(str(gateway))
-
-
-def tell_endpoint(stdout: Any) -> None:
-    """On a terminal, say whether the command talks to AWS or to a local gateway."""
-    if not stdout.isatty():
-        return
-    control = ControlPlane()
-    with suppress(WebSocketsError):
-        stdout.write(f"Endpoint: {control.endpoint}{'' if control.is_aws else ' (not AWS)'}")
 
 
 def add_choice(parser: CommandParser, required: bool) -> None:

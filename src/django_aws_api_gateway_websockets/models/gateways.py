@@ -19,6 +19,8 @@ from . import validators
 from .describing import describe, describe_domain
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from ..provisioning import Plan
 
 
@@ -70,6 +72,11 @@ class ApiGateway(models.Model):
     target_base_endpoint = HttpUrlField(
         _("target base endpoint"),
         help_text=_("The URL where WebSocketView is mounted, without the route: https://www.example.com/ws/"),
+    )
+    is_local = models.BooleanField(
+        _("local"),
+        default=False,
+        help_text=_("Create the API on the local gateway (LOCAL_GATEWAY of the setting WEBSOCKETS), and never in AWS."),
     )
     domain_name = models.CharField(
         _("domain name"),
@@ -335,6 +342,13 @@ class ApiGateway(models.Model):
         if self.custom_domain_created and self._domain_path:
             return f"wss://{self._domain_path}"
         return f"{self.api_endpoint}/{self._served_stage}" if self.api_endpoint else ""
+
+    def websocket_url_for(self, request: HttpRequest) -> str:
+        """Return ``websocket_url`` for the page of ``request``: a local gateway is reached under the page's own host.
+
+        A browser keeps the login of ``localhost`` and of ``127.0.0.1`` apart, so the socket must have the same host.
+        """
+        return protocol.same_loopback_host(self.websocket_url, request.get_host())
 
     @property
     def _served_stage(self) -> str:

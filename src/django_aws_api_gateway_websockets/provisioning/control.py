@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import time
 from typing import Any, Iterator
-from urllib.parse import urlsplit
 
 from django.views.decorators.debug import sensitive_variables
 
 from ..aws import control_client, translated
 from ..definition import HiddenStr, is_reference
-from ..exceptions import AwsError, AwsUnreachable, Conflict, InvalidGateway, PermissionMissing, Throttled
-from ..protocol import is_loopback, parse_connections_url
+from ..exceptions import AwsError, AwsUnreachable, Conflict, PermissionMissing, Throttled
+from .endpoints import check_place
 from .operations import SERVICES, iam_resource
 
 # "not authorized to perform: apigateway:POST on resource: arn:aws:apigateway:eu-west-1::/apis because …"
 _DENIED = re.compile(r"not authorized to perform: (\S+)(?: on resource: ([^\s\"]+))?")
-
-_AWS_HOST = re.compile(r"\.(amazonaws\.com|amazonaws\.com\.cn|api\.aws)\Z")
 
 # AWS's limits: one CreateDeployment in 5 s, one change of a domain name in 30 s, 10 calls of others in a second.
 _FIRST_DELAY = {"CreateDeployment": 5.0, "CreateDomainName": 30.0, "UpdateDomainName": 30.0}
@@ -44,41 +41,27 @@ def delays(operation: str, error: AwsError) -> Iterator[float]:
 
 
 class ControlPlane:
-    """The calls of one run."""
+    """The calls of one run, to ``endpoint`` or, where that is None, to AWS."""
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        self.endpoint = endpoint
 
     @property
     def region(self) -> str:
-        return str(control_client().meta.region_name)
+        return str(control_client(self.endpoint).meta.region_name)
 
     @property
     def partition(self) -> str:
-        return str(control_client().meta.partition)
+        return str(control_client(self.endpoint).meta.partition)
 
     @property
     def is_aws(self) -> bool:
-        """Whether boto3 is configured for AWS, and not for a local gateway."""
-        return bool(_AWS_HOST.search(urlsplit(self.endpoint).hostname or ""))
-
-    @property
-    def endpoint(self) -> str:
-        """The URL that boto3 is configured for."""
-        return str(control_client().meta.endpoint_url)
+        """Whether the calls go to AWS, and not to a local gateway."""
+        return self.endpoint is None
 
     def check_holds(self, api_endpoint: str) -> None:
-        """Raise ``InvalidGateway`` where the API is on a local gateway and boto3 is configured for AWS, or vice versa.
-
-        A run would create a second API in the wrong place and forget the first.
-        """
-        remedy = ""
-        # The endpoints of AWS are wss:// only.
-        if api_endpoint.startswith("ws://") and self.is_aws:
-            place = api_endpoint.rpartition("/")[0].replace("ws:", "http:", 1)
-            remedy = f"Set AWS_ENDPOINT_URL_APIGATEWAYV2={place} to reach it, or make another row for AWS."
-        elif parse_connections_url(api_endpoint).region and is_loopback(self.endpoint):
-            remedy = "Unset AWS_ENDPOINT_URL_APIGATEWAYV2 to reach it, or make another row for the local gateway."
-        if remedy:
-            text = f"The API is at {api_endpoint}, and boto3 is configured for {self.endpoint}. {remedy}"
-            raise InvalidGateway(text, {"api_endpoint": [text]})
+        """Raise ``InvalidGateway`` where the API is in AWS and this is a local gateway, or vice versa."""
+        check_place(api_endpoint, is_local=not self.is_aws)
 
     def arn(self, path: str) -> str:
         """Return the ARN of an API Gateway resource; ``path`` begins with ``/apis/ID`` or ``/domainnames/NAME``."""
@@ -113,7 +96,7 @@ class ControlPlane:
     def _call_once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         failure: Exception
         try:
-            return _call(operation, parameters)
+            return _call(self.endpoint, operation, parameters)
         except PermissionMissing as error:
             failure = _with_action(error, operation)
         except Exception as error:
@@ -124,8 +107,8 @@ class ControlPlane:
 
 
 @sensitive_variables("parameters")
-def _call(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    client = control_client(SERVICES[operation])
+def _call(endpoint: str | None, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    client = control_client(endpoint, SERVICES[operation])
     methods = {name: method for method, name in client.meta.method_to_api_mapping.items()}
     with translated(operation):
         answer: dict[str, Any] = _hiding(getattr(client, methods[operation])(**parameters))

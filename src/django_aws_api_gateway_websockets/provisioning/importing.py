@@ -12,10 +12,13 @@ from ..definition import DEFAULT_STAGE, OWNER_TAG, integration_uri
 from ..exceptions import GatewayNotCreated, WebSocketsError
 from ..security.escaping import one_line
 from . import resources as r
+from .actual import Actual, Owner
 from .control import ControlPlane
+from .domains import find_domain
+from .endpoints import control_endpoint
 from .locking import locked
 from .planning import value_text
-from .reading import Actual, Owner, find_api, find_domain, read, sends_secret
+from .reading import find_api, read, sends_secret
 
 if TYPE_CHECKING:
     from ..definition import DomainDefinition
@@ -47,7 +50,7 @@ class Import(NamedTuple):
 
 def plan_import(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
     """Return what an import would change. ``api_id`` and ``stage_name`` name what the row does not know yet."""
-    control = ControlPlane()
+    control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
     if known and api_id and api_id != known:

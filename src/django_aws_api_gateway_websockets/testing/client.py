@@ -19,7 +19,8 @@ import base64
 import json
 import secrets
 from collections import deque
-from typing import Any, Mapping
+from datetime import timedelta
+from typing import Any, Iterable, Mapping
 from urllib.parse import SplitResult, urlsplit
 from weakref import WeakValueDictionary
 
@@ -35,6 +36,9 @@ from ..delivery.transport import Call, Target, in_process
 from ..exceptions import ConnectionGone
 from ..models import ApiGateway, WebSocketSession
 from ..security.limits import CONNECTS_OF_ADDRESS, CONNECTS_OF_USER, REFUSED_ORIGINS, forget
+from .commits import committed
+from .faults import Fault, Faults
+from .sent import Sent, described
 
 _EVENT_TYPES = {protocol.CONNECT: "CONNECT", protocol.DISCONNECT: "DISCONNECT"}
 _SOURCE_IP = "127.0.0.1"
@@ -62,7 +66,7 @@ def _why(response: Any, path: str) -> str:
     return content.decode()[:500]
 
 
-class GatewayClient:
+class GatewayClient(Faults):
     """A browser with a cookie jar, in front of a gateway whose integrations are this process's URLs.
 
     Events have the scheme and the host of the gateway's target, as a handshake's ``Origin`` has. ``defaults`` are those
@@ -120,6 +124,32 @@ class GatewayClient:
         socket._open(self._browser, parameters, handshake)
         return socket
 
+    def sent(self, to: Any = None, containing: Any = None) -> list[Sent]:
+        """What was sent through the gateways of this client's sockets, to ``to`` and with ``containing``.
+
+        ``to`` is a socket, a session row, a user or a channel name. ``containing`` is a text, or a dict whose keys and
+        values the message has.
+        """
+        managements = {id(socket._management): socket._management for socket in self._opened}
+        posted = [one for management in managements.values() for one in management.posted]
+        rows = {row.connection_id: row for row in _rows_of({connection_id for connection_id, _ in posted})}
+        found = [Sent(rows.get(connection_id), connection_id, data.decode()) for connection_id, data in posted]
+        return [one for one in found if one.is_to(to) and one.contains(containing)]
+
+    def assert_sent(self, to: Any = None, containing: Any = None) -> None:
+        """Raise ``AssertionError`` unless such a message was sent: see :meth:`sent`."""
+        if not self.sent(to, containing):
+            raise AssertionError(f"No message to {to!r} contains {containing!r}. {described(self.sent())}")
+
+    def assert_not_sent(self, to: Any = None, containing: Any = None) -> None:
+        """Raise ``AssertionError`` where such a message was sent: see :meth:`sent`."""
+        found = self.sent(to, containing)
+        if found:
+            raise AssertionError(f"{len(found)} messages to {to!r} contain {containing!r}. {described(found)}")
+
+    def _sockets(self) -> Iterable[Any]:
+        return list(self._opened)
+
 
 class GatewaySocket:
     """One open socket, held by its client too. ``response`` is the view's answer to the last event."""
@@ -133,6 +163,8 @@ class GatewaySocket:
         self.response: HttpResponse = HttpResponse()
         self._routes = {route.route_key: route for route in gateway.definition().routes}
         self._received: deque[bytes] = deque()
+        #: What sends to this socket are answered with; None: they arrive.
+        self.fault: Fault | None = None
         # Messages carry no cookie: the browser is only there for the handshake.
         self._bare = Client(enforce_csrf_checks=True, **defaults)
         self._open_now = False
@@ -174,6 +206,12 @@ class GatewaySocket:
             raise AssertionError(f"Nothing was sent to {self.connection_id}.")
         return self._received.popleft().decode()
 
+    def receive_all(self) -> list[Any]:
+        """Every message not yet received, the oldest first."""
+        found = [json.loads(data) for data in self._received]
+        self._received.clear()
+        return found
+
     def receive_nothing(self) -> bool:
         """Whether no message waits."""
         return not self._received
@@ -191,6 +229,12 @@ class GatewaySocket:
     def vanish(self) -> None:
         """Be gone without a word, as a phone in a tunnel: no ``$disconnect`` comes."""
         self._open_now = False
+
+    def age(self) -> None:
+        """Let the connection be an hour old. New ones stay open after a 410, since ``$connect`` may be running."""
+        WebSocketSession.objects.filter(connection_id=self.connection_id).update(
+            created_on=timezone.now() - timedelta(hours=1)
+        )
 
     def repeat_connect(self, user: Any = None, channel: str | None = None) -> HttpResponse:
         """Deliver another ``$connect`` with this connection's id, as a retry does; returns the view's answer."""
@@ -229,13 +273,14 @@ class GatewaySocket:
         names = {name.lower() for name in mapped}
         own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
         target = self._target(route_key)
-        response: Any = client.post(
-            target.path + suffix,
-            data=text,
-            content_type="application/json",
-            secure=target.scheme == "https",
-            headers={"Host": target.netloc, **own, **mapped},
-        )
+        with committed():
+            response: Any = client.post(
+                target.path + suffix,
+                data=text,
+                content_type="application/json",
+                secure=target.scheme == "https",
+                headers={"Host": target.netloc, **own, **mapped},
+            )
         self.response = response
         return self.response
 
@@ -284,19 +329,29 @@ class _Management:
 
     def __init__(self) -> None:
         self.sockets: WeakValueDictionary[str, GatewaySocket] = WeakValueDictionary()
+        self.posted: list[tuple[str, bytes]] = []
 
     def __call__(self, target: Target, call: Call) -> Any:
         socket = self.sockets.get(target.connection_id)
         if socket is None or not socket._open_now:
             raise ConnectionGone("The socket is closed.", operation=call.operation, status=410)
         if call.operation == "PostToConnection":
-            socket._received.append(call.data)
+            error = socket.fault.error() if socket.fault else None
+            if error is None or (socket.fault and socket.fault.delivers):
+                socket._received.append(call.data)
+                self.posted.append((socket.connection_id, bytes(call.data)))
+            if error is not None:
+                raise error
         elif call.operation == "DeleteConnection":
             socket._open_now = False
         else:
             identity = {"SourceIp": "127.0.0.1", "UserAgent": ""}
             return {"ConnectedAt": socket._opened_at, "LastActiveAt": timezone.now(), "Identity": identity}
         return None
+
+
+def _rows_of(connection_ids: set[str]) -> Iterable[WebSocketSession]:
+    return WebSocketSession.objects.filter(connection_id__in=connection_ids)
 
 
 def _management_of(gateway: ApiGateway) -> _Management:

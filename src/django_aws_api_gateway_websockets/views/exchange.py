@@ -21,6 +21,8 @@ __all__ = ["heartbeat", "push", "run_once"]
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RUNNING, _FAILED = 202, 500
+#: Characters that an anonymous client's request id needs to be recognized on another connection.
+UNGUESSABLE_LENGTH = 16
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -40,7 +42,7 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
     session = view.websocket_session
     if not envelope.request_id or session is None:
         return handle()
-    memory = RequestMemory(f"{session.api_gateway_id}/{session.user_id}", envelope.request_id)
+    memory = RequestMemory(_owner(session, envelope.request_id), envelope.request_id)
     if not memory.begin():
         push(session, memory.reply() or reply_to(envelope.request_id, _RUNNING))
         return HttpResponse()
@@ -56,6 +58,21 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
         reply = reply_to(envelope.request_id, status, data)
         memory.finish(reply)
         push(session, reply)
+
+
+def _owner(session: WebSocketSession, request_id: str) -> str:
+    """Return whose request this is: the user's, on all of their connections, or else the anonymous client's.
+
+    Nothing identifies an anonymous client on its next connection but the id itself. So an id that could be guessed
+    counts for one connection only, or a client could get the reply of another.
+    """
+    if session.user_id is not None:
+        client = f"user {session.user_id}"
+    elif len(request_id) >= UNGUESSABLE_LENGTH:
+        client = "anonymous"
+    else:
+        client = f"connection {session.connection_id}"
+    return f"{session.api_gateway_id}/{client}"
 
 
 def heartbeat() -> dict[str, Any]:

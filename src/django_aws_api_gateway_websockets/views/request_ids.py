@@ -21,8 +21,7 @@ _RUNNING: Mapping[str, Any] = {}
 class RequestMemory:
     """The memory of one request: ``owner`` and the id that the client made up identify it.
 
-    The owner is part of the key, so a reply never reaches another user. An anonymous client is protected by its id
-    alone, so clients must make ids that nobody can guess.
+    The owner is part of the key, so a reply never reaches another user.
     """
 
     def __init__(self, owner: str, request_id: str) -> None:

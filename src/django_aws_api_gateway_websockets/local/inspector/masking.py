@@ -25,9 +25,11 @@ _SECRET_NAME = re.compile(
     r"|csrf|\bmove\b",
     re.IGNORECASE,
 )
-_HEADER_LINE = re.compile(r"((?:[\w-]*authorization|[\w-]*cookie)\s*[:=]\s*)([^\r\n]+)", re.IGNORECASE)
-_ASSIGNMENT = re.compile(r"([\w.%-]+)(\s*[:=]\s*)([^\s&;,\"'<>{}\[\]]+)")
-_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)("(?:[^"\\]|\\.)*")')
+# Each of these takes linear time, because anyone who can connect can send 128 KB of anything: a name is tried from its
+# beginning only, and a quoted name has a bound.
+_HEADER_LINE = re.compile(r"(?<![\w-])((?:[\w-]*authorization|[\w-]*cookie)\s*[:=]\s*)([^\r\n]+)", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"(?<![\w.%-])([\w.%-]+)(\s*[:=]\s*)([^\s&;,\"'<>{}\[\]]+)")
+_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.){0,128}")(\s*:\s*)("(?:[^"\\]|\\.)*")')
 
 
 def is_secret_name(name: str) -> bool:
@@ -97,9 +99,12 @@ class Masker:
     def text(self, text: str) -> str:
         """Return a message or a body without secrets. JSON keeps its form unless a key in it is secret."""
         try:
-            data = json.loads(text)
+            return self._json_text(text)
         except (ValueError, RecursionError):
             return self.values(_assignments(text))
+
+    def _json_text(self, text: str) -> str:
+        data = json.loads(text)
         if isinstance(data, str):
             return json.dumps(self.text(data), ensure_ascii=False)
         masked = self._json(data)

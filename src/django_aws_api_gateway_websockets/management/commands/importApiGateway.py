@@ -3,20 +3,21 @@ from __future__ import annotations
 import json
 from typing import Any, Iterable
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...exceptions import WebSocketsError
 from ...models import ApiGateway
 from ...provisioning import importing
 from ...security.escaping import one_line
-from ..gateways import choose, end, one_by_one, tell_endpoint
+from ..gateways import PlaceCommand, choose, end, one_by_one
 
 
-class Command(BaseCommand):
+class Command(PlaceCommand):
     help = "Make a gateway row from an API in AWS (--api-id), or write AWS's values into a row (--pk)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--api-id", default="", help="The id of an API in AWS.")
+        parser.add_argument("--local", action="store_true", help="The API is on the local gateway, and not in AWS.")
         parser.add_argument("--stage", default="", help="The stage of the API; production by default.")
         parser.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways; with --api-id, one.")
         parser.add_argument("--all", action="store_true", help="Every API gateway that has an API in AWS.")
@@ -26,7 +27,6 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        tell_endpoint(self.stdout)
         api_id, stage = options["api_id"], options["stage"]
         results = [self._one(gateway, api_id, stage, options) for gateway in self._gateways(options)]
         if options["format"] == "json":
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         if not rows and not options["api_id"]:
             raise CommandError("Give --api-id to make a new row, or --pk for a row that exists.", returncode=2)
         known = ApiGateway.objects.filter(api_id=options["api_id"]).first() if options["api_id"] else None
-        gateways = choose(options) if rows else [ApiGateway()]
+        gateways = choose(options) if rows else [ApiGateway(is_local=options["local"])]
         if options["api_id"] and len(gateways) != 1:
             raise CommandError("One API belongs to one row. With --api-id, give one --pk or none.", returncode=2)
         if known and known.pk != gateways[0].pk:
@@ -49,6 +49,7 @@ class Command(BaseCommand):
 
     def _one(self, gateway: ApiGateway, api_id: str, stage: str, options: dict[str, Any]) -> dict[str, Any]:
         find = importing.plan_import if options["dry_run"] else importing.import_gateway
+        self.say_place(gateway)
         try:
             found = find(gateway, api_id, stage)
         except WebSocketsError as error:

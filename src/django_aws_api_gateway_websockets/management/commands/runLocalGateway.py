@@ -3,18 +3,50 @@ from __future__ import annotations
 import argparse
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from ...conf import conf
 from ...local.cli import add_arguments, run
+from ..local_rows import keep_rows
+from ..site_and_gateway import DEFAULT_SITE, options_of_gateway, run_both, site_url
 
 
 class Command(BaseCommand):
-    help = "Run an API Gateway for WebSocket APIs on this machine."
+    help = "Run an API Gateway for WebSocket APIs on this machine, without an AWS account; with --site, your site too."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--site",
+            nargs="?",
+            const=DEFAULT_SITE,
+            metavar="ADDRPORT",
+            help=f"run the site too, as runserver ADDRPORT does (default {DEFAULT_SITE})",
+        )
+        # What --site calls each time that the code was loaded.
+        parser.add_argument("--keep-rows", metavar="URL", help=argparse.SUPPRESS)
         add_arguments(parser)
+        place = urlsplit(conf.LOCAL_GATEWAY)
+        parser.set_defaults(host=place.hostname or "127.0.0.1", port=place.port or 80)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sys.exit(run(argparse.Namespace(**options)))
+        site, rows_of = options.pop("site"), options.pop("keep_rows")
+        if rows_of:
+            keep_rows(rows_of, self.stdout.write)
+        elif site:
+            self._check_place(options)
+            sys.exit(run_both(site, site_url(site), options_of_gateway(options), options.get("pythonpath")))
+        else:
+            sys.exit(run(argparse.Namespace(**options)))
+
+    def _check_place(self, options: dict[str, Any]) -> None:
+        place = urlsplit(conf.LOCAL_GATEWAY)
+        if options["port"] != (place.port or 80):
+            raise CommandError(
+                f"The gateway would listen on port {options['port']}, and the site looks for it at "
+                f"{conf.LOCAL_GATEWAY}. Set LOCAL_GATEWAY of WEBSOCKETS in your settings to the address that you "
+                "want, and leave out --port.",
+                returncode=2,
+            )

@@ -1,1 +1,0 @@
-python manage.py runLocalGateway --state gateway.json

@@ -1,0 +1,58 @@
+"""Channel permissions become channel rules, where a rule says exactly the same. What is unclear lets nobody in."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from typing import Any
+
+from .former import Former
+
+#: What the other package may call these audiences.
+_AUDIENCES = {
+    **dict.fromkeys(("public", "anyone", "open", "everyone"), "anyone"),
+    **dict.fromkeys(("authenticated", "logged_in", "login"), "logged_in"),
+    "staff": "staff",
+}
+# A channel's name there is a pattern here.
+_PATTERN = re.compile(r"[*?]|\{user_pk\}")
+_BATCH = 1000
+
+
+def rules_of(former: Former, model: Any, notes: Counter[str]) -> list[Any]:
+    """Return the channel rules that stand for the kept channel permissions."""
+    sets = _permission_sets(former)
+    rules: list[Any] = []
+    for batch in former.rows("channelpermission", _BATCH):
+        for row in batch:
+            found = _rules(model, row, sets[row.id])
+            if not found or _PATTERN.search(row.channel_name):
+                notes[
+                    f"the channel {row.channel_name!r} ({row.access}) needs a rule of yours: until then nobody joins"
+                ] += 1
+            else:
+                rules += found
+    return rules
+
+
+def _permission_sets(former: Former) -> dict[int, list[list[int]]]:
+    """The permissions of each rule, by channel."""
+    of_rule: dict[int, list[int]] = defaultdict(list)
+    for batch in former.rows("channelpermissionrule_permissions", _BATCH):
+        for row in batch:
+            of_rule[row.channelpermissionrule_id].append(row.permission_id)
+    sets: dict[int, list[list[int]]] = defaultdict(list)
+    for batch in former.rows("channelpermissionrule", _BATCH):
+        for row in batch:
+            sets[row.channel_permission_id].append(of_rule[row.id])
+    return sets
+
+
+def _rules(model: Any, row: Any, sets: list[list[int]]) -> list[Any]:
+    if not sets:
+        audience = _AUDIENCES.get(str(row.access).lower())
+        return [model(pattern=row.channel_name, audience=audience)] if audience else []
+    if any(len(one) != 1 for one in sets):
+        # Several permissions at once cannot be said by a ChannelRule, and one of them would let more people in.
+        return []
+    return [model(pattern=row.channel_name, audience="permission", permission_id=key) for (key,) in sets]

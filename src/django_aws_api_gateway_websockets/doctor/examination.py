@@ -1,0 +1,45 @@
+"""Every probe, one after the other, and then the live round trip."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..models import ApiGateway
+from . import api, domain, settings, urls
+from .finding import ERROR, WARNING, Finding, Hop
+from .live import RoundTrip
+
+PROBES = (*settings.PROBES, *urls.PROBES, *api.PROBES, *domain.PROBES)
+
+
+class Visit(NamedTuple):
+    """How the live round trip is made. ``live`` False: it is left out."""
+
+    live: bool = True
+    user: Any = None
+    origin: str = ""
+    channel: str = ""
+
+
+class Report(NamedTuple):
+    """What was found, and the hops of the round trip that worked."""
+
+    findings: list[Finding]
+    hops: list[Hop]
+
+    def has(self, level: str) -> bool:
+        return any(finding.level == level for finding in self.findings)
+
+    @property
+    def exit_code(self) -> int:
+        """1: an error; 3: warnings only; 0: neither."""
+        return 1 if self.has(ERROR) else 3 if self.has(WARNING) else 0
+
+
+def examine(gateway: ApiGateway, visit: Visit = Visit()) -> Report:  # noqa: B008  immutable
+    """Look at ``gateway``. Nothing in AWS is changed; the round trip opens one connection and closes it."""
+    findings = [finding for probe in PROBES for finding in probe(gateway)]
+    trip = RoundTrip(gateway, visit.user, visit.origin, visit.channel)
+    if visit.live:
+        findings += trip.run()
+    return Report(findings, trip.hops)

@@ -1,0 +1,144 @@
+"""The live round trip: connect, message, push, disconnect. Each hop is timed, and the one that fails is named."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from typing import Any, Callable, Iterator
+from urllib.parse import urlencode, urlsplit
+
+from django.http import HttpRequest
+
+from ..exceptions import WebSocketsError
+from ..logins.tokens import QUERY_PARAMETER, make_token
+from ..models import ApiGateway, WebSocketSession
+from .finding import ERROR, INFO, Finding, Hop
+from .websocket import HandshakeFailed, WebSocket
+
+_TIMEOUT = 3.0
+
+_REFUSALS = {
+    400: "The view misses something that a proxy may have eaten, such as headers with underscores. Look at its log.",
+    401: "The view wants a login: give --user.",
+    403: "The view refused: a login (--user), the origin (--origin), the channel (--channel), or the secret "
+    "(updateApiGateway). Its log says which.",
+    404: "No URL of the site answers. Correct the target base endpoint.",
+    429: "A limit is reached: wait a minute.",
+}
+_FAILED = "Look at the site's log: it failed, did not answer in time, or cannot be reached by the gateway."
+
+
+class RoundTrip:
+    """One trip through ``gateway``. ``hops`` are those that worked."""
+
+    def __init__(self, gateway: ApiGateway, user: Any = None, origin: str = "", channel: str = "") -> None:
+        self.hops: list[Hop] = []
+        self._gateway, self._user = gateway, user
+        target = urlsplit(gateway.target_base_endpoint)
+        self._origin = origin or f"{target.scheme}://{target.netloc}"
+        self._channel = channel or f"doctor-{secrets.token_hex(6)}"
+
+    def run(self) -> Iterator[Finding]:
+        if not self._gateway.websocket_url:
+            return
+        known = set(self._rows().values_list("pk", flat=True))
+        try:
+            socket = self._timed("connect", self._connect)
+        except HandshakeFailed as error:
+            yield Finding(ERROR, "live-connect", f"connect: {error}", _REFUSALS.get(error.status, _FAILED))
+            return
+        except OSError as error:
+            yield Finding(ERROR, "live-connect", f"connect: {error}", "Check that the gateway runs, its DNS and TLS.")
+            return
+        session = self._rows().exclude(pk__in=known).order_by("-pk").first()
+        if session is None:
+            socket.close()
+            yield Finding(
+                ERROR, "live-row", "connect: the gateway opened the socket, and this database has no row of it.",
+                "The gateway's site has another database, or connect() of your view does not call super().",
+            )  # fmt: skip
+            return
+        for hop in (self._message, self._push, self._disconnect):
+            found = hop(socket, session)
+            if found is not None:
+                yield found
+                if found.level == ERROR:
+                    return
+
+    def _rows(self) -> Any:
+        return WebSocketSession.objects.filter(api_gateway=self._gateway, channel_name=self._channel, connected=True)
+
+    def _connect(self) -> WebSocket:
+        query = {"channel": self._channel}
+        if self._user is not None:
+            request = HttpRequest()
+            request.user = self._user
+            query[QUERY_PARAMETER] = make_token(request)
+        url = f"{self._gateway.websocket_url}?{urlencode(query)}"
+        return WebSocket(url, {"Origin": self._origin, "User-Agent": "websockets-doctor"}, _TIMEOUT)
+
+    def _message(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
+        """A beat, as the page's own client sends it."""
+        try:
+            answer = self._timed("message", lambda: self._asked(socket))
+        except OSError:
+            return Finding(
+                INFO, "live-message", "message: the view gave no answer to a beat.",
+                "One-way routes tell no errors: look at the site's log, unless your default handler is silent.",
+            )  # fmt: skip
+        if "Internal server error" in (answer or ""):
+            return Finding(ERROR, "live-message", f"message: the gateway answered {answer}", _FAILED)
+        return None
+
+    def _asked(self, socket: WebSocket) -> str | None:
+        socket.send(json.dumps({"action": "_ws", "_ws": {"v": 1, "beat": True}}))
+        return socket.receive()
+
+    def _push(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
+        mark = secrets.token_hex(8)
+        try:
+            self._timed("push", lambda: self._pushed(socket, session, mark))
+        except (WebSocketsError, OSError) as error:
+            remedy = (
+                f"Check the credentials and 'iamPolicy --for sending', and that {_callback(self._gateway)} is served."
+            )
+            return Finding(ERROR, "live-push", f"push: {error}", remedy)
+        return None
+
+    def _pushed(self, socket: WebSocket, session: WebSocketSession, mark: str) -> None:
+        session.send_message({"_ws": {"doctor": mark}})
+        text: str | None = ""
+        while text is not None and mark not in text:
+            text = socket.receive()
+        if text is None:
+            raise ConnectionResetError("The gateway closed the socket.")
+
+    def _disconnect(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
+        def closed() -> None:
+            socket.close()
+            end = time.monotonic() + _TIMEOUT
+            while WebSocketSession.objects.filter(pk=session.pk, connected=True).exists():
+                if time.monotonic() > end:
+                    raise TimeoutError("The row is still marked as connected.")
+                time.sleep(0.05)
+
+        try:
+            self._timed("disconnect", closed)
+        except OSError as error:
+            remedy = "AWS delivers $disconnect on a best-effort basis. Where it never comes, look at the site's log."
+            return Finding(INFO, "live-disconnect", f"disconnect: {error}", remedy)
+        return None
+
+    def _timed(self, name: str, do: Callable[[], Any]) -> Any:
+        started = time.perf_counter()
+        result = do()
+        self.hops.append(Hop(name, time.perf_counter() - started))
+        return result
+
+
+def _callback(gateway: ApiGateway) -> str:
+    try:
+        return gateway.connections_url
+    except WebSocketsError:
+        return "the callback URL"

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ...doctor import Report, Visit, examine
+from ...models import ApiGateway
+from ...provisioning.endpoints import place
+from ..gateways import add_choice, choose
+
+
+class Command(BaseCommand):
+    help = (
+        "Examine gateways: settings, URLs, the API, DNS, certificate, and a live round trip. "
+        "Exit code 1: an error was found; 3: warnings only."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_choice(parser, required=True)
+        parser.add_argument("--no-live", action="store_true", help="Open no connection.")
+        parser.add_argument("--user", help="Connect as this user, by a connect token.")
+        parser.add_argument("--origin", default="", help="The page's origin; by default the target's.")
+        parser.add_argument("--channel", default="", help="The channel to join; by default one of its own.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        visit = Visit(not options["no_live"], _user(options["user"]), options["origin"], options["channel"])
+        reports = [(gateway, examine(gateway, visit)) for gateway in choose(options)]
+        if options["format"] == "json":
+            self.stdout.write(json.dumps([_document(*one) for one in reports], indent=2))
+        else:
+            for gateway, report in reports:
+                self._write(gateway, report)
+        codes = {report.exit_code for _, report in reports}
+        sys.exit(1 if 1 in codes else max(codes, default=0))
+
+    def _write(self, gateway: ApiGateway, report: Report) -> None:
+        self.stdout.write(f"{gateway} ({place(gateway)}):")
+        for finding in report.findings:
+            self.stdout.write(f"  {finding.level}: {finding.what} [{finding.id}]\n      {finding.remedy}")
+        for hop in report.hops:
+            self.stdout.write(f"  {hop.name}: {hop.seconds * 1000:.0f} ms")
+        if not report.findings:
+            self.stdout.write("  Nothing is wrong.")
+
+
+def _user(name: str | None) -> Any:
+    if name is None:
+        return None
+    model = get_user_model()
+    user = model._default_manager.filter(**{model.USERNAME_FIELD: name}).first()
+    if user is None:
+        raise CommandError(f"No user is called {name!r}.", returncode=2)
+    return user
+
+
+def _document(gateway: ApiGateway, report: Report) -> dict[str, Any]:
+    return {
+        "pk": gateway.pk,
+        "api_name": gateway.api_name,
+        "findings": [finding._asdict() for finding in report.findings],
+        "hops": [hop._asdict() for hop in report.hops],
+    }

@@ -1,0 +1,53 @@
+"""Where the API of a gateway row is, or will be: the row says so, and nothing else does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..conf import conf
+from ..exceptions import InvalidGateway
+from ..protocol import parse_connections_url
+
+if TYPE_CHECKING:
+    from ..models import ApiGateway
+
+
+def control_endpoint(gateway: ApiGateway) -> str | None:
+    """Return the URL of the control plane of ``gateway``; None: AWS."""
+    return conf.LOCAL_GATEWAY if gateway.is_local else None
+
+
+def place(gateway: ApiGateway) -> str:
+    """Return a name for what commands about ``gateway`` speak to."""
+    return f"the local gateway at {conf.LOCAL_GATEWAY}" if gateway.is_local else "AWS"
+
+
+def mark_local(gateway: ApiGateway, save: bool = True) -> None:
+    """Mark ``gateway`` as local. Raise ``InvalidGateway`` where its API is in AWS."""
+    if gateway.is_local:
+        return
+    check_place(gateway.api_endpoint, is_local=True)
+    gateway.is_local = True
+    if save:
+        gateway.save(update_fields=["is_local", "updated_on"])
+
+
+def check_place(api_endpoint: str, is_local: bool) -> None:
+    """Raise ``InvalidGateway`` where the API at ``api_endpoint`` is in the other place: AWS, or a local gateway.
+
+    A command would create the API again in the wrong place, and nobody would know the first one any more.
+    """
+    problem = ""
+    # AWS gives wss:// only.
+    if api_endpoint.startswith("ws://") and not is_local:
+        problem = (
+            f"The API is at {api_endpoint}, which is a local gateway, and the row is not marked as local. "
+            "Run createApiGateway --local, or make another row for AWS."
+        )
+    elif is_local and parse_connections_url(api_endpoint.replace("wss:", "https:", 1)).region:
+        problem = (
+            f"The API is at {api_endpoint}, which is AWS, and a local gateway cannot take it over. "
+            "Clear the row's field 'is_local', or make another row for the local gateway."
+        )
+    if problem:
+        raise InvalidGateway(problem, {"is_local": [problem]})

@@ -1,0 +1,51 @@
+"""What was sent to whom, for assertions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from ..models import WebSocketSession
+
+
+class Sent(NamedTuple):
+    """A message that was posted to a connection."""
+
+    session: WebSocketSession | None  # None: its row was deleted
+    connection_id: str
+    text: str
+
+    def is_to(self, to: Any) -> bool:
+        """Whether it went to ``to``: a socket, a session row, a channel name or a user. None: to anybody."""
+        if to is None:
+            return True
+        connection_id = getattr(to, "connection_id", None)
+        if connection_id is not None:
+            return bool(self.connection_id == connection_id)
+        if self.session is None:
+            return False
+        if isinstance(to, str):
+            return bool(self.session.channel_name == to)
+        return self.session.user_id is not None and bool(self.session.user_id == to.pk)
+
+    def contains(self, containing: Any) -> bool:
+        """Whether the message has the keys and values of a dict, or the text. None: whatever it is."""
+        if containing is None:
+            return True
+        if isinstance(containing, str):
+            return containing in self.text
+        try:
+            return _has(json.loads(self.text), containing)
+        except ValueError:
+            return False
+
+
+def _has(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(key in found and _has(found[key], wanted[key]) for key in wanted)
+    return bool(found == wanted)
+
+
+def described(messages: list[Sent]) -> str:
+    lines = [f"  to {one.connection_id}: {one.text[:200]}" for one in messages]
+    return "\n".join(["Sent was:", *lines]) if lines else "Nothing was sent."
