@@ -1,4 +1,4 @@
-"""``make bench``: every figure beside what one would write by hand, in one run, as Markdown.
+"""``make bench``: every figure beside hand-written code, in one run, as Markdown.
 
 ``python -m benchmarks [--quick]``. The client is on the first core, what stands for AWS on the last.
 """
@@ -63,7 +63,7 @@ def certificate():
 
 def fan_out(quick):
     print("\n## One message to many\n")
-    print("| latency | way | messages a second | times the loop | CPU a message | memory |")
+    print("| latency | way | messages per second | times the loop | CPU per message | memory |")
     print("|---|---|--:|--:|--:|--:|")
     with certificate() as (server, bundle):
         for latency, tls in ((0, False), (10, False), (0, True), (10, True)):
@@ -113,7 +113,7 @@ def receive(databases):
 
 def stream(count):
     figures = run("stream", count)
-    print(f"\n## {count:,} rows\n\n{figures['rate']:,.0f} targets a second, {figures['memory']:.0f} MB more memory.")
+    print(f"\n## {count:,} rows\n\n{figures['rate']:,.0f} targets per second, {figures['memory']:.0f} MB more memory.")
 
 
 def inspector(count):

@@ -1,4 +1,4 @@
-"""Sending: to one, to many, after the commit, from async code, and in the background."""
+"""Send to one connection, to many, after the commit, from async code, and in the background."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ logger = logging.getLogger(__name__)
 
 
 def tell_room(room: str, text: str) -> list[str]:
-    """Send to everyone in a room; returns who could not be reached although connected."""
+    """Send to everyone in a room. Return the connections that are open and did not get the message."""
     report = WebSocketSession.objects.filter(channel_name=room).send_message({"text": text}, deadline=20)
     logger.info("%s: %s", room, report)
     return [*report.slow, *report.throttled, *report.timed_out, *report.not_tried, *report.failed]
 
 
 def sell(lot, buyer) -> None:
-    """Nobody hears of a sale that is rolled back."""
+    """Announce a sale once it is committed."""
     with transaction.atomic():
         lot.buyer = buyer
         lot.save()
         WebSocketSession.objects.filter(channel_name="sales").send_message({"sold": lot.pk}, on_commit=True)
+
+
+def show_progress(job) -> None:
+    """Push the progress of a job, which must not end because a push fails."""
+    sessions = WebSocketSession.objects.filter(channel_name=f"job-{job.pk}")
+    sessions.send_message({"percent": job.percent}, fail_silently=True)
 
 
 async def greet(session: WebSocketSession) -> None:
@@ -34,7 +40,7 @@ async def greet(session: WebSocketSession) -> None:
 
 
 def announce(text: str) -> str:
-    """Workers send it, in chunks; this returns at once."""
+    """Let workers send to everyone. Return at once."""
     return WebSocketSession.objects.all().enqueue_message({"announcement": text})
 
 

@@ -43,7 +43,7 @@ __all__ = [
 class WebSocketsError(Exception):
     """The base of every error that this package raises on purpose.
 
-    Where a send to many raises one, ``report`` is its ``DeliveryReport`` up to there.
+    If a send to many raises one, ``report`` is its ``DeliveryReport`` so far.
     """
 
     report: Any = None
@@ -144,8 +144,8 @@ class MessageTooLarge(WebSocketsError, ValueError):
 class AwsError(WebSocketsError):
     """A call to AWS failed.
 
-    ``operation`` says what was to be done, such as "send to the connection L0SM9cOFvHcCIhw=". ``status`` is the HTTP
-    status of the answer, ``code`` is AWS's error code, and ``said`` is AWS's text. They are empty without an answer.
+    ``operation`` says what was being done, such as "send to the connection L0SM9cOFvHcCIhw=". If AWS answered,
+    ``status`` is the HTTP status, and ``code`` and ``said`` are the error's code and text in AWS's own words.
     """
 
     def __init__(

@@ -18,6 +18,12 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
+_MISMATCH = json.dumps(
+    {
+        "message": "The request signature we calculated does not match the signature you provided.\n\n"
+        "The Canonical String for this request should have been\n'POST\nx-amz-security-token:planted-in-the-answer'"
+    }
+)
 _STATUS = {
     "gone": (410, b'{"message":"Gone"}', {"x-amzn-ErrorType": "GoneException"}),
     "gone without a type": (410, b'{"message":"Gone"}', {}),
@@ -28,6 +34,15 @@ _STATUS = {
     "malformed": (400, b'{"message":"Invalid connectionId"}', {"x-amzn-ErrorType": "BadRequestException"}),
     "nowhere": (404, b"<h1>Not Found</h1>", {}),
     "broken": (500, b'{"message":"Internal server error"}', {}),
+    "type with a namespace": (403, b'{"Message":"No"}', {"X-Amzn-ErrorType": "com.amazon#DeniedException:http://x/"}),
+    "type in the body": (400, b'{"__type":"com.amazon#OddException","message":"Odd"}', {}),
+    "code in the body": (400, b'{"code":"OddException","message":"Odd"}', {}),
+    "no words": (500, b"", {}),
+    "plain text": (502, b"upstream connect error", {}),
+    "a page": (503, b"<html><h1>Unavailable</h1></html>", {}),
+    "other encoding": (502, "Fehler: nicht verf\u00fcgbar".encode("latin-1"), {}),
+    "wordy": (500, b"x" * 3000, {}),
+    "bad signature": (403, _MISMATCH.encode(), {"x-amzn-ErrorType": "InvalidSignatureException"}),
 }
 _AT_FIRST = {"first ": 1, "twice ": 2}
 _LOOK_UP = {

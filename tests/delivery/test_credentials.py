@@ -10,6 +10,7 @@ from django.test import RequestFactory, override_settings
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 
+from django_aws_api_gateway_websockets.background.work import JOBS
 from django_aws_api_gateway_websockets.exceptions import CredentialsError, WebSocketsError
 from django_aws_api_gateway_websockets.models import WebSocketSession
 
@@ -52,12 +53,11 @@ def row_of(gateway, **values):
     return everyone.select_related("api_gateway").get()
 
 
-@pytest.mark.parametrize("many", [True, False], ids=["many", "one"])
-@pytest.mark.parametrize(
-    "breaks",
-    ["no region", "no URL", "refused", "hangs", "no server"],
-)
-def test_no_error_of_a_send_shows_a_credential(people, server, gateway_of, transport, planted, settings, many, breaks):
+@pytest.mark.parametrize("sender", ["many", "one", "task", "disconnect", "look up"])
+@pytest.mark.parametrize("breaks", ["no region", "no URL", "refused", "hangs", "no server"])
+def test_no_error_of_a_send_shows_a_credential(
+    people, server, gateway_of, transport, planted, settings, sender, breaks
+):
     gateway = gateway_of(server)
     people(1, gateway)
     row = everyone.select_related("api_gateway").get()
@@ -71,8 +71,15 @@ def test_no_error_of_a_send_shows_a_credential(people, server, gateway_of, trans
         server.stop()
     else:
         server.everybody = {"refused": "forbidden", "hangs": "hang"}[breaks]
+    calls = {
+        "many": lambda: everyone.all().send_message({"n": 1}),
+        "one": lambda: row.send_message({"n": 1}),
+        "task": lambda: JOBS["deliver"]("b1", 1, 1, "default", "{}", False, [row.pk]),
+        "disconnect": lambda: row.disconnect(),
+        "look up": lambda: row.check_connection(),
+    }
     with pytest.raises(WebSocketsError) as failed:
-        (everyone.all() if many else row).send_message({"n": 1})
+        calls[sender]()
     text = shown(failed.value)
     assert [name for name, value in PLANTED.items() if value in text] == []
 

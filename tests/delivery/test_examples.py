@@ -8,11 +8,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.models.closing import close_connections
 from django_aws_api_gateway_websockets.signals import message_delivered
 
+everyone = WebSocketSession.objects
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "examples" / "sending.py"
 
 
@@ -59,3 +63,71 @@ def test_the_test_client_is_disconnected_and_checked(connect, alice):
     assert socket.session.disconnect() is False
     assert socket.session.check_connection() is None
     assert not socket.session.connected
+
+
+EXAMPLES = "docs.examples"
+
+
+@pytest.mark.django_db
+def test_a_push_that_fails_silently_ends_no_job(people, server, example, caplog):
+    people(1, channel_name="job-7")
+    job = SimpleNamespace(pk=7, percent=40)
+    example.show_progress(job)
+    server.stop()
+    example.show_progress(job)
+    assert [list(got) for got in server.received.values()] == [[{"percent": 40}]]
+    assert "A message was not sent" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_transport_of_your_own(people, server, options, caplog):
+    (name,) = people(1)
+    options(SEND_TRANSPORT=f"{EXAMPLES}.own_transport.log_only")
+    caplog.set_level("INFO")
+    assert everyone.get().send_message({"n": 1}) is True
+    assert everyone.all().send_message({"n": 1}).sent == [name]
+    assert everyone.get().disconnect() is True
+    assert not server.calls
+    assert caplog.text.count(f"PostToConnection: 7 bytes to {name}") == 2
+    assert f"DeleteConnection: 0 bytes to {name}" in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_task_engine_of_your_own(people, server, options, django_capture_on_commit_callbacks):
+    ids = people(5)
+    options(BACKGROUND=f"{EXAMPLES}.own_engine.run_at_once", BACKGROUND_CHUNK=2, MESSAGE_ID_KEY="id")
+    everyone.all().enqueue_message({"n": 1}, message_id="m1")
+    assert server.received == {name: [{"n": 1, "id": "m1"}] for name in ids}
+    with django_capture_on_commit_callbacks(execute=True):
+        close_connections(everyone.all(), "logout")
+    assert sorted(call.connection_id for call in server.calls if call.method == "DELETE") == sorted(ids)
+
+
+@pytest.mark.django_db
+def test_an_encoder_of_your_own(people, server, options):
+    (name,) = people(1)
+    options(MESSAGE_ENCODER=f"{EXAMPLES}.own_encoder.camel_case", MESSAGE_ID_KEY="message_id")
+    everyone.get().send_message({"user_name": "Ann"}, message_id="m1")
+    assert server.received[name] == [{"userName": "Ann", "messageId": "m1"}]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_text_is_sent_from_async_code_and_after_the_commit(people, server):
+    (name,) = people(1)
+    assert asyncio.run(everyone.select_related("api_gateway").get().asend_text('"one"')) is True
+    assert asyncio.run(everyone.all().asend_text('"many"')).sent == [name]
+    with transaction.atomic():
+        everyone.get().send_text('"later"', on_commit=True)
+        everyone.all().send_text('"later"', on_commit=True)
+        assert len(server.calls) == 2
+    assert server.received[name] == ["one", "many", "later", "later"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("many", [True, False], ids=["many", "one"])
+def test_async_sends_fail_silently_too(people, server, many):
+    people(1)
+    server.everybody = "forbidden"
+    sender = everyone.all() if many else everyone.select_related("api_gateway").get()
+    result = async_to_sync(sender.asend_message)({"n": 1}, fail_silently=True)
+    assert (list(result.failed) != []) if many else (result is False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from django.db.backends.signals import connection_created
 
 from django_aws_api_gateway_websockets.delivery import DeliveryReport
+from django_aws_api_gateway_websockets.delivery.connection_ids import ConnectionIds
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
 ROOT = Path(__file__).parent.parent.parent
@@ -92,3 +96,45 @@ def test_ids_of_a_report_behave_as_a_list():
     assert report.sent != [*names[:-1], "x"]
     assert repr(report.sent) == "<5000 connection ids, id0= …>"
     assert repr(report.gone) == "[]"
+
+
+@pytest.mark.parametrize("count", [0, 1, 1023, 1024, 1025, 5000])
+def test_ids_of_a_report_are_a_sequence(count):
+    ids, names = ConnectionIds(), [f"id{n}=" for n in range(count)]
+    ids.extend(names)
+    assert isinstance(ids, Sequence)
+    for index in (0, 1, -1, -2, 1023, 1024, -1024, count - 1, -count):
+        if -count <= index < count:
+            assert ids[index] == names[index]
+        else:
+            with pytest.raises(IndexError):
+                ids[index]
+    for cut in (
+        slice(10),
+        slice(-3, None),
+        slice(1020, 1030),
+        slice(None, None, 7),
+        slice(None, None, -1),
+        slice(9, 2),
+    ):
+        assert ids[cut] == names[cut]
+    assert list(reversed(ids)) == names[::-1]
+    assert all(ids.index(name) == place for place, name in enumerate(names[:3]))
+    assert json.loads(json.dumps(list(ids))) == names
+
+
+def test_a_report_can_be_written_as_json():
+    report = DeliveryReport()
+    report.sent.extend(["a=", "b="])
+    report.failed["c="] = ValueError("no")
+    assert json.loads(json.dumps(report.summary()))["error"] == "no"
+    assert json.loads(json.dumps(report.counts()))["sent"] == 2
+    assert json.loads(json.dumps(report.sent[:1])) == ["a="]
+
+
+def test_slices_of_a_million_ids_are_quick():
+    ids = ConnectionIds(f"L0SM9cOF{n:06x}=" for n in range(1_000_000))
+    started = time.perf_counter()
+    assert [len(ids[n : n + 10]) for n in range(0, 1_000_000, 10_000)] == [10] * 100
+    assert ids[-1] == f"L0SM9cOF{999_999:06x}="
+    assert time.perf_counter() - started < 0.5  # all ids in a list take longer than that to make

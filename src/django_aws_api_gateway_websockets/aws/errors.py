@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
+from http.client import responses
 from typing import Any, Iterator, Mapping
 
 from .. import protocol
@@ -58,7 +59,7 @@ def translated(operation: str) -> Iterator[None]:
 
     try:
         yield
-    except (botocore_errors.BotoCoreError, botocore_errors.ClientError) as error:
+    except (botocore_errors.BotoCoreError, botocore_errors.ClientError, UnicodeDecodeError) as error:
         # From None: botocore's frames hold request bodies and signed headers, and an error page would show them.
         raise _translation(operation, error) from None
 
@@ -68,6 +69,11 @@ def _translation(operation: str, error: Any) -> AwsError:
 
     if isinstance(error, botocore_errors.ClientError):
         return from_client_error(operation, error)
+    if isinstance(error, UnicodeDecodeError):
+        return AwsError(
+            f"Could not {operation}: the answer is not UTF-8. Check the endpoint, because another server has it.",
+            operation=operation,
+        )
     if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
         return CredentialsError(
             f"Could not {operation}: {error} Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, "
@@ -103,12 +109,17 @@ def _unsent(operation: str, error: Any) -> AwsError:
     """Our error for an exception inside of the HTTP client. Its text is not shown: it may quote a signed header."""
     cause = error.kwargs.get("error")
     if isinstance(cause, ValueError):
-        return CredentialsError(
-            f"Could not {operation}: a header cannot hold the credentials. Remove line breaks from the access key and "
-            "the session token.",
-            operation=operation,
-        )
+        return not_for_a_header(operation)
     return unreachable(operation, f"the HTTP client raised {type(cause).__name__}")
+
+
+def not_for_a_header(operation: str) -> CredentialsError:
+    """Our error for credentials with a line break, which would end a header."""
+    return CredentialsError(
+        f"Could not {operation}: a header cannot hold the credentials. Remove line breaks from the access key and "
+        "the session token.",
+        operation=operation,
+    )
 
 
 def from_client_error(operation: str, error: Any) -> AwsError:
@@ -123,6 +134,8 @@ def from_answer(operation: str, status: int, error_type: str, body: bytes) -> Aw
 
     ``error_type`` is the header ``x-amzn-ErrorType``.
     """
+    if status >= 500 and (not body.strip() or body.strip().startswith(b"<html>")):
+        return from_status(operation, status, str(status), responses.get(status, ""))
     text = body.decode("utf-8", "replace")
     try:
         said = json.loads(text) if text else {}

@@ -13,7 +13,7 @@ from django.core.signals import setting_changed
 from .. import protocol
 from .clients import connections_client
 from .credentials import LOCAL, Credentials, lock, session
-from .errors import translated
+from .errors import not_for_a_header, translated
 
 #: Credentials are read again after so many seconds: botocore has new ones minutes before the old ones expire.
 IDENTITY_SECONDS = 60.0
@@ -79,7 +79,10 @@ def _credentials(core: Any, url: str) -> Credentials:
     with lock:
         found = core.get_credentials()
     if found is not None:
-        return Credentials(*found.get_frozen_credentials()[:3])
+        credentials = Credentials(*found.get_frozen_credentials()[:3])
+        if not f"{credentials.access_key}{credentials.token}".isprintable():
+            raise not_for_a_header("sign a request")
+        return credentials
     if protocol.is_loopback(url):
         return LOCAL
     raise NoCredentialsError

@@ -1,0 +1,10 @@
+"""An encoder of your own: keys in camel case, as JavaScript has them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+
+def camel_case(data) -> str:
+    return json.dumps({re.sub(r"_(\w)", lambda match: match[1].upper(), key): value for key, value in data.items()})
