@@ -213,8 +213,8 @@ def test_what_is_no_origin_is_never_allowed(connect, alice, origin):
 @pytest.mark.parametrize(
     ("host", "origin"),
     [
-        ("127.0.0.1:8000", "http://localhost:8000"),
-        ("localhost:8000", "http://127.0.0.1:8000"),
+        ("127.0.0.1:8000", "http://localhost:3000"),
+        ("localhost:8000", "http://127.0.0.1:3000"),
         ("127.0.0.1", "http://localhost:3000"),
     ],
 )
@@ -224,6 +224,20 @@ def test_on_one_machine_the_refusal_names_the_address_to_open(gateway, host, ori
         GatewayClient(gateway).connect("/ws/", headers={"Origin": origin})
     assert f"Open the page on http://{host}, so that" in str(refused.value)
     assert "ALLOWED_ORIGINS" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "origin"),
+    [
+        ("127.0.0.1:8000", "http://localhost:8000"),
+        ("localhost:8000", "http://127.0.0.1:8000"),
+        ("127.0.0.1:8000", "http://[::1]:8000"),
+        ("127.0.0.1", "http://localhost"),
+    ],
+)
+def test_a_site_on_this_machine_has_several_names(gateway, host, origin):
+    gateway.target_base_endpoint = f"http://{host}/ws/"
+    GatewayClient(gateway).connect("/ws/", headers={"Origin": origin})
 
 
 def refusal(connect, user, origin):
