@@ -37,8 +37,8 @@ def run(module, *arguments, **environment):
 
 
 @contextmanager
-def sink(latency, certificate=None):
-    command = [sys.executable, "-m", "benchmarks.sink", "--latency", str(latency)]
+def sink(latency, certificate=None, body=""):
+    command = [sys.executable, "-m", "benchmarks.sink", "--latency", str(latency), "--body", body]
     if certificate:
         command += ["--tls", certificate]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -116,6 +116,16 @@ def stream(count):
     print(f"\n## {count:,} rows\n\n{figures['rate']:,.0f} targets a second, {figures['memory']:.0f} MB more memory.")
 
 
+def inspector(count):
+    print("\n## The inspector of the local gateway\n")
+    print("| integration | without | with | cost |\n|---|--:|--:|--:|")
+    with sink(0, body="done") as port:
+        figures = run("inspector", port, count)
+    for route in ("proxy", "mock"):
+        without, watched = figures[f"{route} without"], figures[f"{route} with"]
+        print(f"| {route} | {without:.0f} µs | {watched:.0f} µs | {watched / without - 1:.1%} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="a quarter of the messages, a tenth of the rows")
@@ -128,6 +138,7 @@ def main():
     single()
     receive(["SQLite", *(["PostgreSQL"] if options.postgresql else [])])
     stream(100_000 if options.quick else 1_000_000)
+    inspector(1_000 if options.quick else 4_000)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ import asyncio
 import os
 import ssl
 
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+_ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}"
 
 
 class Sink(asyncio.Protocol):
     """Counts heads and skips bodies: no more of HTTP than a benchmark's client uses."""
 
     latency = 0.0
+    answer = b""
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -40,16 +41,18 @@ class Sink(asyncio.Protocol):
                 return
             self._buffer = self._buffer[end + 4 + length :]
             if self.latency:
-                self._later(self.latency, self._transport.write, _ANSWER)
+                self._later(self.latency, self._transport.write, self.answer)
             else:
-                self._transport.write(_ANSWER)
+                self._transport.write(self.answer)
 
 
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--latency", type=float, default=0.0, help="milliseconds before an answer")
     parser.add_argument("--tls", help="a PEM file with certificate and key")
+    parser.add_argument("--body", default="", help="the text of each answer")
     options = parser.parse_args()
+    Sink.answer = _ANSWER.format(len(options.body), options.body).encode()
     Sink.latency = options.latency / 1000
     context = None
     if options.tls:

@@ -30,7 +30,7 @@ def test_list_and_row_open_and_can_be_searched(admin_client, connect, alice, gat
     assert admin_client.get(url(model, "change", row.pk)).status_code == 200
 
 
-def test_sessions_come_from_the_gateway_and_cannot_be_written_by_hand(admin_client, connect, alice):
+def test_session_rows_cannot_be_added_or_edited_by_hand(admin_client, connect, alice):
     session = connect(alice).session
     assert admin_client.get(url("websocketsession", "add")).status_code == 403
     assert admin_client.post(url("websocketsession", "change", session.pk), {"connected": ""}).status_code == 403

@@ -74,7 +74,7 @@ def test_a_page_view_asks_nothing_of_aws(admin_client, use, row):
     assert admin_client.get(change_url(row)).status_code == 200
 
 
-def test_nobody_there_is_one_clear_message_and_the_column_says_unreachable(admin_client, use, row):
+def test_an_unreachable_aws_is_one_message_and_shown_in_the_list(admin_client, use, row):
     use("http://127.0.0.1:9")
     page = act(admin_client, "plan_api_gateway", row)
     assert "Check the endpoint and the network" in text(page)
@@ -84,7 +84,7 @@ def test_nobody_there_is_one_clear_message_and_the_column_says_unreachable(admin
     assert ["Check the endpoint" in entry.change_message for entry in LogEntry.objects.all()] == [True, True]
 
 
-def test_an_edit_is_planned_and_updated_and_no_page_shows_the_secret(admin_client, local_aws, row):
+def test_an_edit_is_planned_and_applied_without_showing_secrets(admin_client, local_aws, row):
     row.create_gateway()
     data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
     saved = text(admin_client.post(change_url(row), data, follow=True))
@@ -175,7 +175,7 @@ def deleted_in_aws_and_then_here(client, aws, row):
     assert not ApiGateway.objects.exists()
 
 
-def test_a_gateway_that_was_created_in_part_can_be_deleted_in_aws(admin_client, local_aws, row, watch):
+def test_a_partly_created_gateway_can_be_deleted_in_aws(admin_client, local_aws, row, watch):
     watch(Refuse(-1, 403, "AccessDeniedException", "no stage", path="/stages"))
     assert "no stage" in text(act(admin_client, "create_api_gateway", row, confirmed=True))
     row.refresh_from_db()
@@ -184,7 +184,7 @@ def test_a_gateway_that_was_created_in_part_can_be_deleted_in_aws(admin_client, 
     deleted_in_aws_and_then_here(admin_client, local_aws, row)
 
 
-def test_a_row_whose_creation_had_no_answer_cannot_be_deleted_before_aws_was_asked(admin_client, local_aws, row, watch):
+def test_an_unanswered_creation_must_be_checked_before_deletion(admin_client, local_aws, row, watch):
     watch(Calls(lose=1))
     act(admin_client, "create_api_gateway", row, confirmed=True)
     row.refresh_from_db()
@@ -217,7 +217,7 @@ def test_a_custom_domain_by_its_action(admin_client, local_aws, row):
     assert len(local_aws.by_hand.get_api_mappings(DomainName="ws.example.com")["Items"]) == 1
 
 
-def test_a_domain_that_is_entered_later_is_not_in_step_until_it_is_created(admin_client, local_aws, row):
+def test_a_domain_entered_later_differs_until_it_is_created(admin_client, local_aws, row):
     row.create_gateway()
     domain = {"domain_name": "ws.example.com"}
     domain["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
@@ -251,7 +251,7 @@ def test_a_saved_edit_moves_no_message_before_aws_has_it(admin_client, local_aws
     assert session.check_connection() is None
 
 
-def test_a_saved_edit_of_the_domain_moves_no_message_before_aws_has_it(admin_client, local_aws, row):
+def test_editing_the_domain_keeps_the_endpoint_until_aws_has_it(admin_client, local_aws, row):
     certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.domain_name, row.certificate_arn, row.api_mapping_key = "ws.example.com", certificate, "chat"
     row.save()
@@ -358,7 +358,7 @@ def test_an_edited_and_a_deleted_route_follow_in_aws(admin_client, local_aws, ro
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_route_that_could_not_be_deployed_says_so_and_is_marked(admin_client, local_aws, use, row):
+def test_a_route_that_fails_to_deploy_is_reported_and_marked(admin_client, local_aws, use, row):
     row.create_gateway()
     use("http://127.0.0.1:9")
     data = {**form_of(admin_client, row), **routes_of(row, ("Orders", "orders"))}
@@ -371,7 +371,7 @@ def test_a_route_that_could_not_be_deployed_says_so_and_is_marked(admin_client, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_route_of_a_transaction_that_rolled_back_never_reaches_aws(local_aws, row):
+def test_a_rolled_back_route_never_reaches_aws(local_aws, row):
     from django.db import transaction
 
     row.create_gateway()

@@ -70,7 +70,7 @@ def test_debugging_logs_and_explains(caplog):
 
 
 @pytest.mark.django_db
-def test_an_own_dispatch_still_takes_requests_without_a_csrf_token():
+def test_own_dispatch_needs_no_csrf_token():
     socket = GatewayClient().connect("/measured/")
     assert socket.response["X-Handled-By"] == "MeasuredView"
 

@@ -72,7 +72,7 @@ def test_the_secret_of_one_gateway_does_not_open_another(socket):
     assert post(headers).status_code == 403
 
 
-def test_the_secret_of_a_fallback_key_is_accepted_until_the_key_is_removed(socket, settings):
+def test_secret_of_a_fallback_key_counts_until_its_removal(socket, settings):
     headers = socket.event_headers("$default")
     old = settings.SECRET_KEY
     with override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[old]):
@@ -94,7 +94,7 @@ def test_what_is_no_connection_id_is_refused(socket, connection_id):
     assert post(headers).status_code == 400
 
 
-def test_a_message_cannot_reach_connect_by_a_route_key_of_that_name(socket):
+def test_route_key_named_connect_does_not_reach_connect(socket):
     """The URL of a custom route key ``connect`` is that of ``$connect``: the mapped event type tells them apart."""
     response = post(socket.event_headers("$default"), "connect")
     assert response.status_code == 400
@@ -102,7 +102,7 @@ def test_a_message_cannot_reach_connect_by_a_route_key_of_that_name(socket):
 
 
 @pytest.mark.parametrize("extra", [{}, {"X-Real-Ip": "10.0.0.1"}, {"X-Real-Ip": "10.0.0.1", "Connection": "close"}])
-def test_without_a_secret_the_circumstantial_headers_are_required(socket, extra):
+def test_without_a_secret_the_gateway_headers_are_required(socket, extra):
     headers = {**without(socket.event_headers("$default"), SECRET_HEADER), **extra}
     missing = [name for name in ("X-Real-Ip", "Connection") if name not in extra]
 

@@ -310,7 +310,7 @@ def test_a_subprotocol_is_accepted(connect, caplog, offered):
 
 
 @pytest.mark.parametrize("offered", ["v2", "v1, v2", "ocpp1.6\x1b[31m"])
-def test_a_subprotocol_that_nobody_answers_is_one_line_in_the_log(connect, caplog, offered):
+def test_an_unanswered_subprotocol_logs_one_line(connect, caplog, offered):
     with caplog.at_level(logging.WARNING, "django_aws_api_gateway_websockets"):
         connect(path="/sub/", headers={"Sec-WebSocket-Protocol": offered})
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("django_aws")]

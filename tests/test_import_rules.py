@@ -26,14 +26,16 @@ LAYERS = (
     ("fields", "events"),
     ("delivery",),
     ("models",),
+    ("adoption",),
     ("background",),
     ("logins", "provisioning"),
     ("views",),
     ("local",),
-    ("adoption", "checks", "doctor"),
+    ("checks", "doctor"),
     ("admin", "management", "templatetags", "testing"),
-    # Django, Celery and pytest enter by these.
-    ("apps", "tasks", "migrations", "pytest_plugin"),
+    ("pytest_plugin",),
+    # Django and Celery enter by these.
+    ("apps", "tasks", "migrations"),
 )
 #: These parts may import less than their layer allows.
 STAND_ALONE: Dict[str, Set[str]] = {
@@ -42,8 +44,6 @@ STAND_ALONE: Dict[str, Set[str]] = {
     "definition": {"properties", "protocol"},
     "delivery": {"protocol", "conf", "exceptions", "registry", "aws"},
     "local": {"protocol"},
-    # Migrations use it, so it works on their models.
-    "adoption": set(),
 }
 #: Only these parts may import the local gateway, which production does not install.
 MAY_IMPORT_LOCAL = {"management", "testing"}

@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 
+from django_aws_api_gateway_websockets import properties
 from django_aws_api_gateway_websockets.exceptions import GatewayNotCreated
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 from django_aws_api_gateway_websockets.protocol import SECRET_HEADER
@@ -22,7 +23,7 @@ def test_two_ids_that_differ_in_case_are_two_connections(gateway):
     assert WebSocketSession.objects.get(connection_id="abc=").connection_id == "abc="
 
 
-def test_two_channels_that_differ_in_case_or_accent_are_two_channels(gateway):
+def test_channels_that_differ_in_case_or_accent_are_distinct(gateway):
     for number, channel in enumerate(["Room", "room", "Rööm"]):
         session(gateway, f"id{number}=", channel_name=channel)
     assert WebSocketSession.objects.filter(channel_name="Room").count() == 1
@@ -146,10 +147,51 @@ def test_before_there_is_an_api_the_definition_holds_no_secret(gateway):
 
 
 @override_settings(WEBSOCKETS={"ACTIVITY_INTERVAL": 0})
-def test_noting_activity_of_a_row_that_was_deleted_meanwhile_is_harmless(gateway):
+def test_noting_activity_of_a_deleted_row_is_harmless(gateway):
     session = WebSocketSession.objects.create(connection_id="abc=", api_gateway=gateway)
     WebSocketSession.objects.all().delete()
 
     session.touch()
 
     assert not WebSocketSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("served", "stage", "url"),
+    [
+        ("", "", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/production"),
+        ("", "staging", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/staging"),
+        ("live", "", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/live"),
+        ("live", "production", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/production"),
+    ],
+)
+def test_sends_go_to_the_stage_of_the_connection(gateway, served, stage, url):
+    gateway.served_stage_name = served
+    assert gateway.connections_url_for(stage) == url
+
+
+@pytest.mark.parametrize(
+    ("stage", "url"),
+    [
+        ("", "https://ws.example.com/chat"),
+        ("live", "https://ws.example.com/chat"),
+        ("old", "https://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/old"),
+    ],
+)
+def test_the_custom_domain_serves_the_mapped_stage_only(gateway, stage, url):
+    gateway.served_stage_name, gateway.execute_api_closed = "live", True
+    gateway.custom_domain_created, gateway.mapped_domain_name, gateway.mapped_key = True, "ws.example.com", "chat"
+    assert gateway.connections_url_for(stage) == url
+
+
+@pytest.mark.parametrize("table", properties.TABLES)
+def test_the_table_of_properties_names_fields_of_the_row(table):
+    """A new row asks for AWS's default, but for what every gateway has."""
+    row = ApiGateway(api_name="chat", target_base_endpoint="https://www.example.com/ws/")
+    for one in table:
+        if one.field:
+            default = ApiGateway._meta.get_field(one.field).get_default()
+            assert one.folded(default) == one.default or one.default is None or one.is_map
+    assert table.observed(properties.grouped(table.created(table.described(row)))) == table.observed(
+        properties.grouped(table.described(row))
+    )

@@ -54,7 +54,7 @@ def test_nothing_to_receive_says_so(connect, alice):
         connect(alice).receive_json()
 
 
-def test_a_message_to_a_client_that_left_without_a_word_is_reported_as_gone(connect, alice):
+def test_send_reports_a_vanished_client_as_gone(connect, alice):
     socket = connect(alice)
     session = socket.session
     socket.vanish()
@@ -70,7 +70,7 @@ def test_a_socket_without_a_variable_lives_as_long_as_its_client(gateway):
     assert len(WebSocketSession.objects.send_message({"n": 1}).sent) == 1
 
 
-def test_a_gateway_is_in_process_only_while_a_test_holds_a_socket_of_it(gateway, settings):
+def test_gateway_is_in_process_while_a_socket_is_held(gateway, settings):
     settings.WEBSOCKETS = {"SEND_CONNECT_TIMEOUT": 0.2, "SEND_READ_TIMEOUT": 0.2}
     gateway.api_endpoint = "ws://127.0.0.1:9/x"
     gateway.save()
@@ -141,7 +141,7 @@ def test_every_event_has_the_host_of_a_gateway_of_ones_own(gateway):
     assert socket.receive_json() == {"host": "www.example.com:8000", "language": "eo"}
 
 
-def test_a_host_that_the_site_does_not_take_is_named_with_the_remedy():
+def test_refused_host_is_named_with_the_remedy():
     with pytest.raises(HandshakeRefused, match=r"400: Invalid HTTP_HOST header: 'shop\.test'\. You may need to add"):
         GatewayClient(SERVER_NAME="shop.test").connect("/ws/")
 

@@ -104,7 +104,7 @@ def test_a_visitor_who_is_not_logged_in_has_no_user(connect):
 
 
 @pytest.mark.parametrize("channel", ["x" * 256, "line\nbreak", "nul\0", "\x1b[31m"])
-def test_a_channel_name_that_a_database_or_log_would_choke_on_is_refused(connect, alice, channel):
+def test_a_channel_name_with_unsafe_characters_is_refused(connect, alice, channel):
     with pytest.raises(HandshakeRefused) as refused:
         connect(alice, channel)
     assert refused.value.status_code == 400
@@ -137,7 +137,7 @@ def test_a_repeated_connect_is_harmless(connect, alice):
     assert WebSocketSession.objects.count() == 1
 
 
-def test_a_connect_that_repeats_the_id_of_someone_else_is_refused(connect, alice, bob):
+def test_a_connect_with_another_users_connection_id_is_refused(connect, alice, bob):
     socket = connect(alice, "one")
     response = socket.repeat_connect(user=bob, channel="one")
     assert response.status_code == 403
@@ -161,7 +161,7 @@ def test_disconnect_marks_the_row(connect, alice):
     assert not socket.session.connected
 
 
-def test_a_disconnect_without_a_row_is_harmless_and_outlives_a_late_connect(connect, alice):
+def test_a_disconnect_without_a_row_wins_over_a_late_connect(connect, alice):
     socket = connect(alice)
     WebSocketSession.objects.all().delete()
 
@@ -263,7 +263,7 @@ def test_a_body_without_the_key_gets_400_and_the_reason(connect, alice):
     assert message(response) == "The key 'action' is missing from the message."
 
 
-def test_the_selection_key_is_a_class_attribute_and_debug_explains(connect, alice):
+def test_the_selection_key_is_a_class_attribute(connect, alice):
     socket = connect(alice, path="/kind/")
     socket.send_json({"kind": "help"})
     assert socket.receive_json() == {"help": ["test", "help"]}

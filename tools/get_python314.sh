@@ -1,7 +1,7 @@
 #!/bin/sh
-# tools/get_python314.sh DEST: CPython 3.14 from a newer Debian into the folder DEST, with the C library that it
-# was built for, and nothing else changed on this machine. For the test matrix only, never for a server.
-# DEST must stay where it is: its path is written into the binary.
+# tools/get_python314.sh DEST: installs CPython 3.14 from a newer Debian into the folder DEST, with the C library that it
+# was built for. It changes nothing else on this machine. Use it for the test matrix only, never for a server.
+# Do not move DEST: the binary contains its path.
 set -eu
 stop() {
     echo "get_python314: $1" >&2
@@ -12,16 +12,16 @@ mkdir -p "${1:?a folder for Python 3.14}"
 dest=$(cd "$1" && pwd)
 apt="$dest/.apt"
 
-command -v apt-get >/dev/null || stop "this machine is no Debian: install Python 3.14 by other means, as python3.14 on the PATH"
+command -v apt-get >/dev/null || stop "this machine does not run Debian: install python3.14 on the PATH in another way"
 mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
     sed -n 's,^[^#]*\(https\{0\,1\}://[^ ]*/debian\)/\{0\,1\}\( .*\)\{0\,1\}$,\1,p' | head -n 1)
-[ -n "$mirror" ] || stop "no Debian mirror is configured here (Ubuntu: install python3.14 by other means)"
+[ -n "$mirror" ] || stop "no Debian mirror is configured here (on Ubuntu, install python3.14 in another way)"
 if ! command -v patchelf >/dev/null; then
     [ "$(id -u)" = 0 ] || stop "patchelf is missing: apt-get install patchelf"
     { apt-get -qq update && apt-get -qq -y install patchelf >/dev/null; } || stop "patchelf could not be installed"
 fi
 
-# An apt of its own, which takes this machine's packages for none at all and so fetches each library that is needed.
+# Use separate apt folders without this machine's packages, so that apt fetches every library.
 mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
 : >"$apt/status"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $SUITE main" >"$apt/sources.list"
@@ -30,7 +30,7 @@ set -- -qq -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=
     -o APT::Install-Recommends=false
 [ "$(id -u)" != 0 ] || set -- "$@" -o APT::Sandbox::User=root
 apt-get "$@" update || stop "the package lists of Debian $SUITE cannot be fetched"
-apt-get "$@" -y --download-only install python3.14 libc6 >/dev/null || stop "Debian $SUITE has no Python 3.14 (any more)"
+apt-get "$@" -y --download-only install python3.14 libc6 >/dev/null || stop "Debian $SUITE does not have Python 3.14"
 for deb in "$apt"/cache/archives/*.deb; do dpkg -x "$deb" "$dest"; done
 rm -rf "$apt"
 

@@ -1,11 +1,11 @@
-"""The test matrix: every supported Python with every supported Django (`make matrix`).
+"""Test every supported Python with every supported Django (`make matrix`).
 
-    python tools/matrix.py                     all cells
-    python tools/matrix.py 3.12 3.14-6.1       those of Python 3.12, and Python 3.14 with Django 6.1
+    python tools/matrix.py                     every cell
+    python tools/matrix.py 3.12 3.14-6.1       the cells of Python 3.12, and Python 3.14 with Django 6.1
     python tools/matrix.py 3.12 -- -k send     with arguments for pytest
 
-Each cell is an environment of its own in .matrix/, beside its log. A missing interpreter fails its cells: a version
-that nobody has run is not a supported one.
+Each cell has its own environment in .matrix/, next to its log. If an interpreter is missing, its cells fail: a version
+is supported only if the tests ran on it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Result(NamedTuple):
 
 
 CELLS = [Cell(python, django) for python, djangos in DJANGOS.items() for django in djangos]
-#: The two that run real servers too. Elsewhere the in-process tests tell the versions apart well enough.
+#: These two cells also start real servers. In the others, the tests in process are enough to compare versions.
 EVERYTHING = (CELLS[0], CELLS[-1])
 
 
@@ -65,7 +65,7 @@ def main(arguments: List[str]) -> int:
     HOME.mkdir(exist_ok=True)
 
     interpreters = {python: find_interpreter(python) for python in dict.fromkeys(cell.python for cell in cells)}
-    # The longest first, so that none of them runs alone at the end.
+    # Start with the longest cells, so that none of them runs alone at the end.
     order = sorted(cells, key=lambda cell: cell not in EVERYTHING)
     results = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -84,11 +84,11 @@ def wanted_cells(names: List[str]) -> List[Cell]:
 
 
 def find_interpreter(python: str) -> Optional[str]:
-    """The path of CPython `python`: one of pyenv, of this machine or of uv's own; else it is fetched, if it can be."""
+    """The path of CPython `python`, from pyenv, this machine or uv. If there is none, try to download it."""
     for candidate in (*of_pyenv(python), of_this_folder(python), of_uv(python)):
         if is_usable(candidate, python):
             return candidate
-    print(f"Python {python} is not here; trying to fetch it", flush=True)
+    print(f"Python {python} is not installed; trying to download it", flush=True)
     if python == "3.14" and shutil.which("apt-get"):
         subprocess.run(["sh", str(ROOT / "tools/get_python314.sh"), str(ROOT / ".py314")])
         if is_usable(of_this_folder(python), python):
@@ -99,7 +99,7 @@ def find_interpreter(python: str) -> Optional[str]:
 
 
 def of_pyenv(python: str) -> List[str]:
-    # Not by way of its shims: those answer only for the versions that are selected just now.
+    # pyenv's shims only run the versions that are selected at the moment, so look into its folders.
     versions = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     found = [path for path in versions.glob(f"{python}.*/bin/python") if path.exists()]
     return [str(path) for path in sorted(found, key=lambda path: numbers(str(path)), reverse=True)]
@@ -126,7 +126,7 @@ def is_usable(path: str, python: str) -> bool:
 def run(cell: Cell, interpreter: Optional[str], pytest_arguments: List[str]) -> Result:
     began = time.monotonic()
     if interpreter is None:
-        passed, text = False, f"Python {cell.python} is missing on this machine and could not be fetched"
+        passed, text = False, f"Python {cell.python} is not installed and could not be downloaded"
     else:
         log = HOME / f"{cell.name}.log"
         with log.open("wb") as out:
@@ -153,7 +153,7 @@ def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[
     strict = ["-W", "error::DeprecationWarning", "-W", "error::PendingDeprecationWarning"]
     install = [UV, "pip", "install", "--quiet", "--python", python, "-e", ".[local]", "-r", "requirements/test.txt"]
     return [
-        # Made anew each time: the packages come out of uv's cache in a second or two, and are the newest that fit.
+        # Make the environment again each time. uv's cache makes that fast, and it gets the newest versions that fit.
         [UV, "venv", "--quiet", "--clear", "--no-project", "--python", interpreter, str(env)],
         [*install, f"Django=={cell.django}.*"],
         [UV, "pip", "list", "--python", python],
@@ -172,7 +172,7 @@ def environment() -> Dict[str, str]:
     url = env.get("PIP_INDEX_URL") or index.stdout.decode().strip()
     if url:
         env.setdefault("UV_DEFAULT_INDEX", url)
-    # Generated tests look for what a version does differently; their full numbers are run once, outside the matrix.
+    # In the matrix, generated tests only look for differences between versions. Another step runs them in full.
     env.setdefault("STATE_MACHINE_RUNS", "5")
     env.setdefault("GENERATED_REQUESTS", "100")
     return env

@@ -1,13 +1,13 @@
 #!/bin/sh
-# tools/venv.sh NAME...: an up-to-date .venv with what each NAME needs: a file in requirements/ (test, lint, docs, ...),
-# or else an extra of pyproject.toml, together with this package, editable (local).
-# What is installed is remembered by content, so that a second run costs nothing, and an environment that is
-# half-made, moved or of another Python is noticed and made again.
+# tools/venv.sh NAME...: brings .venv up to date. A NAME is a file in requirements/ (test, lint, docs, ...) or an extra of
+# pyproject.toml (local), which installs this package too, editable.
+# The script stores a copy of each file that it installed, so a second run does nothing. It makes the environment again
+# if it is incomplete, was moved, or belongs to another Python.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
-VENV=${VENV:-.venv} # another one for what must not share packages with the tests
-another="Another Python can be named: make PYTHON=python3.12 ..."
+VENV=${VENV:-.venv} # name another one for packages that the tests must not share
+another="To use another Python: make PYTHON=python3.12 ..."
 
 stop() {
     echo >&2
@@ -37,12 +37,12 @@ if [ "$(cat "$VENV/.made" 2>/dev/null)" != "$made" ] || ! $VENV/bin/python -c ''
     echo "Making $VENV with Python $version"
     rm -rf $VENV
     "$PYTHON" -m venv $VENV || stop "$PYTHON -m venv failed; see above."
-    # Editable installs of a pyproject.toml need pip 21.3; a pip that is new enough is left as it is.
-    $VENV/bin/python -m pip install -qq 'pip>=21.3' || stop "pip could not install; is a package index within reach?"
+    # Editable installs from pyproject.toml need pip 21.3. A newer pip stays as it is.
+    $VENV/bin/python -m pip install -qq 'pip>=21.3' || stop "pip could not install packages. Check that this machine reaches a package index."
     echo "$made" >$VENV/.made
 fi
 
-file_of() { # file_of NAME: where it stands what NAME needs
+file_of() { # file_of NAME: the file that lists what NAME needs
     if [ -e "requirements/$1.txt" ]; then echo "requirements/$1.txt"; else echo pyproject.toml; fi
 }
 
@@ -54,9 +54,9 @@ for name in "$@"; do
 done
 if [ -n "$missing" ]; then
     echo "Installing into $VENV:$missing"
-    # All in one call, or pip would not see what one needs when it changes a version for the other.
-    # shellcheck disable=SC2086 - words
+    # Install everything in one call, so that pip finds versions that fit all of them.
+    # shellcheck disable=SC2086 - the words must split
     $VENV/bin/python -m pip install -qq --disable-pip-version-check $all ||
-        stop "pip could not install; see above. The next run takes up where this one stopped."
+        stop "pip could not install; see above. Run the command again to continue."
     for name in $missing; do cp "$(file_of "$name")" "$VENV/.have-$name"; done
 fi

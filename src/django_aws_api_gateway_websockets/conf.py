@@ -58,6 +58,8 @@ class Conf:
     MESSAGES_PER_CONNECTION: Option[str | None] = Option("600/60s")
     #: How deep the JSON of a message may nest.
     MAX_JSON_DEPTH = Option(64)
+    #: Seconds for which the view remembers the id of a request, so that a repeated request runs once.
+    REQUEST_MEMORY = Option(300)
     #: Close the sockets opened under a session whose row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
     #: Seconds between two writes of a connection's ``last_activity_on``.

@@ -142,8 +142,11 @@ class MessageTooLarge(WebSocketsError, ValueError):
 
 
 class AwsError(WebSocketsError):
-    """A call to AWS failed. ``operation`` is AWS's name of it; ``status`` the HTTP status, ``code`` and ``said`` the
-    error's code and text in AWS's own words, if any answered."""
+    """A call to AWS failed.
+
+    ``operation`` says what was to be done, such as "send to the connection L0SM9cOFvHcCIhw=". ``status`` is the HTTP
+    status of the answer, ``code`` is AWS's error code, and ``said`` is AWS's text. They are empty without an answer.
+    """
 
     def __init__(
         self, message: str, *, operation: str = "", status: int | None = None, code: str = "", said: str = ""

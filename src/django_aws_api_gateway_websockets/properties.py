@@ -145,8 +145,9 @@ API = Table(
         # Old releases of boto3 do not know it, so the default must not be sent.
         Property("IpAddressType", "ip_address_type", default="ipv4"),
     ),
-    filled={"DisableSchemaValidation": False, "Version": "", **_MANAGED},
-    ignored=("ApiId", "ApiEndpoint", "CreatedDate", "ImportInfo", "ProtocolType", "Tags", "Warnings"),
+    filled={"DisableSchemaValidation": False, **_MANAGED},
+    # The version is a label for people, which AWS cannot remove.
+    ignored=("ApiId", "ApiEndpoint", "CreatedDate", "ImportInfo", "ProtocolType", "Tags", "Version", "Warnings"),
 )
 
 INTEGRATION = Table(
@@ -161,6 +162,8 @@ INTEGRATION = Table(
         "ConnectionType": "INTERNET",
         "IntegrationResponseSelectionExpression": "${integration.response.statuscode}",
         "PassthroughBehavior": "WHEN_NO_MATCH",
+        # The console writes it.
+        "TemplateSelectionExpression": "\\$default",
         **_MANAGED,
     },
     # The format version means something to HTTP APIs only.

@@ -100,6 +100,20 @@ class Window:
     def run(self, script: str, *arguments: object) -> Any:
         return self._driver.execute_script(script, *arguments)
 
+    def run_async(self, script: str, *arguments: object) -> Any:
+        """Run a script that calls its last argument with the result."""
+        return self._driver.execute_async_script(script, *arguments)
+
+    def press(self, key: str) -> None:
+        """Press a key, such as ``/`` or ``ENTER``, where the focus is."""
+        from selenium.webdriver.common.keys import Keys
+
+        self._driver.switch_to.active_element.send_keys(getattr(Keys, key, key))
+
+    def errors(self) -> list[str]:
+        """Return what the console says of errors, such as a violated Content-Security-Policy."""
+        return [entry["message"] for entry in self._driver.get_log("browser") if entry["level"] == "SEVERE"]
+
     @property
     def title(self) -> str:
         return self._driver.title

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
-from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -17,11 +19,11 @@ ADMIN = "/admin/django_aws_api_gateway_websockets/apigateway/"
 @pytest.fixture
 def gateways(local_gateway, settings):
     """Three rows: one in step, one that differs, one that was not created."""
-    settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["*.example.com"]}
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "ALLOWED_TARGET_HOSTS": ["*.example.com"]}
 
     def describe(name, **values):
         target = f"https://{name}.example.com/ws/"
-        return ApiGateway.objects.create(api_name=name, target_base_endpoint=target, **values)
+        return ApiGateway.objects.create(api_name=name, is_local=True, target_base_endpoint=target, **values)
 
     chat = describe("chat", api_description="The chat of the shop", tags={"team": "web"}, throttling_rate=500)
     chat.additional_routes.create(name="Orders", route_key="orders", integration_url="https://orders.example.com/ws")
@@ -43,6 +45,26 @@ def window(make_window, live_server, admin_user):
     window.fill("#id_username", "admin")
     window.fill("#id_password", "password", "\n")
     return window
+
+
+@pytest.fixture
+def sessions(gateways, make_user):
+    """Some people in rooms, and some who have left."""
+    chat, now = gateways["chat"], timezone.now()
+    people = [make_user(name) for name in ("alice", "bob", "carol", "dave")]
+    ends = ["", "", "", ClosedReason.CLIENT, "", ClosedReason.LOGOUT, "", ClosedReason.GONE, "", ClosedReason.EXPIRED]
+    for number, reason in enumerate(reversed(ends)):
+        session = chat.sessions.create(
+            connection_id=f"L0SM9cOFvHcCI{number:x}w=",
+            user=people[number % 4] if number != 6 else None,
+            channel_name=("workshop", "lobby", "")[number % 3],
+            stage_name="production",
+            connected=not reason,
+            closed_reason=reason,
+        )
+        born = now - timedelta(minutes=130 - 12 * number)
+        chat.sessions.filter(pk=session.pk).update(created_on=born, last_activity_on=born + timedelta(minutes=7))
+    return chat.sessions.order_by("-pk")
 
 
 def choose(window, gateway, action):
@@ -94,3 +116,22 @@ def test_the_pages_of_gateways(gateways, window, live_server, settings):
     choose(window, gateways["prices"], "plan_api_gateway")
     window.wait_for_text("#content", "Check the endpoint and the network")
     keep(window, "admin-error")
+
+
+def test_the_pages_of_sessions(sessions, window, live_server):
+    address = f"{live_server.url}/admin/django_aws_api_gateway_websockets/websocketsession/"
+    window.wait_for_text("#result_list", "prices")
+    window.open(address)
+    window.wait_for_text("#result_list", "alice")
+    rows = window.text("#result_list tbody")
+    assert [word in rows for word in ("workshop", "carol", "logout")] == [True] * 3
+    keep(window, "admin-sessions")
+    assert window.run("const list = document.querySelector('.results'); return list.scrollWidth <= list.clientWidth")
+
+    for action, name in (("send_a_message", "admin-send"), ("disconnect", "admin-disconnect")):
+        window.open(address)
+        window.wait_for_text("#result_list", "alice")
+        window.run("document.querySelectorAll('[name=_selected_action]').forEach(box => box.checked = true)")
+        choose(window, sessions[0], action)
+        window.wait_for_text(".session-action", "6 connections")
+        keep(window, name)

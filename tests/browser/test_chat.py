@@ -60,7 +60,7 @@ def test_the_other_window_shows_who_comes_writes_and_leaves(windows):
     alice.wait_for_text("#who", "bob")
 
 
-def test_the_page_says_so_when_the_socket_is_lost_and_opens_it_again(demo, windows):
+def test_page_reports_a_lost_socket_and_reconnects(demo, windows):
     alice = windows["alice"]
     alice.run("socket.close()")
     alice.wait_for_text("#state", "Disconnected")

@@ -157,10 +157,10 @@ def local(tmp_path):
 
 
 @pytest.fixture
-def row(local, live_server, monkeypatch, settings):
+def row(local, live_server, settings):
     settings.ROOT_URLCONF = __name__
-    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYV2", f"http://127.0.0.1:{local.port}")
-    row = ApiGateway.objects.create(api_name="chat", target_base_endpoint=f"{live_server.url}/ws/")
+    settings.WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{local.port}"}
+    row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
     row.refresh_from_db()
     return row
@@ -285,13 +285,13 @@ def test_a_refused_handshake_stops_and_says_why(window, row):
     assert window.run("return socket.reason") == {"status": 403, "message": "You may not join 'staff'."}
 
 
-def test_a_refused_handshake_is_tried_again_where_nobody_says_why(window, row):
+def test_a_handshake_refused_without_a_reason_is_retried(window, row):
     window.run("start(arguments[0])", f"{row.websocket_url}?channel=staff")
     wait_for_state(window, "waiting")
     wait_until(lambda: events(window, "state").count(["connecting"]) >= 2)
 
 
-def test_leaving_the_page_closes_the_socket_and_going_back_opens_it(window, row, live_server):
+def test_leaving_the_page_closes_the_socket_and_back_reopens_it(window, row, live_server):
     opened(window, row)
     window.open(f"{live_server.url}/ws-check/")
     wait_until(lambda: not WebSocketSession.objects.filter(connected=True).exists())

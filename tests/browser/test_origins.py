@@ -50,7 +50,7 @@ def browser(tmp_path):
 
 @pytest.fixture
 def gateway(live_server, settings):
-    with LocalGateway() as local:
+    with LocalGateway(allowed_hosts=("ws.www.example.com", "ws.example.com")) as local:
         settings.WEBSOCKETS = {"LOCAL_GATEWAY": local.url}
         row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
         call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
@@ -59,9 +59,7 @@ def gateway(live_server, settings):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_fault_1_a_hostile_page_is_refused_and_the_sites_own_is_not(
-    browser, gateway, live_server, settings, alice, layout, caplog
-):
+def test_hostile_page_is_refused_and_own_page_is_not(browser, gateway, live_server, settings, alice, layout, caplog):
     page, sockets, cookie_domain, cookie_name = LAYOUTS[layout]
     port = live_server.thread.port
     settings.ALLOWED_HOSTS = [".example.com", "localhost", "evil.test"]
@@ -84,5 +82,5 @@ def test_fault_1_a_hostile_page_is_refused_and_the_sites_own_is_not(
     for host in hostile:
         browser.get(f"http://{host}:{port}/admin/login/")
         assert browser.execute_async_script(OPEN, url) == 1006
-        assert f"Pages of 'http://{host}:{port}' may not open sockets here." in caplog.text
+        assert f"Pages of 'http://{host}:{port}' may not open connections to this site." in caplog.text
     assert WebSocketSession.objects.count() == opened

@@ -55,7 +55,7 @@ def test_from_nothing_to_an_api_and_back(local_aws, row):
     assert run("deleteApiGateway", pk, "--no-input") == ("chat: there is nothing in AWS\n", 0)
 
 
-def test_the_custom_domain_command_says_where_the_record_must_point(local_aws, row):
+def test_the_domain_command_says_where_the_record_must_point(local_aws, row):
     row.domain_name, row.certificate_arn = "ws.example.com", "arn:aws:acm:us-east-1:123456789012:certificate/1"
     row.save()
     run("createApiGateway", f"--pk={row.pk}")
@@ -324,3 +324,38 @@ def test_an_update_that_makes_an_api_anew_says_where_it_is(local_aws, row):
     text, code = run("updateApiGateway", f"--pk={row.pk}")
     assert code == 0
     assert f"chat: {local_aws.apis()[0]['ApiEndpoint']}/production" in text
+
+
+@pytest.mark.parametrize("char", ["\x1b[31m", "\r\n", "\u202e"])
+def test_imported_text_cannot_command_a_terminal(local_aws, db, example_hosts, char):
+    by_hand = local_aws.by_hand
+    api_id = by_hand.create_api(
+        Name=f"chat{char}in step",
+        Description=f"talk{char}x",
+        ProtocolType="WEBSOCKET",
+        RouteSelectionExpression="$request.body.action",
+    )["ApiId"]
+    for key in ("$connect", "orders"):
+        integration = by_hand.create_integration(
+            ApiId=api_id,
+            IntegrationType="HTTP_PROXY",
+            IntegrationMethod="POST",
+            IntegrationUri="https://www.example.com/ws/connect",
+        )["IntegrationId"]
+        by_hand.create_route(ApiId=api_id, RouteKey=key, Target=f"integrations/{integration}")
+    by_hand.create_stage(ApiId=api_id, StageName="production", Description=f"one{char}two")
+    printed = [run("importApiGateway", f"--api-id={api_id}")]
+    pk = f"--pk={ApiGateway.objects.get().pk}"
+    by_hand.update_stage(ApiId=api_id, StageName="production", Description=f"three{char}four")
+    commands = [
+        ["planApiGateway", pk],
+        ["planApiGateway", pk, "--format=json"],
+        ["importApiGateway", pk, "--dry-run"],
+        ["updateApiGateway", pk],
+        ["deleteApiGateway", pk, "--no-input"],
+    ]
+    printed += [run(*words) for words in commands]
+    for text, code in printed:
+        assert char not in text
+        assert code in (0, 3)
+    assert "three" in printed[1][0]

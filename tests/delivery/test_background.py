@@ -109,8 +109,8 @@ def broadcast(site, server, worker, count):
 @pytest.mark.skipif(
     not os.environ.get("TEST_BROKER"), reason="needs RabbitMQ: TEST_BROKER=amqp://guest:guest@127.0.0.1//"
 )
-def test_fault_28_celery_loses_nobody_when_a_worker_is_killed(site, server):
-    """Fault 28: two Celery workers, RabbitMQ, 20,000 recipients, SIGKILL in the middle."""
+def test_celery_loses_nobody_when_a_worker_is_killed(site, server):
+    """Two Celery workers, RabbitMQ, 20,000 recipients, SIGKILL in the middle."""
     site = site("celery")
     name = broadcast(site, server, CELERY, 20_000)
     # The chunk under way when the worker died is sent again, and no other.
@@ -121,8 +121,8 @@ def test_fault_28_celery_loses_nobody_when_a_worker_is_killed(site, server):
 
 @pytest.mark.end_to_end
 @pytest.mark.slow
-def test_fault_28_djangos_tasks_lose_nobody_when_a_worker_is_killed(site, server):
-    """Fault 28: the database backend of Django's tasks, 20,000 recipients, SIGKILL in the middle."""
+def test_django_tasks_lose_nobody_when_a_worker_is_killed(site, server):
+    """The database backend of Django's tasks, 20,000 recipients, SIGKILL in the middle."""
     pytest.importorskip("django_tasks_db", reason="needs Django 5.2, as django-tasks-db does")
     site = site("tasks")
     broadcast(site, server, DB_WORKER, 20_000)

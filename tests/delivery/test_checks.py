@@ -40,7 +40,7 @@ def test_e032_a_number_that_is_none(value):
     "options",
     [{"SEND_THREADS": 2.5}, {"SEND_CONNECTIONS": None}, {"SEND_CONNECT_TIMEOUT": None}, {"BACKGROUND_CHUNK": True}],
 )
-def test_e032_counts_are_whole_numbers_and_only_limits_may_be_none(options):
+def test_e032_counts_are_integers_and_only_limits_may_be_none(options):
     assert found(**options) == ["websockets.E032"]
 
 

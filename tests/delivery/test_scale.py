@@ -1,4 +1,4 @@
-"""Fault 23: a fan-out takes neither connections nor memory."""
+"""A large send uses neither more connections nor more memory."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def resident_megabytes():
 @pytest.mark.slow
 @pytest.mark.django_db
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
-def test_fault_23_no_extra_connection_and_flat_memory(people, sink, transport):
-    """Fault 23: 100,000 rows by libcurl, 5,000 by boto3's threads."""
+def test_a_large_send_keeps_memory_and_db_connections_flat(people, sink, transport):
+    """100,000 rows by libcurl, 5,000 by boto3's threads."""
     count = 100_000 if transport == "curl" else 5_000
     gateway = ApiGateway.objects.create(
         api_name="sink", target_base_endpoint="https://x/ws/", api_id="a1b2", api_endpoint=f"ws://127.0.0.1:{sink}"

@@ -48,7 +48,7 @@ def test_rows_that_are_closed_get_nothing(people, server):
     assert set(server.received) == set(ids[1:])
 
 
-def test_the_report_says_what_became_of_each_and_prints_as_one_line(people, server, options):
+def test_the_report_lists_each_outcome_and_prints_one_line(people, server, options):
     options(SEND_READ_TIMEOUT=0.5, SEND_CONNECT_TIMEOUT=0.5)
     ids = people(30)
     server.script = dict(zip(ids, ["gone", "busy", "hang", "malformed", "broken", "reset", "too large"]))
@@ -70,8 +70,8 @@ def test_the_report_says_what_became_of_each_and_prints_as_one_line(people, serv
 
 @pytest.mark.parametrize("form", GONE)
 @pytest.mark.parametrize(("age", "closes"), [(5, False), (60, True)])
-def test_fault_17_a_410_closes_old_rows_only(people, server, form, age, closes):
-    """Fault 17: three wire forms of 410, fresh and old, by one send and by a send to many."""
+def test_a_410_closes_old_rows_only(people, server, form, age, closes):
+    """Three wire forms of 410, fresh and old, by one send and by a send to many."""
     ids = people(2, age=timedelta(seconds=age))
     server.everybody = form
     assert everyone.get(connection_id=ids[0]).send_message({}) is False
@@ -86,8 +86,8 @@ def test_gone_rows_are_closed_by_one_update_a_batch(people, server, django_asser
         assert len(everyone.all().send_message({}).gone) == 40
 
 
-def test_fault_11_the_limit_is_in_bytes_and_comes_before_any_call(people, server):
-    """Fault 11: 131,072 bytes are sent, 131,073 are not."""
+def test_an_oversized_message_raises_before_any_call(people, server):
+    """131,072 bytes are sent, 131,073 are not."""
     people(1)
     fitting = {"t": "é" * ((131_072 - 8) // 2)}
     assert everyone.get().send_message(fitting) is True
@@ -117,8 +117,8 @@ def test_what_json_cannot_hold_raises_before_any_call(people, server, data, erro
 
 
 @pytest.mark.slow
-def test_fault_18_slow_consumers_are_in_nobodys_way(people, server):
-    """Fault 18: 1% always 429 in 1,000: the other 990 are delivered, in at most twice the clean time."""
+def test_slow_clients_do_not_delay_the_others(people, server):
+    """1% always 429 in 1,000: the other 990 are delivered, in at most twice the clean time."""
     slow = people(1000)[::100]
     ratios = []
     # The least of several tries: a busy machine is in anybody's way now and then, a slow consumer would be each time.
@@ -134,8 +134,8 @@ def test_fault_18_slow_consumers_are_in_nobodys_way(people, server):
     assert min(ratios) <= 2
 
 
-def test_fault_18_two_refusals_in_a_row_make_nobody_slow(people, server):
-    """Fault 18: an account at its limit may refuse somebody twice; a slow client refuses at the end too."""
+def test_two_refusals_in_a_row_do_not_mark_a_client_slow(people, server):
+    """An account at its limit may refuse a message twice. A slow client still refuses at the end."""
     ids = people(100)
     server.script = {ids[0]: "twice busy", ids[1]: "busy"}
     report = everyone.all().send_message({"n": 1})
@@ -145,8 +145,8 @@ def test_fault_18_two_refusals_in_a_row_make_nobody_slow(people, server):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [150, 400])
-def test_fault_18_a_throttled_account_slows_everyone_down_and_loses_nobody(people, server, limit):
-    """Fault 18: the account takes less a second than is sent; the send finds that pace."""
+def test_a_throttled_account_slows_the_send_and_loses_nobody(people, server, limit):
+    """The account takes fewer messages per second than are sent. The send finds that pace."""
     server.limit = limit
     people(1000)
     report = everyone.all().send_message({"n": 1})
@@ -155,8 +155,8 @@ def test_fault_18_a_throttled_account_slows_everyone_down_and_loses_nobody(peopl
 
 
 @pytest.mark.slow
-def test_fault_19_those_that_hang_time_out_within_the_bound(people, server):
-    """Fault 19: 1% hang: a send to 1,000 ends within 15 s and names 10 as timed out."""
+def test_hanging_clients_time_out_within_the_bound(people, server):
+    """10 of 1,000 clients hang. The send ends within 15 s and names 10 as timed out."""
     ids = people(1000)
     server.script = dict.fromkeys(ids[::100], "hang")
     report = everyone.all().send_message({"n": 1})
@@ -211,8 +211,8 @@ def test_a_budget_is_kept(people, server):
 
 
 @pytest.mark.slow
-def test_fault_20_no_retry_after_a_read_timeout(people, server, options):
-    """Fault 20: without ids, a late answer means one delivery and a report that says so."""
+def test_a_read_timeout_is_not_retried(people, server, options):
+    """Without ids, a late answer means one delivery and a report that says so."""
     options(SEND_READ_TIMEOUT=0.3, SEND_CONNECT_TIMEOUT=0.3)
     ids = people(20)
     server.script = dict.fromkeys(ids, "first late")
@@ -224,8 +224,8 @@ def test_fault_20_no_retry_after_a_read_timeout(people, server, options):
 
 
 @pytest.mark.slow
-def test_fault_20_with_ids_a_late_answer_is_retried_and_the_application_sees_each_once(people, server, options):
-    """Fault 20: first answers delayed, 1,000 of 1,000 seen once by a client that drops ids it has seen."""
+def test_with_ids_a_late_answer_is_retried_without_duplicates(people, server, options):
+    """First answers delayed, 1,000 of 1,000 seen once by a client that drops ids it has seen."""
     options(SEND_READ_TIMEOUT=2, SEND_THREADS=100, MESSAGE_ID_KEY="id")
     ids = people(1000)
     server.script = dict.fromkeys(ids[::10], "first late")
@@ -255,12 +255,11 @@ def test_a_message_that_was_taken_is_repeated_once_at_most(people, server):
     assert {len(server.received[name]) for name in set(ids) - set(ids[::20])} == {1}
 
 
-def test_whatever_order_the_queryset_has_everyone_gets_the_message_once(people, server):
+@pytest.mark.parametrize("order", ["-pk", "-connection_id"])
+def test_a_queryset_in_any_order_reaches_everyone_once(people, server, order):
     ids = people(1100)
-    for sessions in (everyone.order_by("pk").reverse(), everyone.order_by("-connection_id")):
-        server.received.clear()
-        assert sessions.send_message({"n": 1}).total == len(ids)
-        assert server.received == {name: [{"n": 1}] for name in ids}
+    assert everyone.order_by(order).send_message({"n": 1}).total == len(ids)
+    assert server.received == {name: [{"n": 1}] for name in ids}
 
 
 # --- everybody --------------------------------------------------------------------------------
@@ -296,11 +295,11 @@ def test_an_account_that_takes_nothing_ends_the_send(people, server):
     assert report.elapsed < 20
 
 
-def test_a_rate_that_is_none_is_refused_before_any_call(people, server):
+@pytest.mark.parametrize("rate", [0, -5])
+def test_a_rate_that_is_not_positive_is_refused_before_any_call(people, server, rate):
     people(1)
-    for rate in (0, -5):
-        with pytest.raises(ValueError, match=f"rate={rate} is not a number above 0"):
-            everyone.all().send_message({"n": 1}, rate=rate)
+    with pytest.raises(ValueError, match=f"rate={rate} is not a number above 0"):
+        everyone.all().send_message({"n": 1}, rate=rate)
     assert not server.calls
 
 
@@ -345,7 +344,7 @@ def test_no_credentials_raise_with_the_remedy(people, server, settings, monkeypa
     assert type(raised.value).__name__ == "CredentialsError"
 
 
-def test_several_gateways_in_one_queryset_each_get_their_own_endpoint(people, server, gateway_of):
+def test_one_queryset_sends_to_the_endpoint_of_each_gateway(people, server, gateway_of):
     other = type(server)()
     try:
         first = people(5, gateway=gateway_of(server))

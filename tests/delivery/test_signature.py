@@ -235,7 +235,7 @@ def http2_server(certificate, tmp_path):
 
 
 @pytest.mark.slow
-def test_http2_is_used_where_the_server_offers_it_and_signed_alike(
+def test_http2_is_used_if_offered_and_signed_the_same_way(
     people, http2_server, gateway_of, certificate, monkeypatch, tmp_path, curl, new_clients
 ):
     bundle = tmp_path / "ca.pem"

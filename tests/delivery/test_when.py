@@ -81,8 +81,8 @@ def told():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fault_22_a_rollback_sends_nothing(people, server, transport):
-    """Fault 22: a send inside a transaction that rolls back."""
+def test_a_rollback_sends_nothing(people, server, transport):
+    """A send inside a transaction that rolls back."""
     people(5)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         assert everyone.all().send_message({"n": 1}, on_commit=True) is None
@@ -128,7 +128,7 @@ def test_async_handlers_run_under_wsgi(settings, connect, alice, gateway):
 
 
 @pytest.mark.django_db
-def test_a_disconnect_from_inside_connect_says_what_to_do_instead(settings, connect, alice, gateway):
+def test_disconnecting_inside_connect_says_what_to_do_instead(settings, connect, alice, gateway):
     settings.ROOT_URLCONF = __name__
     with pytest.raises(SendDuringConnect, match=r"cannot be closed before its \$connect has returned\. Refuse it"):
         connect(alice, path="/hasty/")

@@ -172,11 +172,6 @@ class FailsLater(ExampleView):
         raise RuntimeError("broken")
 
 
-class Silent(ExampleView):
-    def default(self, request, *args, **kwargs):
-        pass
-
-
 urlpatterns = [
     path("ws/<slug:route>", ExampleView.as_view()),
     path("named/<slug:name>", ExampleView.as_view()),
@@ -184,7 +179,6 @@ urlpatterns = [
     path("fails/<slug:route>", Fails.as_view()),
     path("login/<slug:route>", WantsLogin.as_view()),
     path("later/<slug:route>", FailsLater.as_view()),
-    path("silent/<slug:route>", Silent.as_view()),
 ]
 
 
@@ -265,7 +259,6 @@ def at(row, live_server, where):
         ("loses", "live-row", ["connect"]),
         ("fails", "live-connect", []),
         ("login", "live-connect", []),
-        ("silent", "live-message", ["connect", "push", "disconnect"]),
         ("later", "live-disconnect", ["connect", "message", "push"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Fault 10 over real sockets: 50 of one user see the close when the login ends, and their rows say why."""
+"""When a login ends, its 50 real sockets are closed, and their rows say why."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def deactivate(browser, alice):
         (deactivate, ClosedReason.USER_INACTIVE),
     ],
 )
-def test_fault_10_50_sockets_close_when_the_login_ends(sockets, browser, alice, created, site, end, reason):
+def test_50_sockets_close_when_the_login_ends(sockets, browser, alice, created, site, end, reason):
     with open_socket(created.websocket_url, origin=site) as visitor:
         end(browser, alice)
 

@@ -243,7 +243,7 @@ def test_without_the_extra_it_says_what_to_install() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "django-aws-api-gateway-websockets[local]" in done.stderr
+    assert "pip install aiohttp h11 wsproto" in done.stderr
 
 
 def test_the_gateway_needs_no_django() -> None:

@@ -195,6 +195,7 @@ def test_events_are_followed_by_number_and_connection(watched: Api, inspector: I
         assert {event["connection"] for event in inspector.events(connection=first)} == {first}
         last = inspector.events()[-1]["n"]
         assert inspector.events(after=str(last)) == []
+        assert [event["n"] for event in inspector.events(after="1", limit="2")] == [2, 3]
         threading.Timer(0.2, push, (watched, second)).start()
         began = time.monotonic()
         assert [event["kind"] for event in inspector.events(after=str(last), wait="5")] == ["push"]
@@ -210,9 +211,11 @@ def test_only_the_newest_events_are_kept() -> None:
     assert recorder.find(5) is None
     assert [recorder.find(number) for number in (6, MAX_EVENTS + 5)] == [kept[0], kept[-1]]
     assert recorder.find(MAX_EVENTS + 6) is None
-    for _ in range(5):
-        recorder.append("reply", "a=", ("x" * (MAX_BYTES // 4),))
-    assert len(recorder.after(0)) == 4
+    text = "x" * (MAX_BYTES // 1000)
+    for _ in range(2000):
+        recorder.append("reply", "a=", (text,))
+    assert len(recorder.after(0)) == 1000
+    assert [event.number for event in recorder.after(MAX_EVENTS + 2003)] == [MAX_EVENTS + 2004, MAX_EVENTS + 2005]
 
 
 # -- secrets --------------------------------------------------------------------------------------------------
@@ -259,6 +262,14 @@ def test_a_lasting_fault_breaks_every_push_until_cleared(watched: Api, inspector
         assert json.loads(inspector.request("state")[1])["armed"] == [{"name": name, "connection": "", "lasting": True}]
         inspector.post("clear")
         assert [push(watched, one) for one in ids] == [200, 200]
+
+
+def test_the_fault_of_a_connection_ends_with_it(watched: Api, inspector: Inspector) -> None:
+    with connect(watched.url):
+        inspector.post("fault", name="gone", connection=only_id(watched), lasting=True)
+        inspector.post("fault", name="deploy", connection=only_id(watched))
+    inspector.wait("closed")
+    assert json.loads(inspector.request("state")[1])["armed"] == []
 
 
 def test_a_hanging_push_answers_late(watched: Api, inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:

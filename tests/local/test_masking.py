@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, List, Optional
+import time
+from typing import Any, List
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_aws_api_gateway_websockets.local.http_messages import Request, json_response
 from django_aws_api_gateway_websockets.local.inspector.inspector import Inspector
 from django_aws_api_gateway_websockets.local.inspector.masking import MASK, Masker
-from django_aws_api_gateway_websockets.local.integrations import Call, Reply
+from django_aws_api_gateway_websockets.local.integrations import Call
 from django_aws_api_gateway_websockets.local.mapping import Outgoing
 from django_aws_api_gateway_websockets.local.store import Store
 
@@ -61,7 +61,7 @@ def captures(draw: Any) -> Any:
     ]
     parameter = draw(st.sampled_from(["ws_token", "token", "access%5Ftoken", "Password"]))
     query = f"channel=a&{parameter}={quote_plus(token)}"
-    inspector.record("handshake", "abc=", Request("GET", "/api/test", query, headers, b"", "127.0.0.1"))
+    inspector.record("handshake", "abc=", "/api/test", query, tuple(headers), "127.0.0.1")
     for _ in range(draw(st.integers(1, 6))):
         record(draw, inspector, secrets, headers, query)
     inspector.record("closed", "abc=", 1000, "closed by the client")
@@ -76,16 +76,16 @@ def record(draw: Any, inspector: Inspector, secrets: List[str], headers: Any, qu
         outgoing = Outgoing("POST", f"http://s/ws/connect?{query}", [*headers, ("X-Proof", secrets[4])], text.encode())
         answer = draw(planted(secrets)).encode()
         failed = draw(st.booleans())
-        reply: Optional[Reply] = None if failed else Reply(draw(st.sampled_from([200, 403, 500])), None, answer)
+        status = None if failed else draw(st.sampled_from([200, 403, 500]))
         route = draw(st.sampled_from(["$connect", "$default"]))
         call = Call("abc=", route, "POST", 1.0, outgoing)
-        inspector.record("call", "abc=", call, 0.1, reply, text if failed else "")
+        inspector.record("call", "abc=", *call.flat(), 0.1, status, answer, text if failed else "")
     elif kind == "received":
         inspector.record("received", "abc=", text, draw(st.sampled_from([None, "$default", text])))
     elif kind == "push":
         inspector.record("push", "abc=", text, draw(st.sampled_from([200, 410])), text)
     elif kind == "refused":
-        inspector.record("refused", "abc=", json_response(403, {"message": text}))
+        inspector.record("refused", "abc=", 403, json.dumps({"message": text}).encode())
     else:
         inspector.record(kind, "abc=", text)
 
@@ -170,3 +170,29 @@ def test_short_values_are_masked_under_their_names_only() -> None:
     masker.learn_headers([("Cookie", "theme=dark")])
     assert masker.header("Cookie", "theme=dark") == f"theme={MASK}"
     assert masker.text("a dark room") == "a dark room"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "a" * 131_072,
+        "-" * 131_072,
+        "x-cookie" * 16_384,
+        '\\"' * 65_536,
+        "token%3D" * 16_384,
+    ],
+    ids=["word", "hyphens", "cookies", "escaped quotes", "escapes"],
+)
+def test_a_frame_of_128_kb_is_masked_in_linear_time(frame):
+    began = time.process_time()
+    Masker().text(frame)
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("depth", [300, 500, 900, 5_000])
+@pytest.mark.parametrize("parts", [("[", "]"), ('{"a":', "}"), ('[{"token":"hunter22","b":', "}]")])
+def test_json_of_any_depth_can_be_shown(parts, depth):
+    opening, closing = parts
+    shown = Masker().text(opening * depth + "1" + closing * depth)
+    assert shown.startswith(opening[0])
+    assert "hunter22" not in shown

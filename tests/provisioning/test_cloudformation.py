@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from django_aws_api_gateway_websockets.definition import OWNER_TAG, SECRET_PARAMETER
 from django_aws_api_gateway_websockets.models import ApiGateway
@@ -103,7 +104,7 @@ def test_the_secret_is_a_parameter_that_is_not_echoed(full):
     assert json.loads(text)["Parameters"]["GatewaySecret"]["NoEcho"] is True
 
 
-def test_the_template_says_what_the_definition_says_field_by_field(full):
+def test_the_template_matches_the_definition_field_by_field(full):
     definition = full.definition(with_domain=True)
     wanted = {one.name: dict(one.properties) for one in r.wanted(definition, "API")}
     found = as_resources(json.loads(export(full))["Resources"])
@@ -173,7 +174,7 @@ def _read(kind, name, values, route_of):
 
 
 @needs_ministack
-def test_deployed_by_cloudformation_what_is_left_is_the_secret_and_the_deployments_name(use, ministack_aws, row):
+def test_after_cloudformation_only_secret_and_deployment_differ(use, ministack_aws, row):
     """Left to the first update: the secret follows from the API's id, which a template cannot know."""
     row.additional_routes.create(name="orders", route_key="orders", integration_url="https://a.example.com/ws")
     text = json.loads(export(row))
@@ -197,3 +198,37 @@ def test_deployed_by_cloudformation_what_is_left_is_the_secret_and_the_deploymen
     row.create_gateway()
     assert len(ministack_aws.apis()) == 1
     assert row.plan().steps == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("api_description", "{{resolve:secretsmanager:prod/db:SecretString:password}}"),
+        ("stage_description", "see {{resolve:ssm:/prod/key:1}} there"),
+        ("tags", {"team": "{{resolve:ssm-secure:key}}"}),
+        ("tags", {"{{resolve:ssm:key}}": "web"}),
+        ("access_log_format", "{{ RESOLVE : secretsmanager:x}}"),
+        ("stage_variables", {"v": "{{resolve:ssm:key}}"}),
+    ],
+)
+def test_a_dynamic_reference_is_refused(full, field, value):
+    ApiGateway.objects.update(**{field: value})
+    with pytest.raises(CommandError, match=r"dynamic reference in Resources\.(Api|Stage)\.Properties"):
+        export(full)
+
+
+def test_no_text_of_a_row_is_inside_of_fn_sub(full):
+    """CloudFormation replaces ${…} there, and nowhere else."""
+    ApiGateway.objects.update(api_description="${AWS::AccountId}", stage_description="${Api}")
+    full.additional_routes.update(integration_url="https://orders.example.com/${stageVariables.v}")
+    found = re.findall(r'"Fn::Sub": "(.*?)"', export(full))
+    assert {one for one in found if not re.fullmatch(r"('\$\{GatewaySecret\}'|integrations/\$\{\w+\})", one)} == set()
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\x9b", "\u202e", "\x7f"])
+def test_an_export_shows_no_character_that_a_terminal_obeys(full, char):
+    ApiGateway.objects.update(api_description=f"a{char}b🎉")
+    text = export(full)
+    assert char not in text
+    assert "🎉" in text
+    assert json.loads(text)["Resources"]["Api"]["Properties"]["Description"] == f"a{char}b🎉"

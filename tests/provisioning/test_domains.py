@@ -31,7 +31,7 @@ def with_domain(aws, row):
 
 
 @pytest.mark.parametrize("new", ["other.example.com", ""])
-def test_removed_after_its_domain_was_renamed_in_the_row_nothing_is_left(aws, with_domain, new):
+def test_deleting_after_a_domain_rename_leaves_nothing(aws, with_domain, new):
     with_domain.domain_name = new
     with_domain.save()
     assert "delete domain name ws.example.com" in described(plan_removal_of(with_domain))
@@ -40,7 +40,7 @@ def test_removed_after_its_domain_was_renamed_in_the_row_nothing_is_left(aws, wi
     assert domains(aws) == set()
 
 
-def test_removed_after_its_api_was_deleted_in_aws_no_domain_is_left(aws, with_domain):
+def test_deleting_after_the_api_is_gone_removes_the_domain(aws, with_domain):
     _delete_by_hand(aws, with_domain)
     remove_gateway(with_domain)
     assert domains(aws) == set()
@@ -68,7 +68,7 @@ def _die_before_the_mapping(step):
 
 
 @pytest.mark.parametrize("then", ["third.example.com", "ws.example.com"])
-def test_a_run_that_died_while_the_domain_was_being_renamed_leaves_no_domain(aws, with_domain, then):
+def test_a_rename_that_died_half_way_leaves_no_extra_domain(aws, with_domain, then):
     with_domain.domain_name = "second.example.com"
     with_domain.save()
     with pytest.raises(Died):
@@ -156,7 +156,7 @@ def test_an_adopted_domain_is_the_rows_until_the_end(aws, foreign):
     assert domains(aws) == set()
 
 
-def test_gateways_of_one_site_share_a_domain_that_one_of_them_made(aws, with_domain):
+def test_gateways_of_one_site_share_a_domain(aws, with_domain):
     other = type(with_domain).objects.create(
         api_name="news",
         target_base_endpoint="https://www.example.com/news/",
@@ -208,7 +208,7 @@ def run(command, row):
 
 
 @pytest.mark.parametrize("wanted", ["", "chat", "extra"])
-def test_a_second_mapping_of_the_row_s_stage_is_removed_and_the_wanted_one_stays(aws, with_domain, wanted):
+def test_a_second_mapping_of_the_stage_is_removed(aws, with_domain, wanted):
     map_by_hand(aws, with_domain.api_id, "production", "extra")
     with_domain.api_mapping_key = wanted
     with_domain.save()
@@ -222,7 +222,7 @@ def test_a_second_mapping_of_the_row_s_stage_is_removed_and_the_wanted_one_stays
     assert plan_gateway(with_domain).steps == ()
 
 
-def test_the_mapping_of_a_stage_that_somebody_else_made_stays_until_the_api_goes(aws, with_domain):
+def test_the_mapping_of_a_foreign_stage_stays_while_the_api_does(aws, with_domain):
     aws.by_hand.create_stage(ApiId=with_domain.api_id, StageName="staging")
     map_by_hand(aws, with_domain.api_id, "staging", "staging")
     assert plan_gateway(with_domain).steps == ()
@@ -245,7 +245,7 @@ def test_an_import_takes_the_mapping_of_its_stage(aws, with_domain, stage, key):
     assert type(with_domain).objects.get().api_mapping_key == key
 
 
-def test_removed_with_two_mappings_nothing_is_left_but_what_another_api_is_mapped_to(aws, with_domain):
+def test_deleting_two_mappings_keeps_domains_of_other_apis(aws, with_domain):
     map_by_hand(aws, with_domain.api_id, "production", "extra")
     other = aws.by_hand.create_api(
         Name="other", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
@@ -301,7 +301,7 @@ def test_a_renamed_domain_takes_its_alias_record_along(zones, with_record, domai
 
 
 @pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does: Route 53 is only there")
-def test_removing_a_gateway_whose_domain_was_renamed_takes_the_old_record_too(zones, with_record):
+def test_deleting_after_a_rename_removes_the_old_record_too(zones, with_record):
     with_record.domain_name = "live.example.com"
     with_record.save()
     remove_gateway(with_record)

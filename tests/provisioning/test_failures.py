@@ -44,7 +44,7 @@ def create(row):
 
 
 @pytest.mark.slow
-def test_after_any_lost_answer_the_same_command_ends_with_one_api_and_no_orphan(lenient_aws, db, watch):
+def test_after_any_lost_answer_a_rerun_leaves_one_api_no_orphan(lenient_aws, db, watch):
     counted = watch(Calls())
     create(describe("whole"))
     total = counted.writes
@@ -95,7 +95,7 @@ def test_a_refusal_that_passes_is_waited_out(local_aws, row, watch, status, code
         ("", "The request signature we calculated does not match the signature you provided."),
     ],
 )
-def test_credentials_that_aws_does_not_take_are_no_missing_permission(local_aws, row, watch, command, code, said):
+def test_bad_credentials_are_not_reported_as_missing_permission(local_aws, row, watch, command, code, said):
     row.create_gateway()
     watch(Refuse(-1, 403, code, said, methods=("GET", "POST", "PATCH")))
     with pytest.raises(CommandError) as ended:
@@ -113,7 +113,7 @@ def test_credentials_that_aws_does_not_take_are_no_missing_permission(local_aws,
     "code, said, names_action",
     [("AccessDeniedException", "No.", True), ("ForbiddenException", "Forbidden by a proxy", False)],
 )
-def test_another_403_is_told_in_the_words_of_aws_and_the_status_stays(local_aws, row, watch, code, said, names_action):
+def test_another_403_quotes_aws_and_keeps_the_status(local_aws, row, watch, code, said, names_action):
     row.create_gateway()
     watch(Refuse(-1, 403, code, said, methods=("GET",)))
     with pytest.raises(CommandError) as ended:
@@ -124,7 +124,7 @@ def test_another_403_is_told_in_the_words_of_aws_and_the_status_stays(local_aws,
     assert row.status == "in_step"
 
 
-def test_a_run_that_was_refused_half_way_leaves_a_row_that_differs(local_aws, row, watch):
+def test_a_run_refused_half_way_leaves_a_row_that_differs(local_aws, row, watch):
     row.create_gateway()
     ApiGateway.objects.update(stage_description="new")
     watch(Refuse(-1, 403, "ExpiredTokenException", "expired", methods=("PATCH",)))
@@ -142,13 +142,13 @@ def test_the_waits_respect_the_limits_of_the_control_plane():
     assert list(delays("CreateRoute", conflict)) == [0.2, 0.4, 0.8, 1.6, 3.2]
 
 
-def test_a_creation_whose_answer_was_lost_is_never_repeated_blindly():
+def test_a_creation_with_a_lost_answer_is_not_repeated_blindly():
     lost = AwsUnreachable("timeout")
     assert list(delays("CreateApi", lost)) == []
     assert list(delays("GetApis", lost)) == [0.2, 0.4]
 
 
-def test_while_one_operator_is_at_it_another_is_refused_with_the_holder_named(local_aws, row):
+def test_a_second_operator_is_refused_and_told_who_is_working(local_aws, row):
     with locked(row), pytest.raises(GatewayBusy, match="being changed by another process"):
         update_gateway(ApiGateway.objects.get(pk=row.pk))
     update_gateway(row)
@@ -213,14 +213,14 @@ def test_what_aws_would_refuse_is_refused_before_the_first_call(local_aws, row, 
 
 
 @pytest.mark.parametrize("key", ["with space", "$mine", "a'b", "$connect"])
-def test_a_route_key_that_aws_would_refuse_is_refused_before_the_first_call(local_aws, row, key):
+def test_an_invalid_route_key_is_refused_before_any_call(local_aws, row, key):
     row.additional_routes.create(name="bad", route_key=key, integration_url="https://example.com/ws")
     with pytest.raises(InvalidGateway, match="additional route"):
         row.create_gateway()
     assert local_aws.apis() == []
 
 
-def test_a_custom_domain_needs_a_name_and_a_certificate_of_the_region(local_aws, row):
+def test_a_custom_domain_needs_a_name_and_a_regional_certificate(local_aws, row):
     row.create_gateway()
     with pytest.raises(InvalidGateway, match="domain_name"):
         row.create_custom_domain()
@@ -237,7 +237,7 @@ def run(command, *pks):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_route_saved_during_a_run_is_not_deployed_and_the_row_says_so_until_it_is(local_aws, row, watch):
+def test_a_route_saved_during_a_run_is_marked_until_deployed(local_aws, row, watch):
     run("createApiGateway", row.pk)
     ApiGateway.objects.update(api_description="new")
     route = {"name": "Join", "route_key": "join", "integration_url": "https://www.example.com/join"}
@@ -276,7 +276,7 @@ def test_a_row_edited_during_a_run_is_not_in_step_afterwards(local_aws, row, wat
     assert local_aws.stage(row)["Description"] == "newer"
 
 
-def test_each_of_several_rows_is_taken_as_it_is_when_its_turn_comes(local_aws, row, watch):
+def test_each_row_is_read_again_when_its_turn_comes(local_aws, row, watch):
     other = ApiGateway.objects.create(api_name="other", target_base_endpoint="https://www.example.com/ws/")
     gone = ApiGateway.objects.create(api_name="gone", target_base_endpoint="https://www.example.com/ws/")
 
@@ -333,3 +333,43 @@ def test_two_operators_at_once_make_one_api(local_aws):
         thread.join()
     assert sorted(outcomes) in (["busy", "done"], ["done", "done"])
     assert len(local_aws.apis()) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://evil.example/take", "may not be sent to https://evil.example/take"),
+        ("https://www.example.com@evil.example/take", "Enter an http:// or https:// URL"),
+        ("https://www.example.com/take?key=1", "Enter an http:// or https:// URL"),
+        ("ftp://www.example.com/take", "Enter an http:// or https:// URL"),
+    ],
+)
+def test_a_route_written_past_the_forms_gets_no_secret(local_aws, row, watch, url, said):
+    """While a run is under way, after the row was checked."""
+    route = row.additional_routes.create(name="a", route_key="a", integration_url="https://www.example.com/a")
+    watch(Meanwhile("POST", lambda: type(route)._base_manager.filter(pk=route.pk).update(integration_url=url)))
+    with pytest.raises(InvalidGateway, match="The route a was not written to AWS") as refused:
+        row.create_gateway()
+    assert said in str(refused.value)
+    assert all(one["IntegrationUri"] != url for one in local_aws.integrations(row))
+    row.refresh_from_db()
+    assert said in row.last_error
+    assert row.status == "differs"
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "value"),
+    [
+        ("ALLOWED_DOMAINS", "domain_name", "www.example.com"),
+        ("ALLOWED_DOMAINS", "domain_name", "*.example.com"),
+        ("ALLOWED_HOSTED_ZONES", "hosted_zone_id", "Z0OTHER"),
+    ],
+)
+def test_a_domain_or_zone_that_is_not_allowed_is_refused(local_aws, row, settings, watch, setting, field, value):
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, setting: ["ws.example.com"]}
+    ApiGateway.objects.update(**{"domain_name": "ws.example.com", "certificate_arn": CERTIFICATE, field: value})
+    row.refresh_from_db()
+    calls = watch(Calls())
+    with pytest.raises(InvalidGateway, match=f"{setting} in WEBSOCKETS"):
+        row.create_custom_domain()
+    assert calls.writes == 0

@@ -54,7 +54,7 @@ def values(row):
     return {name: getattr(row, name) for name in FIELDS}, routes
 
 
-def test_a_row_made_of_an_api_has_every_value_of_the_one_that_made_it(local_aws, full):  # noqa: F811
+def test_an_imported_row_has_every_value_of_the_original(local_aws, full):  # noqa: F811
     # Which domains lead to an API cannot be read from it: a new row has none, and could not be reached.
     ApiGateway.objects.update(api_id=None, disable_execute_api_endpoint=False)
     full.refresh_from_db()
@@ -125,7 +125,7 @@ def warnings():
     return [message.id for message in run_checks(tags=["websockets"], databases=["default"])]
 
 
-def test_a_gateway_imported_without_the_secret_is_marked_until_it_is_updated(by_hand, db, admin_client, example_hosts):
+def test_an_import_without_the_secret_is_marked_until_updated(by_hand, db, admin_client, example_hosts):
     assert "do not send the gateway's secret" in run(api_id=by_hand)
     made = ApiGateway.objects.get()
     assert made.sends_secret is False
@@ -156,7 +156,7 @@ def field(page, name):
     return shown
 
 
-def test_a_secret_that_was_lost_in_aws_is_noticed_and_one_of_an_older_key_is_not(local_aws, row, settings):
+def test_import_notices_a_lost_secret_and_accepts_an_older_one(local_aws, row, settings):
     row.create_gateway()
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", [settings.SECRET_KEY]
     assert row.plan()
@@ -252,7 +252,7 @@ def test_a_domain_that_was_deleted_by_hand_is_none(local_aws, with_domain):
     assert with_domain.mapped_domain_name == ""
 
 
-def test_an_api_that_was_mapped_to_another_domain_by_hand_brings_that(local_aws, with_domain):
+def test_import_takes_a_domain_that_was_mapped_by_hand(local_aws, with_domain):
     configuration = {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL"}
     local_aws.by_hand.create_domain_name(DomainName="new.example.com", DomainNameConfigurations=[configuration])
     local_aws.by_hand.create_api_mapping(

@@ -79,7 +79,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("field", EDITS)
-def test_an_edited_field_is_exactly_what_the_plan_changes_and_back(aws, row, field):
+def test_the_plan_changes_exactly_the_edited_field_and_back(aws, row, field):
     _edit_and_back(row, field, *EDITS[field])
 
 
@@ -204,7 +204,7 @@ def test_another_domain_name_leaves_nothing_of_the_old_one(aws, row, new):
     assert aws.apis() == []
 
 
-def test_where_the_execute_api_endpoint_is_disabled_messages_go_through_the_domain(aws, row):
+def test_without_execute_api_messages_go_through_the_domain(aws, row):
     row.domain_name, row.certificate_arn = "ws.example.com", CERTIFICATE
     row.disable_execute_api_endpoint = True
     row.save()
@@ -241,7 +241,7 @@ def test_the_sockets_go_with_the_api(aws, row, gateway):
     assert other.connected
 
 
-def test_removed_nothing_is_left_and_the_row_can_be_created_again(aws, row):
+def test_deleting_leaves_nothing_and_the_row_can_be_recreated(aws, row):
     row.create_gateway()
     first = row.api_id
     remove_gateway(row)

@@ -66,7 +66,7 @@ def journey():
     remove_gateway(imported)
 
 
-def test_the_table_of_operations_is_what_is_carried_out_no_more_and_no_less(db, sent):
+def test_the_table_lists_exactly_the_operations_carried_out(db, sent):
     journey()
     assert {name for name, _ in sent} == {name for name, service in SERVICES.items() if service == "apigatewayv2"}
 
@@ -82,8 +82,8 @@ def test_nothing_is_sent_that_is_for_http_apis_only(db, sent):
 
 
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service == "apigatewayv2"])
-def test_the_action_of_each_operation_is_its_http_method_on_its_path(name, local_aws):
-    http = control_client(conf.LOCAL_GATEWAY).meta.service_model.operation_model(name).http
+def test_each_operations_action_is_its_http_method_on_its_path(name, local_aws):
+    http = control_client().meta.service_model.operation_model(name).http
     action, path = OPERATIONS[name]
     assert action == f"apigateway:{http['method']}"
     segments = ["*" if part.startswith("{") else part for part in http["requestUri"].split("/")[2:]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -118,7 +119,7 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_with_any_one_action_taken_out_a_command_fails_and_names_it(account, db, action):
+def test_without_any_one_action_a_command_fails_and_names_it(account, db, action):
     document = policy()
     document["Statement"] = [one for one in document["Statement"] if action not in one["Action"]]
     account.may(document)
@@ -147,7 +148,7 @@ def test_with_any_one_resource_taken_out_a_command_fails(account, db, use):
                 journey(without)
 
 
-def test_narrowed_to_a_gateway_it_is_enough_to_update_and_delete_that_one_and_no_other(account, db, use):
+def test_a_narrowed_policy_updates_and_deletes_only_its_gateway(account, db, use):
     account.may(policy())
     rows = [
         ApiGateway.objects.create(api_name=name, target_base_endpoint="https://www.example.com/ws/")
@@ -186,7 +187,7 @@ def mapped(account, db):
 
 
 @pytest.mark.parametrize("name, zone", [("ws.example.com", 0), ("", 0), ("live.example.com", 0), ("ws.example.org", 1)])
-def test_narrowed_to_a_gateway_it_is_enough_to_tag_its_domain_to_drop_and_to_rename_it(account, mapped, name, zone):
+def test_a_narrowed_policy_can_tag_drop_and_rename_its_domain(account, mapped, name, zone):
     row, zones = mapped
     ApiGateway.objects.update(domain_name=name, hosted_zone_id=zones[zone], manage_dns_record=bool(name))
     ApiGateway.objects.update(tags={"team": "web"})
@@ -197,7 +198,7 @@ def test_narrowed_to_a_gateway_it_is_enough_to_tag_its_domain_to_drop_and_to_ren
     run("deleteApiGateway", pk=[row.pk], interactive=False)
 
 
-def test_narrowed_to_a_gateway_without_a_domain_it_is_enough_to_import_the_one_that_is_mapped_to_it(account, mapped):
+def test_a_narrowed_policy_can_import_the_mapped_domain(account, mapped):
     row, _ = mapped
     ApiGateway.objects.update(
         domain_name="", api_gateway_domain_name="", custom_domain_created=False, mapped_domain_name=""
@@ -208,7 +209,30 @@ def test_narrowed_to_a_gateway_without_a_domain_it_is_enough_to_import_the_one_t
     assert row.domain_name == "ws.example.com"
 
 
-def test_sending_takes_one_action_on_the_connections_of_the_stage(gateway):
+def test_sending_needs_one_action_on_the_stages_connections(gateway):
     [statement] = policy(pk=[gateway.pk], purpose="sending")["Statement"]
     assert statement["Action"] == ["execute-api:ManageConnections"]
     assert statement["Resource"][0] == ("arn:aws:execute-api:eu-west-1:*:a1b2c3d4e5/production/POST/@connections/*")
+
+
+@pytest.mark.parametrize("name", ["*.example.com", "*.ws.example.com"])
+def test_the_policy_of_a_wildcard_domain_covers_no_other(gateway, name):
+    ApiGateway.objects.update(domain_name=name, mapped_domain_name=name)
+    document = policy(pk=[gateway.pk])
+    covered = name.replace("*", "pay")
+    for statement in document["Statement"]:
+        if statement["Action"] == ["apigateway:GET"]:
+            continue
+        for resource in statement["Resource"]:
+            # As IAM reads it: ${*} is an asterisk, and any other one is a wildcard.
+            pattern = re.escape(resource).replace(re.escape("${*}"), "ASTERISK").replace(re.escape("*"), ".*")
+            assert not re.fullmatch(pattern, f"arn:aws:apigateway:eu-west-1::/domainnames/{covered}")
+    deleting = next(one for one in document["Statement"] if one["Action"] == ["apigateway:DELETE"])
+    assert f"arn:aws:apigateway:eu-west-1::/domainnames/{name.replace('*', '${*}')}" in deleting["Resource"]
+
+
+@pytest.mark.parametrize("stage", ["*", "prod*", "?"])
+def test_the_policy_for_sending_covers_one_stage(gateway, stage):
+    ApiGateway.objects.update(stage_name=stage)
+    [statement] = policy(pk=[gateway.pk], purpose="sending")["Statement"]
+    assert all(f"/{stage}/" not in resource for resource in statement["Resource"])

@@ -47,7 +47,7 @@ def test_a_route_that_was_deleted_is_no_longer_served(created, backend):  # noqa
     assert receiver(backend, created, "orders") == "/default"
 
 
-def test_a_route_that_somebody_made_by_hand_is_not_in_the_next_deployment(local_aws, created, backend):  # noqa: F811
+def test_a_route_made_by_hand_is_not_deployed(local_aws, created, backend):  # noqa: F811
     made = local_aws.by_hand.create_integration(
         ApiId=created.api_id,
         IntegrationType="HTTP_PROXY",
@@ -79,7 +79,7 @@ def test_without_two_way_replies_nothing_is_sent_back_any_more(created, backend)
             client.recv(timeout=0.3)
 
 
-def test_the_execute_api_endpoint_is_disabled_and_enabled_for_clients_too(created):
+def test_clients_cannot_use_a_disabled_execute_api_endpoint(created):
     created.domain_name, created.certificate_arn = "ws.example.com", CERTIFICATE
     created.disable_execute_api_endpoint = True
     created.save()
@@ -104,7 +104,7 @@ def _die_before_the_deployment(step):
         raise Died
 
 
-def test_a_run_that_died_before_the_deployment_is_made_good_by_the_next(created, backend):  # noqa: F811
+def test_the_next_run_repairs_one_that_died_before_deploying(created, backend):  # noqa: F811
     created.additional_routes.all()._raw_delete("default")
     with pytest.raises(Died):
         update_gateway(created, progress=_die_before_the_deployment)

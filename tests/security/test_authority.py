@@ -1,4 +1,4 @@
-"""Fault 10: the login ends, the socket lives on."""
+"""A login that ends closes the sockets that were opened under it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def assert_closed(sockets, reason):
         assert socket.send_json({"action": "refuse"}).status_code == 403
 
 
-def test_fault_10_logout_closes_the_50_sockets_of_that_session(browser, alice):
+def test_logout_closes_the_50_sockets_of_that_session(browser, alice):
     elsewhere = GatewayClient()
     elsewhere.force_login(alice)
     kept = elsewhere.connect("/ws/")
@@ -78,21 +78,21 @@ def test_fault_10_logout_closes_the_50_sockets_of_that_session(browser, alice):
     assert kept.send_json({"action": "help"}).status_code == 200
 
 
-def test_fault_10_a_password_change_closes_50_sockets(browser, alice):
+def test_a_password_change_closes_50_sockets(browser, alice):
     sockets = open_50(browser)
     alice.set_password("another")
     alice.save()
     assert_closed(sockets, ClosedReason.PASSWORD_CHANGED)
 
 
-def test_fault_10_deactivation_closes_50_sockets(browser, alice):
+def test_deactivation_closes_50_sockets(browser, alice):
     sockets = open_50(browser)
     alice.is_active = False
     alice.save(update_fields=["is_active"])
     assert_closed(sockets, ClosedReason.USER_INACTIVE)
 
 
-def test_fault_10_the_flush_of_a_session_closes_50_sockets(browser):
+def test_flushing_a_session_closes_50_sockets(browser):
     sockets = open_50(browser)
     browser._browser.session.flush()
     assert_closed(sockets, ClosedReason.SESSION_ENDED)
@@ -138,7 +138,7 @@ def member():
     apps.clear_cache()
 
 
-def test_a_user_saved_or_deleted_through_a_proxy_model_is_that_user(browser, alice, member):
+def test_saving_or_deleting_a_proxy_user_counts_as_the_user(browser, alice, member):
     first = browser.connect("/ws/")
     same = member.objects.get(pk=alice.pk)
     same.set_password("another")
@@ -185,7 +185,7 @@ def test_a_login_elsewhere_costs_no_query_for_sockets(browser, alice, django_ass
         alice.save(update_fields=["last_login"])
 
 
-def test_a_password_change_by_the_user_closes_their_old_sockets_and_they_connect_anew(browser, alice, rf):
+def test_a_password_change_closes_old_sockets_and_allows_new(browser, alice, rf):
     socket = browser.connect("/ws/")
     request = rf.post("/")
     request.session = browser._browser.session
@@ -215,7 +215,7 @@ def rotated(settings):
     return lambda: override_settings(SECRET_KEY="new", SECRET_KEY_FALLBACKS=[settings.SECRET_KEY])
 
 
-def test_while_keys_rotate_saving_a_user_closes_nothing_and_a_password_change_everything(browser, alice, rotated):
+def test_during_key_rotation_only_a_password_change_closes(browser, alice, rotated):
     old = browser.connect("/ws/")
     with rotated():
         fresh = GatewayClient()
@@ -229,7 +229,7 @@ def test_while_keys_rotate_saving_a_user_closes_nothing_and_a_password_change_ev
         assert [socket.session.closed_reason for socket in (old, new)] == [ClosedReason.PASSWORD_CHANGED] * 2
 
 
-def test_while_keys_rotate_a_handshake_leaves_the_session_its_key(browser, alice, rotated):
+def test_during_key_rotation_a_handshake_keeps_the_session_key(browser, alice, rotated):
     old = browser.connect("/ws/")
     key = browser.cookies["sessionid"].value
     with rotated():
@@ -243,9 +243,7 @@ def test_while_keys_rotate_a_handshake_leaves_the_session_its_key(browser, alice
 
 
 @pytest.mark.parametrize(("engine", "open_still"), [("db", False), ("cache", True)])
-def test_while_keys_rotate_djangos_new_session_key_leaves_no_socket_behind(
-    alice, gateway, rotated, settings, engine, open_still
-):
+def test_during_key_rotation_no_socket_outlives_the_logout(alice, gateway, rotated, settings, engine, open_still):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     browser = GatewayClient()
     browser.force_login(alice)
@@ -257,7 +255,7 @@ def test_while_keys_rotate_djangos_new_session_key_leaves_no_socket_behind(
     assert socket.closed
 
 
-def test_signed_cookie_sessions_have_no_key_so_logout_closes_every_socket_of_the_user(alice, bob, gateway, settings):
+def test_logout_closes_all_sockets_with_signed_cookie_sessions(alice, bob, gateway, settings):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     mine, his = GatewayClient(), GatewayClient()
     mine.force_login(alice)
@@ -289,16 +287,16 @@ def test_a_logout_while_a_connect_is_under_way_ends_it(alice, gateway, settings,
     assert browser.connect("/slow/", "lobby").send_json({"action": "help"}).status_code == 200
 
 
-def test_the_end_of_a_session_while_a_connect_is_under_way_ends_it(browser):
+def test_ending_the_session_ends_a_connect_under_way(browser):
     assert_refused_for_good(browser, Session.objects.all().delete)
 
 
-def test_a_token_must_not_outlive_a_connect_to_have_its_logout_noticed(browser, settings):
+def test_a_short_token_age_does_not_hide_a_logout(browser, settings):
     settings.WEBSOCKETS = {"CONNECT_TOKEN_MAX_AGE": -1}
     assert_refused_for_good(browser, browser.logout)
 
 
-def test_a_cache_that_fails_lets_handshakes_and_logouts_pass_and_says_so(browser, caplog):
+def test_a_failing_cache_is_logged_and_blocks_no_login_or_logout(browser, caplog):
     with override_settings(CACHES={"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}):
         socket = browser.connect("/ws/")
         browser.logout()
@@ -319,7 +317,7 @@ def test_a_logout_does_not_close_what_visitors_opened(browser):
     assert not visitor.closed
 
 
-def test_a_socket_that_aws_does_not_close_stops_neither_the_logout_nor_the_others(browser, caplog, gateway, settings):
+def test_a_socket_aws_cannot_close_does_not_stop_the_logout(browser, caplog, gateway, settings):
     settings.WEBSOCKETS = {"SEND_CONNECT_TIMEOUT": 0.2, "SEND_READ_TIMEOUT": 0.2}
     sockets = [browser.connect("/ws/"), browser.connect("/ws/")]
     unreachable = type(gateway).objects.create(
@@ -351,9 +349,7 @@ def assert_only_the_last_is_closed(sockets, caplog):
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-def test_a_gateway_that_is_no_more_does_not_keep_a_user_logged_in(
-    browser, sockets_that_are_nowhere, atomic, monkeypatch, caplog
-):
+def test_a_deleted_gateway_does_not_block_the_logout(browser, sockets_that_are_nowhere, atomic, monkeypatch, caplog):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", atomic)
     get_user_model().objects.update(is_staff=True)
     page = Client()
@@ -386,7 +382,7 @@ class ReadsFromAReplica:
         return "default"
 
 
-def test_a_site_that_reads_from_a_replica_closes_sockets_where_it_writes(browser, alice):
+def test_closing_sockets_reads_from_the_primary_not_the_replica(browser, alice):
     socket = browser.connect("/ws/")
     alice.set_password("another")
     with override_settings(DATABASE_ROUTERS=[ReadsFromAReplica()]), transaction.atomic():

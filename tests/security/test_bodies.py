@@ -1,4 +1,4 @@
-"""Faults 11 and 12: what is too large, and what a parser, a database or an answer would choke on."""
+"""Bodies that are too large, or that a parser, a database or an answer cannot take."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sized(size):
     return json.dumps({"action": "help", "text": "x" * (size - empty)}).encode()
 
 
-def test_fault_11_128_kb_arrive_and_a_byte_more_does_not(send, django_assert_num_queries):
+def test_128_kb_arrive_and_one_byte_more_does_not(send, django_assert_num_queries):
     assert len(sized(MAX_MESSAGE_BYTES)) == 131_072
     assert send(sized(MAX_MESSAGE_BYTES)).status_code == 200
     with django_assert_num_queries(0):
@@ -46,7 +46,7 @@ def test_fault_11_128_kb_arrive_and_a_byte_more_does_not(send, django_assert_num
     assert response.status_code == 413
 
 
-def test_fault_11_128_kb_are_sent_and_a_byte_more_raises_without_a_call(connect, alice):
+def test_128_kb_are_sent_and_one_byte_more_raises(connect, alice):
     socket = connect(alice)
     fits = "é" * ((MAX_MESSAGE_BYTES - len('{"t":""}')) // 2)
     assert socket.session.send_message({"t": fits})
@@ -107,7 +107,7 @@ NASTY = {
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_fault_12_a_nasty_body_gets_400(send, name):
+def test_a_nasty_body_gets_400(send, name):
     assert len(NASTY) >= 30
     # CPU, and the least of several tries: a busy machine is no bomb, and a bomb is one each time.
     took = []

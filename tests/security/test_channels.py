@@ -1,4 +1,4 @@
-"""Fault 9: joining a channel without the right; and the forms in which a right can be declared."""
+"""Joining a channel without the right; and the forms in which a right can be declared."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def joins(connect):
 
 
 @pytest.mark.once
-def test_fault_9_1000_pairs_of_user_and_channel_leak_nothing(connect, make_user, settings):
+def test_1000_pairs_of_user_and_channel_leak_nothing(connect, make_user, settings):
     settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None}
     generator = random.Random(9)
     users = [make_user(name) for name in ("ann", "anna", "bo")]
@@ -217,7 +217,7 @@ def test_the_admin_manages_rules(admin_client):
     assert b"room-*" in admin_client.get("/admin/django_aws_api_gateway_websockets/channelrule/").content
 
 
-def test_a_right_that_was_lost_is_noticed_by_the_next_message_where_the_view_asks_for_that(connect, alice):
+def test_views_can_notice_a_lost_right_at_the_next_message(connect, alice):
     watched, other = connect(alice, "alice/1", path="/watchful/"), connect(alice, "alice/1", path="/own/")
     type(alice).objects.update(username="renamed")
     assert watched.send_json({"action": "help"}).status_code == 403
@@ -273,7 +273,7 @@ def test_a_space_at_an_end_leads_past_no_rule(connect, alice, name):
     assert set(WebSocketSession.objects.values_list("channel_name", flat=True)) == {""}
 
 
-def test_the_gateways_default_channel_is_stripped_as_the_query_is(connect, gateway):
+def test_the_default_channel_is_stripped_like_the_query(connect, gateway):
     gateway.default_channel_name = "lobby "
     gateway.save()
     assert connect().session.channel_name == connect(channel=" lobby ").session.channel_name == "lobby"

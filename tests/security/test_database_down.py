@@ -1,4 +1,4 @@
-"""Fault 27: the database is down. Events get 503 at once, and nothing is half written."""
+"""The database is down. Events get 503 at once, and nothing is half written."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_event_gets_503_and_is_told_to_come_again(connect, alice, route, moun
     assert socket.session.connected
 
 
-def test_fault_27_of_200_events_none_is_answered_for_work_that_is_lost(connect, alice, settings):
+def test_no_event_gets_200_if_its_work_was_lost(connect, alice, settings):
     settings.WEBSOCKETS = {"CONNECTS_PER_IP": None}
     socket = connect(alice)
     before = WebSocketSession.objects.count()

@@ -230,7 +230,7 @@ def test_what_a_view_asks_for(connect, alice, bob, carol, mount, allowed):
     assert not WebSocketSession.objects.filter(connected=True).exists()
 
 
-def test_a_permission_that_was_lost_stops_the_next_message_and_not_the_disconnect(connect, carol):
+def test_a_lost_permission_stops_messages_but_not_the_disconnect(connect, carol):
     socket = connect(carol, path="/permission/")
     carol.user_permissions.clear()
     assert socket.send_json({"action": "x"}).status_code == 403
@@ -238,11 +238,11 @@ def test_a_permission_that_was_lost_stops_the_next_message_and_not_the_disconnec
     assert not socket.session.connected
 
 
-def test_login_alone_costs_no_query(connect, alice, django_assert_num_queries):
-    for mount in ("declared", "mixin", "decorated"):
-        socket = connect(alice, path=f"/{mount}/")
-        with django_assert_num_queries(1):
-            assert socket.send_json({"action": "x"}).content == b"ok"
+@pytest.mark.parametrize("path", ["/declared/", "/mixin/", "/decorated/"])
+def test_login_alone_costs_no_query(connect, alice, django_assert_num_queries, path):
+    socket = connect(alice, path=path)
+    with django_assert_num_queries(1):
+        assert socket.send_json({"action": "x"}).content == b"ok"
 
 
 def test_a_selection_key_picks_the_handler_on_any_route(connect, gateway):
@@ -262,7 +262,7 @@ def test_a_selection_key_picks_the_handler_on_any_route(connect, gateway):
 
 
 @pytest.mark.parametrize("name", ["connect", "disconnect"])
-def test_no_handler_is_declared_under_the_names_that_only_the_gateway_may_call(name):
+def test_handlers_cannot_take_names_reserved_for_the_gateway(name):
     class WrongView(WebSocketView):
         @handler(name)
         def other(self, request, **kwargs): ...
@@ -272,7 +272,7 @@ def test_no_handler_is_declared_under_the_names_that_only_the_gateway_may_call(n
 
 
 @pytest.mark.parametrize("declare", [handler, handler(login_required=True), handler("_other"), handler(5)])
-def test_no_handler_is_declared_under_a_name_that_begins_with_an_underscore_or_is_none(connect, mount, declare):
+def test_handlers_cannot_take_private_or_missing_names(connect, mount, declare):
     class WrongView(WebSocketView):
         default = ok
 
@@ -287,11 +287,14 @@ def test_no_handler_is_declared_under_a_name_that_begins_with_an_underscore_or_i
 
 
 # What the view has on itself while a handler runs, and what Django's View has.
-OWN = ["args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "text", "websocket_session"]
+OWN = [
+    *("args", "api_gateway", "body", "debug_log", "envelope", "event", "kwargs"),
+    *("replied", "request", "text", "websocket_session"),
+]
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_handler_that_the_view_hides_says_so_and_how_to_mend_it(connect, mount, name):
+def test_a_handler_hidden_by_the_view_says_how_to_fix_it(connect, mount, name):
     wrong = type("WrongView", (WebSocketView,), {name: ok, "__module__": __name__})
     mount(wrong)
     message = f"WrongView.{name}: the view itself uses self.{name}. Rename the method. With @handler({name!r}) above it"
@@ -311,7 +314,7 @@ def test_a_handler_that_the_view_hides_says_so_and_how_to_mend_it(connect, mount
     assert connect().send_json({"action": name}).content == b"ok"
 
 
-def test_a_declared_handler_that_hides_a_method_of_the_view_is_an_error(mount):
+def test_a_handler_that_hides_a_view_method_is_an_error(mount):
     class OptionsView(WebSocketView):
         @handler("opt.list")
         def options(self, request, *args, **kwargs): ...
@@ -350,7 +353,7 @@ def test_a_declaration_on_connect_says_who_may(connect, mount, alice):
         connect()
 
 
-def test_an_async_handler_called_post_is_a_handler_like_any_other(connect, mount):
+def test_an_async_handler_may_be_called_post(connect, mount):
     class PostView(WebSocketView):
         async def post(self, request, *args, **kwargs):
             return HttpResponse("posted")

@@ -1,4 +1,4 @@
-"""Fault 26: what a client wrote is one line in a log, whatever it wrote."""
+"""Text from a client is always one line in the log."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def forged(socket, place):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_fault_26_one_line_each(connect, alice, place, caplog):
+def test_client_input_is_logged_as_one_line(connect, alice, place, caplog):
     assert len(PLACES) >= 20
     socket = connect(alice)
     url, headers, body = forged(socket, place)

@@ -1,4 +1,4 @@
-"""Fault 16: disconnect before connect, twice, late; connect twice. In any order, and at the same time."""
+"""Connects and disconnects that come twice, late, in any order, or at the same time."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Connections(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_fault_16_events_in_any_order(settings_without_limits):
+def test_events_in_any_order_keep_the_state_consistent(settings_without_limits):
     run_state_machine_as_test(
         Connections,
         settings=settings(
@@ -91,7 +91,7 @@ def test_fault_16_events_in_any_order(settings_without_limits):
     reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
 )
 @pytest.mark.django_db(transaction=True)
-def test_fault_16_events_at_the_same_time(settings_without_limits):
+def test_events_at_the_same_time_keep_the_state_consistent(settings_without_limits):
     """Two connects and two disconnects of one id start together, 100 times: closed in the end, and no error."""
     socket = GatewayClient().connect("/ws/")
     with ThreadPoolExecutor(4) as pool:

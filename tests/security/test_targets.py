@@ -95,7 +95,7 @@ def test_forms_refuse_other_hosts(gateway, admin_client):
     assert not gateway.additional_routes.exists()
 
 
-def test_a_host_that_a_stage_variable_decides_is_refused_by_the_admin(gateway, admin_client, settings):
+def test_the_admin_refuses_a_host_from_a_stage_variable(gateway, admin_client, settings):
     settings.WEBSOCKETS = {"ALLOWED_TARGET_HOSTS": ["*.example.com"]}
     url = "https://${stageVariables.h}.example.com/ws/"
     page = f"/admin/django_aws_api_gateway_websockets/apigateway/{gateway.pk}/change/"

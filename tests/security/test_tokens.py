@@ -1,4 +1,4 @@
-"""Fault 7: a connect token is replayed."""
+"""A connect token works once, and only for its user."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_view_that_requires_a_token_takes_no_cookie(alice):
     assert error.value.status_code == 403
 
 
-def test_a_token_works_where_none_is_required_and_wins_over_the_cookie(page, alice, bob):
+def test_an_optional_token_wins_over_the_cookie(page, alice, bob):
     client = GatewayClient()
     client.force_login(bob)
     assert connect_with(token_of(page), path="/ws/", client=client).session.user == alice
@@ -120,7 +120,7 @@ def test_request_auser_is_whoever_the_token_was_made_for(page, bob, monkeypatch)
     assert AsyncView.seen == [("alice", "alice"), ("", "")]
 
 
-def test_fault_7_a_token_is_used_once(page):
+def test_a_token_is_used_once(page):
     token = token_of(page)
     connect_with(token)
     assert refused(token) == 403
@@ -128,7 +128,7 @@ def test_fault_7_a_token_is_used_once(page):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_fault_7_of_100_concurrent_uses_exactly_1_is_accepted(page):
+def test_exactly_1_of_100_concurrent_token_uses_is_accepted(page):
     token = token_of(page)
     # Before the user is looked up: SQLite in memory has one connection for all threads.
     nonce = signing.loads(token, salt=tokens._SALT)["nonce"]
@@ -138,7 +138,7 @@ def test_fault_7_of_100_concurrent_uses_exactly_1_is_accepted(page):
     assert refused(token) == 403
 
 
-def test_fault_7_an_expired_token_is_refused(page):
+def test_an_expired_token_is_refused(page):
     token = token_of(page)
     with override_settings(WEBSOCKETS={"CONNECT_TOKEN_MAX_AGE": -1}):
         assert [refused(token) for _ in range(3)] == [403] * 3
@@ -184,13 +184,13 @@ def test_after_the_end_of_the_session_the_token_is_worth_nothing(page):
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"password": "md5$x$0cc175b9c0f1b6a831c399e269772661"}])
-def test_after_deactivation_or_a_password_change_the_token_is_worth_nothing(page, alice, change):
+def test_deactivation_or_a_password_change_voids_the_token(page, alice, change):
     token = token_of(page)
     get_user_model().objects.filter(pk=alice.pk).update(**change)
     assert refused(token) == 403
 
 
-def test_after_the_deletion_of_the_user_the_token_is_worth_nothing(page, alice):
+def test_deleting_the_user_voids_the_token(page, alice):
     token = token_of(page)
     alice.delete()
     assert refused(token) == 403

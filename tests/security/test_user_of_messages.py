@@ -163,7 +163,7 @@ def test_a_user_hidden_by_the_default_manager_may_not_speak(browser, alice, hide
     ],
 )
 @pytest.mark.parametrize("write", [by_save, by_update])
-def test_a_user_refused_by_the_backend_of_the_login_may_not_speak(browser, alice, settings, backend, change, write):
+def test_a_user_refused_by_the_login_backend_may_not_send(browser, alice, settings, backend, change, write):
     use_backend(settings, backend)
     browser.force_login(alice)
     socket = browser.connect("/ws/")
@@ -247,14 +247,14 @@ def test_a_message_costs_one_query_all_the_same(alice, gateway, settings, hides,
         assert send(socket) == 400
 
 
-def test_a_login_that_is_in_no_session_ends_with_password_and_activity(alice, gateway, settings):
+@pytest.mark.parametrize("change", [OTHER_PASSWORD, {"is_active": False}], ids=["password", "inactive"])
+def test_a_login_without_session_ends_with_password_or_activity(alice, gateway, settings, change):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.TokenMiddleware"]
-    for change in (OTHER_PASSWORD, {"is_active": False}):
-        socket = GatewayClient().connect("/ws/", headers={"Authorization": "alice"})
-        assert socket.session.user == alice
-        assert send(socket) == 400
-        by_update(alice, **change)
-        assert send(socket) == 403
+    socket = GatewayClient().connect("/ws/", headers={"Authorization": "alice"})
+    assert socket.session.user == alice
+    assert send(socket) == 400
+    by_update(alice, **change)
+    assert send(socket) == 403
 
 
 def TokenMiddleware(get_response):

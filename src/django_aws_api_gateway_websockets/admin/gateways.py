@@ -125,6 +125,9 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         (_("In AWS"), {"fields": AWS_FIELDS}),
     )
 
+    class Media:
+        css = {"all": ["django_aws_api_gateway_websockets/plan.css"]}
+
     # -- what is in AWS -------------------------------------------------------------------------------
 
     @admin.display(description=_("last look"), ordering="status_checked_on", empty_value="-")

@@ -23,10 +23,17 @@ SHOWN = 10
 LOGGED = 100
 
 
+class MessageField(forms.JSONField):
+    """A JSON field that is empty at first. Django's own shows "null"."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value is None else super().prepare_value(value)
+
+
 class MessageForm(forms.Form):
     """The message to send: a JSON object."""
 
-    message = forms.JSONField(
+    message = MessageField(
         label=_("Message"),
         widget=forms.Textarea(attrs={"rows": 8, "cols": 80, "class": "vLargeTextField", "spellcheck": "false"}),
         help_text=_('A JSON object, which every recipient gets as it is: {"type": "notice", "text": "Back at ten."}'),

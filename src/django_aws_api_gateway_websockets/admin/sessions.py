@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename, get_user_model
@@ -32,16 +32,21 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "created_on",
         "last_activity_on",
     )
-    list_filter = ("connected", "api_gateway", "closed_reason")
+    list_filter = ("connected", "api_gateway")
     list_select_related = ("user", "api_gateway")
     # Named so that the admin shows its search box. get_search_results() does the search.
     search_fields = ("connection_id__exact",)
-    search_help_text = _("A user name, a connection id, or a channel with open connections. The whole name, please.")
+    search_help_text = _("Enter a whole user name, connection id or channel. A channel finds its open connections.")
     ordering = ("-pk",)
     sortable_by = ()
     paginator = BoundedPaginator
     show_full_result_count = False
+    # Django 5.0 has counts beside the filters, and each of them reads the whole table.
+    show_facets: ClassVar[Any] = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
     actions = ("send_a_message", "disconnect")
+
+    class Media:
+        css = {"all": ["django_aws_api_gateway_websockets/plan.css"]}
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find sessions by an index each. A condition with OR would read the whole table on some databases."""

@@ -53,7 +53,7 @@ def bring_over(apps: Any, schema_editor: Any) -> None:
         )
         sessions = _Sessions(session, user_model, connection.alias, _only(gateway, connection.alias), notes)
         connections = _copy(connection, session, former, "websocketsession", sessions)
-        rules = _write(connection, rule, rules_of(former, rule, notes))
+        rules = _write(connection, rule, _numbered(rules_of(former, rule, notes)))
     _reset_sequences(connection, models)
     counts = {"gateways": gateways, "routes": routes, "open connections": connections, "channel rules": rules}
     _tell(counts, notes)
@@ -64,8 +64,19 @@ def _copy(connection: Any, model: Any, former: Former, suffix: str, convert: Any
 
 
 def _write(connection: Any, model: Any, rows: list[Any]) -> int:
-    model.objects.using(connection.alias).bulk_create(rows, batch_size=_BATCH)
-    return len(rows)
+    # MariaDB keeps the rows of a run that failed only when it was recorded.
+    objects = model.objects.using(connection.alias)
+    there = set(objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
+    new = [row for row in rows if row.pk not in there]
+    objects.bulk_create(new, batch_size=_BATCH)
+    return len(new)
+
+
+def _numbered(rows: list[Any]) -> list[Any]:
+    """Give rules the same keys in each run: theirs are of several tables."""
+    for number, row in enumerate(rows, start=1):
+        row.pk = number
+    return rows
 
 
 class _Gateways:

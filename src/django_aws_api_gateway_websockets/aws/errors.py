@@ -92,9 +92,23 @@ def _translation(operation: str, error: Any) -> AwsError:
         )
     if isinstance(error, botocore_errors.ReadTimeoutError):
         return timed_out(operation)
+    if type(error) is botocore_errors.HTTPClientError:
+        return _unsent(operation, error)
     if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
         return unreachable(operation, str(error))
     return AwsError(f"Could not {operation}: {error}", operation=operation)
+
+
+def _unsent(operation: str, error: Any) -> AwsError:
+    """Our error for an exception inside of the HTTP client. Its text is not shown: it may quote a signed header."""
+    cause = error.kwargs.get("error")
+    if isinstance(cause, ValueError):
+        return CredentialsError(
+            f"Could not {operation}: a header cannot hold the credentials. Remove line breaks from the access key and "
+            "the session token.",
+            operation=operation,
+        )
+    return unreachable(operation, f"the HTTP client raised {type(cause).__name__}")
 
 
 def from_client_error(operation: str, error: Any) -> AwsError:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import deployment, gateways, sending, settings, site, unread_options
+from . import deployment, gateways, sending, settings, unread_options, urls
 
-__all__ = ["deployment", "gateways", "sending", "settings", "site", "unread_options"]
+__all__ = ["deployment", "gateways", "sending", "settings", "unread_options", "urls"]

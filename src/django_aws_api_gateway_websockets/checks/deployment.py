@@ -20,7 +20,8 @@ from ..security.origins import ANY
 from ..security.targets import allowed_target_hosts
 from ..views import WebSocketTokenView
 from ..views.mounted import mounted_views
-from .site import RATES, Checks, collected, listed_origins
+from .collecting import Checks, collected
+from .settings import RATES, listed_origins
 
 __all__ = ["check_deployment"]
 

@@ -19,7 +19,7 @@ from ..security.targets import is_allowed_target, target_hosts_setting
 from ..views import WebSocketTokenView, WebSocketView
 from ..views.mounted import mounted_views
 from ..views.view import sets_selection_key
-from .site import Checks
+from .collecting import Checks
 
 __all__ = ["check_gateways"]
 

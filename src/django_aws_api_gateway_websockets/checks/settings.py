@@ -1,15 +1,32 @@
-"""System checks: a wrong setting fails ``manage.py check`` with an id and a hint."""
+"""System checks of the options in ``WEBSOCKETS`` and of their values. docs/checks.md lists them."""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import Any, Iterator
 
 from django.conf import settings
+from django.core.cache import InvalidCacheBackendError, caches
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
 
-from ..conf import SETTING, Conf
+from ..conf import SETTING, Conf, conf
+from ..security.limits import parse_rate
+from ..security.origins import ANY, parse_allowed
+from ..views import WebSocketView
+from ..views.mounted import mounted_views
+from .collecting import Checks, collected
+
+__all__ = ["RATES", "listed_origins"]
+
+RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
+_POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH")
+_NAMES = {
+    "ALLOWED_TARGET_HOSTS": "www.example.com",
+    "ALLOWED_DOMAINS": "ws.example.com",
+    "ALLOWED_HOSTED_ZONES": "Z0123456789ABC",
+}
+_LISTS = (list, tuple, set, frozenset)
 
 
 @register("websockets")
@@ -42,11 +59,11 @@ def check_setting_name(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _looks_like_ours(name: str) -> bool:
-    # Only a dict can be meant as ours: WEBSOCKET_URL is probably the site's own.
-    if name == SETTING or not isinstance(getattr(settings, name), dict):
-        return False
     words = name.replace("_", "")
-    return words.startswith("WEBSOCKET") or bool(difflib.get_close_matches(words, [SETTING], cutoff=0.85))
+    similar = words.startswith("WEBSOCKET") or difflib.get_close_matches(words, [SETTING], cutoff=0.85)
+    # Only a dict can be meant as ours: WEBSOCKET_URL is probably the site's own. The value comes last, because Django
+    # warns when somebody reads a deprecated setting.
+    return name != SETTING and bool(similar) and isinstance(getattr(settings, name), dict)
 
 
 def _unknown_key(key: object) -> CheckMessage:
@@ -56,3 +73,87 @@ def _unknown_key(key: object) -> CheckMessage:
         hint=f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(sorted(Conf.keys()))}.",
         id="websockets.E002",
     )
+
+
+@register("websockets")
+@collected
+def check_values() -> Checks:
+    """E003, E004, E005: values of ``WEBSOCKETS`` are possible ones."""
+    yield from _check_numbers()
+    yield from _check_lists()
+    try:
+        caches[str(conf.CACHE)]
+    except InvalidCacheBackendError:
+        yield Error(
+            f"{SETTING}['CACHE'] names {conf.CACHE!r}, which is not in CACHES.",
+            hint="Write one of the aliases in CACHES; 'default' is the default.",
+            id="websockets.E005",
+        )
+
+
+def _check_numbers() -> Checks:
+    for key in RATES:
+        rate = getattr(conf, key)
+        try:
+            parse_rate(rate) if rate is not None else None
+        except (ValueError, TypeError):
+            yield Error(
+                f"{SETTING}[{key!r}] is {rate!r}, which is not a rate.",
+                hint="Write LIMIT/SECONDSs, such as '100/10s', or None for no limit.",
+                id="websockets.E003",
+            )
+    for key in _POSITIVE:
+        number = getattr(conf, key)
+        if not isinstance(number, int) or number < 1:
+            yield Error(
+                f"{SETTING}[{key!r}] is {number!r}.", hint="Write a positive whole number.", id="websockets.E003"
+            )
+    interval = conf.ACTIVITY_INTERVAL
+    if not isinstance(interval, (int, float)) or interval < 0:
+        yield Error(
+            f"{SETTING}['ACTIVITY_INTERVAL'] is {interval!r}.",
+            hint="Write a number of seconds. With 0, each message writes to the database.",
+            id="websockets.E003",
+        )
+
+
+def _check_lists() -> Checks:
+    for key, example in _NAMES.items():
+        names = getattr(conf, key)
+        if not (names is None or isinstance(names, _LISTS)):
+            yield Error(
+                f"{SETTING}[{key!r}] is {names!r}, not a list.",
+                hint=f"Write a list, such as [{example!r}], or None for the default.",
+                id="websockets.E003",
+            )
+    for where, origins in origin_lists():
+        if not isinstance(origins, _LISTS):
+            yield Error(
+                f"{where} is {origins!r}, not a list.",
+                hint="Write a list of origins, such as ['https://example.com'].",
+                id="websockets.E004",
+            )
+    for where, origin in listed_origins():
+        if origin != ANY and parse_allowed(str(origin)) is None:
+            yield Error(
+                f"{where} has {origin!r}, which is not an origin.",
+                hint="Write scheme and host only, such as 'https://example.com', 'https://*.example.com' or 'ionic://localhost'.",
+                id="websockets.E004",
+            )
+
+
+def origin_lists() -> Iterator[tuple[str, object]]:
+    yield f"{SETTING}['ALLOWED_ORIGINS']", conf.ALLOWED_ORIGINS
+    for mounted in mounted_views(WebSocketView):
+        origins = mounted.option("allowed_origins")
+        # A property has a value only during a request.
+        if origins is not None and not hasattr(origins, "__get__"):
+            yield f"allowed_origins of {mounted.view.__name__} under {mounted.pattern!r}", origins
+
+
+def listed_origins() -> Iterator[tuple[str, object]]:
+    """Yield every allowed origin of the site, with the place that lists it."""
+    for where, origins in origin_lists():
+        if isinstance(origins, _LISTS):
+            for origin in origins:
+                yield where, origin

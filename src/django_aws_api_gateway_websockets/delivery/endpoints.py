@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from ..exceptions import AwsError, SendTimedOut, WebSocketsError
 
-#: This many first tries in a row that fail, with no answer between them, are the endpoint's fault. First tries come in
-#: the order of the recipients. Later tries come together only because each of their targets has failed before.
+#: First tries that fail in a row until the endpoint counts as broken. They come in the order of the recipients.
 STREAK = 50
 # What @connections says of one connection: gone, message too large, throttled. A wrong endpoint answers anything else.
 _OF_ONE = (410, 413, 429)

@@ -73,8 +73,8 @@ class Sending:
         while self._fill(stream):
             self._collect()
         endpoints = self._endpoints.values()
-        error = next((endpoint.last_error for endpoint in endpoints if endpoint.last_error is not None), None)
-        if error is not None and not any(endpoint.has_answered for endpoint in endpoints):
+        error = next((one.last_error for one in endpoints if one.last_error is not None), None)
+        if error is not None and not any(one.has_answered for one in endpoints):
             error.report = self.report
             raise error
 
@@ -82,9 +82,7 @@ class Sending:
         """Yield the targets to which a call is possible."""
         connecting, endpoints = now_connecting(), self._endpoints
         for target in targets:
-            endpoint = endpoints.get(target.url)
-            if endpoint is None:
-                endpoint = endpoints[target.url] = Endpoint(target.problem)
+            endpoint = endpoints.get(target.url) or endpoints.setdefault(target.url, Endpoint(target.problem))
             if target.connection_id in connecting:
                 self.report.not_tried.append(target.connection_id)
             else:

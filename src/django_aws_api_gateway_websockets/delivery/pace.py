@@ -15,8 +15,7 @@ _ENOUGH, _SHARE, _LATEST = 8, 0.2, 200
 _RECOVERED = 3
 #: The pace is multiplied by this, and is twice as high again after so many seconds. Its floor is in sends per second.
 _DECREASE, _DOUBLED, _SLOWEST = 0.7, 2.0, 10.0
-#: Seconds without sends after a decrease, in which answers tell of the pace before; and with nothing but refusals,
-#: after which waiting does not help.
+#: Seconds without sends after a decrease, and seconds of nothing but refusals after which a send gives up.
 _PAUSE, _PATIENCE = 0.1, 6.0
 
 
@@ -85,8 +84,7 @@ class Pace:
             self._refusals = (self._refusals + refusals) * forget
 
     def _decrease(self, now: float) -> None:
-        rate = self._rate(now)
-        measured = self._through / max(now - self._since, 0.001)
+        rate, measured = self._rate(now), self._through / max(now - self._since, 0.001)
         self._base = max(_SLOWEST, _DECREASE * (measured if rate == inf else rate))
         self._known = self._base if self._through else self._known
         self._since = self._refilled = now + _PAUSE

@@ -22,7 +22,8 @@ from .options import Options, check_public_url
 if TYPE_CHECKING:
     from .server import GatewayServer
 
-INSTALL_HINT = "pip install 'django-aws-api-gateway-websockets[local]'"
+# The extra's packages by name, because the index may have another project of this name.
+INSTALL_HINT = "pip install aiohttp h11 wsproto"
 _DEFAULTS = Options()
 
 

@@ -6,7 +6,7 @@ import time
 
 from ..protocol import CLOSE_NORMAL, MAX_MESSAGE_BYTES, is_connection_id
 from . import unknowns
-from .errors import ApiError, BadRequest, Forbidden, Gone, PayloadTooLarge
+from .error_answers import ApiError, BadRequest, Forbidden, Gone, PayloadTooLarge
 from .http_messages import Request, Response, json_response
 from .observer import Observer
 from .sockets import Socket

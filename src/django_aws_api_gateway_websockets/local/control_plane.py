@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, NamedTuple
 from . import unknowns, validation
 from .defaults import DEFAULTS, domain_configurations, now
 from .deployments import snapshot
-from .errors import BadRequest, Conflict, NotFound, NotServed
+from .error_answers import BadRequest, Conflict, NotFound, NotServed
 from .http_messages import Request, Response, json_response
 from .served import check_served
 from .service_model import ControlPlaneModel, write_output

@@ -12,7 +12,7 @@ from . import unknowns
 from .addressing import Addressing
 from .connections_api import Connections
 from .deployments import NoStage, ServedStage, served_stage
-from .errors import ApiError, Misdirected
+from .error_answers import ApiError, Misdirected
 from .event_context import new_connection_id, new_event
 from .http_messages import Headers, Request, Response, refusal
 from .integrations import IntegrationFailed, Integrations, IntegrationTimedOut, Reply
@@ -71,10 +71,10 @@ class DataPlane:
 
     async def _handshake(self, request: Request) -> Accepted | Response:
         connection_id = new_connection_id()
-        self._observer.record("handshake", connection_id, request)
+        self._observer.record("handshake", connection_id, *_flat(request))
         answer = await self._answer(request, connection_id)
         if isinstance(answer, Response):
-            self._observer.record("refused", connection_id, answer)
+            self._observer.record("refused", connection_id, answer.status, answer.body)
         return answer
 
     async def _answer(self, request: Request, connection_id: str) -> Accepted | Response:
@@ -218,6 +218,10 @@ def _refused(request: Request, status: int, why: str, message: str) -> Response:
     """Log ``why`` for the developer. ``message`` is what the client gets."""
     logger.warning("%d %s: %s", status, one_line(request.path), one_line(why, 400))
     return refusal(status, message)
+
+
+def _flat(request: Request) -> tuple[Any, ...]:
+    return request.path, request.query, tuple(request.headers), request.peer
 
 
 def _parsed(text: str) -> Any:

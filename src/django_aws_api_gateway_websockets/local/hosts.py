@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Iterable
 
-from .errors import Misdirected
+from .error_answers import Misdirected
 from .http_messages import Request, host_name
 
 

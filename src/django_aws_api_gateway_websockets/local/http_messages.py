@@ -6,7 +6,7 @@ import json
 from typing import Any, List, NamedTuple, Tuple
 from urllib.parse import unquote
 
-from .errors import ApiError
+from .error_answers import ApiError
 
 Headers = List[Tuple[str, str]]
 

@@ -48,6 +48,17 @@ class Call(NamedTuple):
     timeout: float
     outgoing: Outgoing
 
+    def flat(self) -> tuple[Any, ...]:
+        """Return everything but the connection id, in plain tuples."""
+        method, url, headers, body = self.outgoing
+        return self.route_key, self.target, self.timeout, method, url, tuple(headers), body
+
+    @classmethod
+    def from_flat(cls, connection_id: str, flat: tuple[Any, ...]) -> Call:
+        """Return the call that :meth:`flat` was made of."""
+        route_key, target, timeout, method, url, headers, body = flat
+        return cls(connection_id, route_key, target, timeout, Outgoing(method, url, list(headers), body))
+
 
 class Integrations:
     """Calls backends. ``timeout``, in seconds, is an upper limit to the timeouts of the integrations."""
@@ -95,13 +106,17 @@ class Integrations:
             reply = await self._timed(call)
         except IntegrationFailed as error:
             logger.warning("%r: %s: %s", call.route_key, call.target, error)
-            self._observer.record("call", call.connection_id, call, time.perf_counter() - began, None, str(error))
+            self._record(call, began, None, b"", str(error))
             raise
-        self._observer.record("call", call.connection_id, call, time.perf_counter() - began, reply, "")
+        self._record(call, began, reply.status, reply.body, "")
         # For a one-way route, this line may be the only trace of an error.
         level = logging.WARNING if reply.status >= 300 else logging.INFO
         logger.log(level, "%r: %s: %s", call.route_key, call.target, describe_answer(reply.status, reply.body))
         return reply
+
+    def _record(self, call: Call, began: float, status: int | None, body: bytes, failure: str) -> None:
+        seconds = time.perf_counter() - began
+        self._observer.record("call", call.connection_id, *call.flat(), seconds, status, body, failure)
 
     async def _timed(self, call: Call) -> Reply:
         if self._observer.site_is_away(call.connection_id):

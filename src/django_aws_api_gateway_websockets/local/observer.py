@@ -9,7 +9,10 @@ class Observer:
     """Sees nothing and breaks nothing. The inspector overrides every method."""
 
     def record(self, kind: str, connection_id: str, *details: Any) -> None:
-        """Note an event. This runs for every frame, so it must not do more than keep its arguments."""
+        """Note an event. This runs for every frame, so it must not do more than keep its arguments.
+
+        ``details`` are strings, bytes, numbers, and tuples of them.
+        """
 
     async def before_push(self, connection_id: str) -> None:
         """Raise ApiError to refuse a push to this connection."""

@@ -7,7 +7,7 @@ from .addressing import Addressing
 from .control_plane import ControlPlane
 from .data_plane import DataPlane
 from .deployments import NoStage
-from .errors import ApiError, Forbidden
+from .error_answers import ApiError, Forbidden
 from .hosts import AllowedHosts
 from .http_messages import Request, Response, error_response, refusal
 from .options import PublicAddress

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from .errors import BadRequest
+from .error_answers import BadRequest
 
 #: Members that do what they do in AWS.
 _SERVED: Mapping[str, str] = {

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-from .errors import BadRequest, NotFound
+from .error_answers import BadRequest, NotFound
 from .http_messages import Request
 
 # The model has lengths only in the names of its shapes: StringWithLengthBetween1And128.

@@ -22,7 +22,7 @@ from ..protocol import (
     MAX_MESSAGE_BYTES,
 )
 from . import unknowns
-from .errors import Gone, LimitExceeded
+from .error_answers import Gone, LimitExceeded
 
 _READ_BYTES = 64 * 1024
 

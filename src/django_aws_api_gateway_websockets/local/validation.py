@@ -9,7 +9,7 @@ import re
 from typing import Callable
 
 from ..protocol import CONNECT, DEFAULT, INTEGRATION_TIMEOUT, PREDEFINED_ROUTES
-from .errors import BadRequest, Conflict, NotFound
+from .error_answers import BadRequest, Conflict, NotFound
 from .mapping import check_mapping
 from .store import Ids, Resource, Store
 

@@ -55,7 +55,14 @@ def connections_url(gateway: ApiGateway, stage: str) -> str:
 def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
     """Yield a target for each connected row of ``sessions``, in the order of the primary key."""
     urls = ConnectionsUrls(sessions.db)
-    return (urls.target(connection_id, gateway, stage) for _, connection_id, gateway, stage in connected_rows(sessions))
+    # Most recipients share a stage with the one before, and this runs for each of them.
+    place: tuple[int, str] | None = None
+    url, problem = "", None
+    for _, connection_id, gateway_id, stage in connected_rows(sessions):
+        if place != (gateway_id, stage):
+            place = (gateway_id, stage)
+            _, url, problem = urls.target(connection_id, gateway_id, stage)
+        yield Target(connection_id, url, problem)
 
 
 def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int, str]]:

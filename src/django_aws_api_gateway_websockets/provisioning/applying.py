@@ -13,9 +13,9 @@ from .. import properties
 from ..exceptions import InvalidGateway, NotFound
 from ..fields import HttpUrlField
 from . import resources as r
+from .actual import Actual
 from .control import ControlPlane
 from .planning import CREATE, DELETE, UPDATE, Plan, Step
-from .reading import Actual
 from .resources import Resource
 
 #: Called with the facts that the row keeps, under the names of its fields.

@@ -7,19 +7,19 @@ import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from ..exceptions import AwsError, AwsUnreachable, CredentialsError, GatewayNotCreated, InvalidGateway, WebSocketsError
+from ..exceptions import AwsError, AwsUnreachable, CredentialsError, GatewayNotCreated, WebSocketsError
 from ..properties import WITHOUT_ANYTHING, WITHOUT_API, WITHOUT_DOMAIN
-from ..protocol import is_loopback
 from . import resources as r
+from .actual import Actual, MappedDomain, Owner
 from .applying import Applier, Progress, api_parameters
+from .checking import check_ownership, check_row
 from .control import ControlPlane
 from .endpoints import control_endpoint
 from .locking import locked
 from .planning import Plan, Step, plan, plan_removal
-from .reading import Actual, MappedDomain, Owner, find_api, read, sends_secret
+from .reading import find_api, read, sends_secret
 
 if TYPE_CHECKING:
     from ..definition import ApiDefinition, DomainDefinition
@@ -36,12 +36,12 @@ def silent(step: Step) -> None:
 def plan_gateway(gateway: ApiGateway, with_domain: bool = False, adopt: bool = False) -> Plan:
     """Return what ``update_gateway`` would do. Nothing changes in AWS; the row records what was found."""
     control = ControlPlane(control_endpoint(gateway))
-    _check(gateway, control, with_domain)
+    check_row(gateway, control, with_domain)
     with _recording_failure(gateway):
         api_id = find_api(control, gateway.api_id, str(gateway.reference))
         definition = gateway.definition(with_domain)
         actual = _read(control, gateway, definition.domain, api_id, adopt)
-        _check_ownership(actual, definition)
+        check_ownership(actual, definition)
         found = plan(r.wanted(definition, api_id), actual)
     status = _status(gateway, definition, found) if api_id else gateway.Status.NOT_CREATED
     _record_look(gateway, status, last_error="", sends_secret=sends_secret(actual))
@@ -58,7 +58,7 @@ def update_gateway(
     ``GatewayBusy`` while another process changes the same gateway, and ``AwsError`` when AWS refuses.
     """
     control = ControlPlane(control_endpoint(gateway))
-    _check(gateway, control, with_domain)
+    check_row(gateway, control, with_domain)
     with locked(gateway) as renew, _recording_failure(gateway):
         watched = _watched(gateway, renew, progress)
         # Before the run, not after it: a route that is saved meanwhile may leave an error of its own.
@@ -66,7 +66,7 @@ def update_gateway(
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
         actual = _read(control, gateway, definition.domain, str(gateway.api_id), adopt)
-        _check_ownership(actual, definition)
+        check_ownership(actual, definition)
         _record(gateway, _facts(actual, definition))
         if not gateway.mapped_domain_name:
             # Before the domain is made, so that the next run knows the domain of a run that dies.
@@ -164,26 +164,6 @@ def _read(
 
     mapped = MappedDomain(gateway.mapped_domain_name, gateway.mapped_hosted_zone_id, gateway.api_gateway_domain_name)
     return read(control, api_id, gateway.stage, domain, mapped, Owner(str(gateway.reference), is_sibling, adopt))
-
-
-def _check_ownership(actual: Actual, definition: ApiDefinition) -> None:
-    """Raise ``InvalidGateway`` before something is overwritten that this gateway did not make."""
-    domain = definition.domain
-    if domain is None:
-        return
-    if actual.domain_foreign and not actual.domain_of_sibling and not actual.get(r.MAPPING, domain.name):
-        text = (
-            f"The custom domain {domain.name} exists in AWS, and this gateway did not create it. To take it over, with "
-            "its certificate, its tags and its DNS record, run createCustomDomain --adopt. Or choose another name."
-        )
-        raise InvalidGateway(text, {"domain_name": [text]})
-    if actual.foreign_records and not actual.get(r.RECORD, domain.name):
-        kinds = " and ".join(sorted({str(record["Type"]) for record in actual.foreign_records}))
-        text = (
-            f"The hosted zone {domain.hosted_zone_id} has a record of type {kinds} for {domain.name} that this gateway "
-            "did not write. Delete the record in Route 53, or turn off “manage the DNS record”."
-        )
-        raise InvalidGateway(text, {"manage_dns_record": [text]})
 
 
 def _is_uuid(text: str) -> bool:
@@ -306,38 +286,3 @@ def _recording_failure(gateway: ApiGateway) -> Iterator[None]:
             facts.update(status=gateway.Status.UNREACHABLE, status_checked_on=timezone.now())
         _record(gateway, facts)
         raise
-
-
-def _check(gateway: ApiGateway, control: ControlPlane, with_domain: bool) -> None:
-    """Raise ``InvalidGateway``, naming each field, for values that AWS would refuse half way."""
-    problems: dict[str, list[str]] = {}
-    _collect(problems, gateway.clean_fields)
-    _collect(problems, gateway.clean)
-    for route in gateway.additional_routes.all():
-        _collect(problems, route.clean_fields, f"additional route {route.route_key}: ")
-        _collect(problems, route.clean, f"additional route {route.route_key}: ")
-    if with_domain and not gateway.domain_name:
-        problems["domain_name"] = ["A custom domain needs a name."]
-    if with_domain or gateway.has_domain:
-        parts = gateway.certificate_arn.split(":")
-        if len(parts) > 3 and parts[2] == "acm" and parts[3] != control.region:
-            problems["certificate_arn"] = [
-                f"The certificate is in {parts[3]}; a regional endpoint needs one in its own region, {control.region}."
-            ]
-    if control.is_aws and is_loopback(gateway.target_base_endpoint):
-        problems.setdefault("target_base_endpoint", []).append(
-            f"{gateway.target_base_endpoint} is on this machine, which AWS cannot reach. For the local gateway, "
-            f"mark the row as local: createApiGateway --local --pk={gateway.pk}."
-        )
-    if problems:
-        fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in problems.items())
-        raise InvalidGateway(f"{gateway.api_name!r} cannot be created. {fields}", problems)
-    control.check_holds(gateway.api_endpoint)
-
-
-def _collect(problems: dict[str, list[str]], check: Callable[[], None], prefix: str = "") -> None:
-    try:
-        check()
-    except ValidationError as error:
-        for name, texts in error.message_dict.items():
-            problems.setdefault(prefix + name, []).extend(texts)

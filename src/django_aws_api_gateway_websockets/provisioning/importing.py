@@ -12,11 +12,13 @@ from ..definition import DEFAULT_STAGE, OWNER_TAG, integration_uri
 from ..exceptions import GatewayNotCreated, WebSocketsError
 from ..security.escaping import one_line
 from . import resources as r
+from .actual import Actual, Owner
 from .control import ControlPlane
+from .domains import find_domain
 from .endpoints import control_endpoint
 from .locking import locked
 from .planning import value_text
-from .reading import Actual, Owner, find_api, find_domain, read, sends_secret
+from .reading import find_api, read, sends_secret
 
 if TYPE_CHECKING:
     from ..definition import DomainDefinition

@@ -8,7 +8,7 @@ from typing import Any, Iterator, Mapping, Sequence
 from ..definition import SECRET_PARAMETER, is_reference
 from ..security.escaping import one_line
 from . import resources as r
-from .reading import Actual
+from .actual import Actual
 from .resources import Resource
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"

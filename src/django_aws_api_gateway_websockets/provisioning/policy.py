@@ -1,7 +1,8 @@
-"""The least IAM policies: one for provisioning, from the operations that are really carried out, one for sending."""
+"""The least IAM policies: one for provisioning, made of the operations that it carries out, and one for sending."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Iterable
 from urllib.parse import quote
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 #: POST sends, DELETE disconnects, GET asks whether a connection is open.
 _CONNECTION_METHODS = ("POST", "DELETE", "GET")
-# Authorised beside the operation where tags are sent with a creation; the HTTP methods alone do not cover it.
+# AWS authorises this action too where tags are sent with a creation.
 _TAG_ON_CREATE = ("apigateway:TagResource", ("/apis", "/apis/*", "/domainnames", "/domainnames/*"))
 
 
 def provisioning_policy(gateways: Iterable[ApiGateway] = ()) -> dict[str, Any]:
-    """What the commands and the admin need; narrowed to ``gateways`` where some are given."""
+    """Return the policy that the commands and the admin need, narrowed to ``gateways`` if any are given."""
     chosen = list(gateways)
     needed: dict[str, set[str]] = defaultdict(set)
     actions = [*OPERATIONS.values(), *((_TAG_ON_CREATE[0], path) for path in _TAG_ON_CREATE[1])]
@@ -33,8 +34,8 @@ def provisioning_policy(gateways: Iterable[ApiGateway] = ()) -> dict[str, Any]:
 
 
 def sending_policy(gateways: Iterable[ApiGateway] = ()) -> dict[str, Any]:
-    """What ``send_message`` and its kin need; narrowed to the stages of ``gateways`` where some are given."""
-    stages = [(_partition(one), _region(one), f"{one.api_id or '*'}/{one.stage}") for one in gateways] or [
+    """Return the policy that sending needs, narrowed to the stages of ``gateways`` if any are given."""
+    stages = [(_partition(one), _region(one), f"{one.api_id or '*'}/{_literal(one.stage)}") for one in gateways] or [
         ("aws", "*", "*/*")
     ]
     resources = [
@@ -56,25 +57,37 @@ def _resources(action: str, path: str, gateways: list[ApiGateway]) -> set[str]:
 
 
 def _narrowed(action: str, path: str, gateway: ApiGateway) -> list[str]:
-    """``path`` with the identifiers of ``gateway`` in place of its first ``*``; none where it has no such thing.
+    """Return ``path`` with the identifiers of ``gateway`` for its first ``*``; nothing where it has no identifier.
 
-    What the row was mapped to counts as well as what it says now: an update removes the one for the other.
+    The domain and the zone that the row was mapped to count too, since an update removes them.
     """
     if path == "hostedzone/*":
         zones = {gateway.hosted_zone_id if gateway.manage_dns_record else "", gateway.mapped_hosted_zone_id}
-        return [f"hostedzone/{zone}" for zone in zones if zone]
+        return [f"hostedzone/{_literal(zone)}" for zone in zones if zone]
     domains = [name for name in {gateway.domain_name, gateway.mapped_domain_name} if name]
-    # To read, any may be asked: an API does not know what is mapped to it, so an import looks through all of them.
+    # Any domain may be read: an API does not know the domains that are mapped to it, so an import reads them all.
     if path.startswith("/domainnames") and action != "apigateway:GET":
-        return [path.replace("*", name, 1) for name in domains]
+        return [path.replace("*", _literal(name), 1) for name in domains]
     if path.startswith("/apis/*") and gateway.api_id:
         return [path.replace("*", gateway.api_id, 1)]
     if path == "/tags/*" and gateway.api_id:
-        # The ARN of what is tagged is one escaped segment of the path.
-        prefix = f"arn:{_partition(gateway)}:apigateway:{_region(gateway)}::"
-        tagged = [f"/apis/{gateway.api_id}", f"/apis/{gateway.api_id}/*", *(f"/domainnames/{one}" for one in domains)]
-        return [f"/tags/{quote(prefix + one, safe='*')}" for one in tagged]
+        return [f"/tags/{one}" for one in _tagged(gateway, domains)]
     return [path]
+
+
+def _tagged(gateway: ApiGateway, domains: Iterable[str]) -> set[str]:
+    """The ARNs of what the gateway tags. In the path of a tag, an ARN is one escaped segment."""
+    # A region that is not known is a wildcard.
+    prefix = quote(f"arn:{_partition(gateway)}:apigateway:{_region(gateway)}::/", safe="*")
+    apis = {f"{prefix}apis%2F{gateway.api_id}{rest}" for rest in ("", "%2F*")}
+    # Nothing says whether IAM compares the * of a wildcard domain escaped or as it is.
+    names = {escaped for name in domains for escaped in (quote(name), _literal(name))}
+    return {*apis, *(f"{prefix}domainnames%2F{name}" for name in names)}
+
+
+def _literal(name: str) -> str:
+    """``name`` with the characters escaped that IAM takes for wildcards, such as the * of *.example.com."""
+    return re.sub(r"[*?$]", lambda found: f"${{{found.group()}}}", name)
 
 
 def _arn(partition: str, region: str, action: str, path: str) -> str:
@@ -86,7 +99,7 @@ def _arn(partition: str, region: str, action: str, path: str) -> str:
 
 
 def _without_covered(resources: set[str]) -> list[str]:
-    """Sorted, without those that a shorter one ending in ``*`` covers."""
+    """``resources``, sorted, without those that a shorter one with ``*`` at its end covers."""
     kept: list[str] = []
     for one in sorted(resources, key=len):
         if not any(wide.endswith("*") and one.startswith(wide[:-1]) for wide in kept):

@@ -22,7 +22,19 @@ _ATTRIBUTE = "websocket_handler"
 _RESERVED = ("connect", "disconnect")
 # Attributes that the view sets on itself for each event. They hide a method of the same name.
 _SET_ON_THE_VIEW = frozenset(
-    ("args", "api_gateway", "body", "debug_log", "event", "kwargs", "request", "text", "websocket_session")
+    (
+        "args",
+        "api_gateway",
+        "body",
+        "debug_log",
+        "envelope",
+        "event",
+        "kwargs",
+        "replied",
+        "request",
+        "text",
+        "websocket_session",
+    )
 )
 #: The parameter that each URL of a view has.
 URL_PARAMETERS = frozenset(("route",))

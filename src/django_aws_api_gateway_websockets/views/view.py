@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Awaitable, Callable, Optional, Sequence, Union
+from functools import partial
+from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -33,6 +34,8 @@ from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
 from .answers import as_response, for_gateways, login_not_required, refusal
+from .envelope import KEY, Envelope
+from .exchange import heartbeat, push, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
@@ -91,6 +94,8 @@ class WebSocketView(View):
         super().__init__(**kwargs)
         self.body: Any = {}
         self.text = ""
+        self.envelope: Envelope | None = None
+        self.replied: tuple[Mapping[str, Any], int] | None = None
         self.debug_log: list[str] = []
         self.api_gateway: ApiGateway | None = None
         self.websocket_session: WebSocketSession | None = None
@@ -208,13 +213,31 @@ class WebSocketView(View):
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             self._debug(f"parse raised {error!r}")
             raise InvalidBody(f"{type(self).__name__} cannot parse the message.") from error
-        return self._run_message(request, *args, **kwargs)
+        handle = partial(self._run_message, request, *args, **kwargs)
+        self.envelope = Envelope.from_body(self.body)
+        return handle() if self.envelope is None else run_once(self, self.envelope, handle)
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
         if self.websocket_session is not None:
             self.websocket_session.touch()
         return self._run(picked, request, *args, **kwargs)
+
+    def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        """Handle a message that is for this package: a heartbeat."""
+        assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
+        if self.envelope.unserved:
+            self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+        if self.envelope.beat and self.websocket_session is not None:
+            push(self.websocket_session, heartbeat())
+
+    def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
+        """Answer the request that this message is. The promise of ``socket.request()`` in the page settles with it.
+
+        ``data`` is a JSON-compatible dict. A ``status`` of 400 or more rejects the promise. The reply is sent after the
+        handler has returned, and a later call replaces an earlier one. A client that did not ask gets no reply.
+        """
+        self.replied = data, status
 
     def parse(self, request: HttpRequest) -> Any:
         """Return the message as ``self.body``. Override it to accept more than JSON objects.
@@ -290,6 +313,8 @@ class WebSocketView(View):
 
     def _pick_handler(self) -> Handler:
         choice = choose_name(self, self._route_key, by_hand=sets_selection_key(type(self), vars(self)))
+        if self.envelope is not None and choice.name == KEY:
+            return self._answer_client
         found = self._handler(choice.name) or (self._handler("default") if choice.falls_back else None)
         self._debug(f"{choice.name!r} on the route {self._route_key!r}: {getattr(found, '__name__', 'no handler')}")
         problem = signature_problem(type(self), WebSocketView, choice.name, self.kwargs)

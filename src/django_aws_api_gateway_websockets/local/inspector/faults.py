@@ -6,7 +6,7 @@ import random
 import time
 from typing import NamedTuple
 
-from ..errors import ApiError, Gone, LimitExceeded
+from ..error_answers import ApiError, Gone, LimitExceeded
 
 #: What can happen to the next push.
 PUSH_FAULTS = ("gone", "slow", "throttled", "error", "hang")
@@ -39,6 +39,11 @@ class Faults:
     def arm(self, name: str, connection_id: str, lasting: bool) -> None:
         """Break the next push to this connection, or every push until :meth:`clear`."""
         self._pushes[connection_id] = Armed(name, lasting)
+
+    def forget(self, connection_id: str) -> None:
+        """Drop the faults of a connection that has ended."""
+        self._pushes.pop(connection_id, None)
+        self._away_until.pop(connection_id, None)
 
     def clear(self) -> None:
         self._pushes.clear()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterable
+from typing import TYPE_CHECKING, Any, Container, Iterable
 
-from ..errors import ApiError
-from ..http_messages import Request
+from ..error_answers import ApiError
 from ..integrations import Call, IntegrationFailed
 from ..observer import Observer
 from ..sockets import Socket
 from ..store import Store
-from .curl import curl_of
+from .copy_as_curl import curl_of
 from .faults import HANG_SECONDS, PUSH_FAULTS, Chaos, Faults, push_error
 from .masking import Masker
 from .presenting import Presenter
@@ -47,15 +46,17 @@ class Inspector(Observer):
     # -- what the gateway calls -----------------------------------------------------------------------------
 
     def record(self, kind: str, connection_id: str, *details: Any) -> None:
-        if kind == "handshake":
-            self._learn(details[0])
         self._recorder.append(kind, connection_id, details)
+        if kind == "handshake":
+            self._learn(*details)
+        elif kind == "closed":
+            self._faults.forget(connection_id)
         if self._chaos is not None:
             self._play_chaos(self._chaos, kind, connection_id)
 
-    def _learn(self, request: Request) -> None:
-        self._masker.learn_headers(request.headers)
-        self._masker.learn_query(request.query)
+    def _learn(self, path: str, query: str, headers: Iterable[tuple[str, str]], peer: str) -> None:
+        self._masker.learn_headers(headers)
+        self._masker.learn_query(query)
 
     async def before_push(self, connection_id: str) -> None:
         name = self._faults.take(connection_id)
@@ -87,14 +88,17 @@ class Inspector(Observer):
         """Hide these values from now on."""
         self._masker.learn(values)
 
-    def events(self, after: int = 0, connection_id: str = "") -> list[dict[str, Any]]:
-        """Return the events with a higher number than ``after``, without secrets."""
+    def events(
+        self, after: int = 0, connection_ids: Container[str] | None = None, limit: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the first ``limit`` events with a higher number than ``after``, without secrets."""
+        found = self._recorder.after(after)
+        chosen = [event for event in found if connection_ids is None or event.connection_id in connection_ids]
+        return self._show(chosen[:limit])
+
+    def _show(self, events: Iterable[Recorded]) -> list[dict[str, Any]]:
         self._masker.learn(_static_values(self._store))
-        return [
-            self._presenter.show(event)
-            for event in self._recorder.after(after)
-            if connection_id in ("", event.connection_id)
-        ]
+        return [self._presenter.show(event) for event in events]
 
     async def wait_for_events(self, after: int, seconds: float) -> None:
         """Return when there is an event with a higher number, or after ``seconds``."""
@@ -117,14 +121,14 @@ class Inspector(Observer):
 
     def curl(self, number: int) -> str:
         event = self._find(number)
-        opened = next((one for one in self.events(0, event.connection_id) if one["kind"] == "opened"), None)
-        stage_path = f"/{opened['api']}/{opened['stage']}" if opened else ""
-        [shown] = [one for one in self.events(number - 1) if one["n"] == number]
-        return curl_of(shown, self._gateway_url, stage_path)
+        same = (one for one in self._recorder.after(0) if one.connection_id == event.connection_id)
+        opened = next((one.details for one in same if one.kind == "opened"), None)
+        [shown] = self._show([event])
+        return curl_of(shown, self._gateway_url, "/{}/{}".format(*opened) if opened else "")
 
     def saved_test(self, connection_ids: list[str]) -> str:
         """Return a test that repeats the conversation of these connections."""
-        return test_of(event for event in self.events() if event["connection"] in connection_ids)
+        return test_of(self.events(connection_ids=connection_ids))
 
     def write_to(self, path: Path) -> None:
         """Append every event to a file of JSON lines from now on."""
@@ -171,7 +175,7 @@ class Inspector(Observer):
         elif event.kind in ("push", "reply", "error"):
             self.push(event.connection_id, _edited(event.details[0], text))
         elif event.kind == "call":
-            await self._call_again(event.details[0], text)
+            await self._call_again(Call.from_flat(event.connection_id, event.details[:7]), text)
         else:
             raise Unknown(f"An event of the kind {event.kind} cannot be sent again")
 

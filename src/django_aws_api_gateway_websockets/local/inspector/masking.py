@@ -14,8 +14,6 @@ from collections import OrderedDict
 from typing import Any, Iterable
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from ..http_messages import Headers
-
 MASK = "•••"
 #: A shorter value is hidden under its name, but not wherever it appears: "on" is a value of too many things.
 MIN_CHARS = 6
@@ -27,9 +25,11 @@ _SECRET_NAME = re.compile(
     r"|csrf|\bmove\b",
     re.IGNORECASE,
 )
-_HEADER_LINE = re.compile(r"((?:[\w-]*authorization|[\w-]*cookie)\s*[:=]\s*)([^\r\n]+)", re.IGNORECASE)
-_ASSIGNMENT = re.compile(r"([\w.%-]+)(\s*[:=]\s*)([^\s&;,\"'<>{}\[\]]+)")
-_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)("(?:[^"\\]|\\.)*")')
+# Each of these takes linear time, because anyone who can connect can send 128 KB of anything: a name is tried from its
+# beginning only, and a quoted name has a bound.
+_HEADER_LINE = re.compile(r"(?<![\w-])((?:[\w-]*authorization|[\w-]*cookie)\s*[:=]\s*)([^\r\n]+)", re.IGNORECASE)
+_ASSIGNMENT = re.compile(r"(?<![\w.%-])([\w.%-]+)(\s*[:=]\s*)([^\s&;,\"'<>{}\[\]]+)")
+_JSON_STRING = re.compile(r'("(?:[^"\\]|\\.){0,128}")(\s*:\s*)("(?:[^"\\]|\\.)*")')
 
 
 def is_secret_name(name: str) -> bool:
@@ -56,7 +56,7 @@ class Masker:
         while len(self._secrets) > _MAX_SECRETS:
             self._secrets.popitem(last=False)
 
-    def learn_headers(self, headers: Headers) -> None:
+    def learn_headers(self, headers: Iterable[tuple[str, str]]) -> None:
         for name, value in headers:
             if is_secret_name(name):
                 self.learn(_parts_of_header(value))
@@ -99,9 +99,12 @@ class Masker:
     def text(self, text: str) -> str:
         """Return a message or a body without secrets. JSON keeps its form unless a key in it is secret."""
         try:
-            data = json.loads(text)
+            return self._json_text(text)
         except (ValueError, RecursionError):
             return self.values(_assignments(text))
+
+    def _json_text(self, text: str) -> str:
+        data = json.loads(text)
         if isinstance(data, str):
             return json.dumps(self.text(data), ensure_ascii=False)
         masked = self._json(data)

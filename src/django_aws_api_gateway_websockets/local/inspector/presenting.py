@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 from urllib.parse import parse_qs
 
-from ..http_messages import Headers, Request, Response
-from ..integrations import Call, Reply
-from .answers import exception_of, summary_of
 from .masking import Masker
 from .recorder import Recorded
+from .site_answers import exception_of, summary_of
 
+_Headers = Tuple[Tuple[str, str], ...]
 #: How many characters of a body are shown. Frames are shown whole: they are 128 KB at most.
 _MAX_BODY_CHARS = 4_000
 
@@ -45,44 +44,43 @@ class Presenter:
             **self._shapes[event.kind](*event.details),
         }
 
-    def _handshake(self, request: Request) -> dict[str, Any]:
-        channel = parse_qs(request.query).get("channel", [""])[0]
+    def _handshake(self, path: str, query: str, headers: _Headers, peer: str) -> dict[str, Any]:
+        channel = parse_qs(query).get("channel", [""])[0]
         return {
-            "path": self._masker.values(request.path),
-            "query": self._masker.query(request.query),
+            "path": self._masker.values(path),
+            "query": self._masker.query(query),
             "channel": self._masker.values(channel),
-            "headers": self._headers(request.headers),
-            "peer": request.peer,
+            "headers": self._headers(headers),
+            "peer": peer,
         }
 
-    def _refused(self, answer: Response) -> dict[str, Any]:
-        return {"status": answer.status, "answer": self._body(answer.body)}
+    def _refused(self, status: int, body: bytes) -> dict[str, Any]:
+        return {"status": status, "answer": self._body(body)}
 
-    def _call(self, call: Call, seconds: float, reply: Reply | None, failure: str) -> dict[str, Any]:
-        shown = {
-            "route": self._masker.values(call.route_key),
-            "method": call.outgoing.method,
-            "url": self._masker.url(call.outgoing.url),
-            "headers": self._headers(call.outgoing.headers),
-            "text": self._masker.text(call.outgoing.body.decode("utf-8", "replace")),
-            "ms": round(seconds * 1000, 1),
-        }
-        if reply is None:
-            return {**shown, "status": None, "answer": "", "summary": self._masker.values(failure)}
-        summary = self._masker.text(summary_of(reply.status, reply.body))
-        # A debug page shows settings and variables of the site, so only its exception is told.
-        debug_page = reply.status >= 500 and exception_of(reply.status, reply.body)
+    def _call(self, *details: Any) -> dict[str, Any]:
+        route, _target, _timeout, method, url, headers, body, seconds, status, answer, failure = details
         return {
-            **shown,
-            "status": reply.status,
-            "answer": "" if debug_page else self._body(reply.body),
-            "summary": summary,
+            "route": self._masker.values(route),
+            "method": method,
+            "url": self._masker.url(url),
+            "headers": self._headers(headers),
+            "text": self._masker.text(body.decode("utf-8", "replace")),
+            "ms": round(seconds * 1000, 1),
+            "status": status,
+            **self._answer(status, answer, failure),
         }
+
+    def _answer(self, status: int | None, body: bytes, failure: str) -> dict[str, Any]:
+        if status is None:
+            return {"answer": "", "summary": self._masker.text(failure)}
+        # A debug page shows settings and variables of the site, so only its exception is told.
+        shown = "" if exception_of(status, body) else self._body(body)
+        return {"answer": shown, "summary": self._masker.text(summary_of(status, body))}
 
     def _push(self, text: str, status: int, why: str) -> dict[str, Any]:
         return {"text": self._masker.text(text), "status": status, "summary": self._masker.values(why)}
 
-    def _headers(self, headers: Headers) -> list[list[str]]:
+    def _headers(self, headers: _Headers) -> list[list[str]]:
         return [[self._masker.values(name), self._masker.header(name, value)] for name, value in headers]
 
     def _body(self, body: bytes) -> str:

@@ -6,11 +6,15 @@ import asyncio
 import time
 from collections import deque
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Tuple
 
 #: How many events are kept, and how many bytes of texts they may hold together.
 MAX_EVENTS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
+
+# Size, time, kind, connection id, details. The garbage collector forgets plain tuples of strings and numbers, but it
+# visits lists and named tuples again and again. With those, the ring would cost the gateway a tenth of its time.
+_Kept = Tuple[int, float, str, str, Tuple[Any, ...]]
 
 
 class Recorded(NamedTuple):
@@ -27,28 +31,33 @@ class Recorder:
     """A ring of events, numbered from 1. Lives in one event loop."""
 
     def __init__(self) -> None:
-        self._events: deque[Recorded] = deque()
+        self._events: deque[_Kept] = deque()
         self._number = self._bytes = 0
         self._more: asyncio.Event | None = None
 
     def append(self, kind: str, connection_id: str, details: tuple[Any, ...]) -> None:
+        """Keep an event. ``details`` are strings, bytes, numbers, and tuples of them."""
+        size = 0
+        for item in details:
+            if item.__class__ is str or item.__class__ is bytes:
+                size += len(item)
+        self._events.append((size, time.time(), kind, connection_id, details))
         self._number += 1
-        self._events.append(Recorded(self._number, time.time(), kind, connection_id, details))
-        self._bytes += _size(details)
+        self._bytes += size
         while self._bytes > MAX_BYTES or len(self._events) > MAX_EVENTS:
-            self._bytes -= _size(self._events.popleft().details)
+            self._bytes -= self._events.popleft()[0]
         if self._more is not None:
             self._more.set()
 
     def after(self, number: int) -> list[Recorded]:
         """Return the events with a higher number, oldest first."""
-        first = self._events[0].number if self._events else 0
-        return list(islice(self._events, max(0, number + 1 - first), None))
+        start = max(0, number + 1 - self._first)
+        events = islice(self._events, start, None)
+        return [Recorded(place, *event[1:]) for place, event in enumerate(events, self._first + start)]
 
     def find(self, number: int) -> Recorded | None:
-        first = self._events[0].number if self._events else 0
-        index = number - first
-        return self._events[index] if 0 <= index < len(self._events) else None
+        place = number - self._first
+        return Recorded(number, *self._events[place][1:]) if 0 <= place < len(self._events) else None
 
     async def wait_for_more(self, number: int) -> None:
         """Return as soon as there is an event with a higher number."""
@@ -58,7 +67,7 @@ class Recorder:
             self._more.clear()
             await self._more.wait()
 
-
-def _size(details: tuple[Any, ...]) -> int:
-    """Return the size of the texts and bodies in ``details``, roughly."""
-    return sum(len(item) for item in details if isinstance(item, (str, bytes)))
+    @property
+    def _first(self) -> int:
+        """The number of the oldest event."""
+        return self._number - len(self._events) + 1

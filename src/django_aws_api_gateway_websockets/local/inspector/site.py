@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Awaitable, Callable, Dict
 from urllib.parse import parse_qs
 
-from ..errors import ApiError, BadRequest, Forbidden, NotFound
+from ..error_answers import ApiError, BadRequest, Forbidden, NotFound
 from ..hosts import is_loopback_name
 from ..http_messages import Headers, Request, Response, json_response
 from .faults import CONNECTION_FAULTS, PUSH_FAULTS
@@ -106,7 +106,8 @@ class InspectorSite:
         after, wait = _number(query.get("after", "0")), _number(query.get("wait", "0"))
         if wait:
             await self._inspector.wait_for_events(after, min(wait, _MAX_WAIT))
-        events = self._inspector.events(after, query.get("connection", ""))
+        chosen = [query["connection"]] if "connection" in query else None
+        events = self._inspector.events(after, chosen, _number(query["limit"]) if "limit" in query else None)
         lines = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
         return Response(200, [("Content-Type", "application/jsonl; charset=utf-8")], lines.encode("utf-8", "replace"))
 

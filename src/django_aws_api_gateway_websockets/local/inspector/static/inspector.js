@@ -43,7 +43,7 @@ async function listen() {
   let lost = false;
   for (;;) {
     try {
-      const answer = await ask(`events.jsonl?after=${last}&wait=20`);
+      const answer = await ask(`events.jsonl?after=${last}&wait=20&limit=500`);
       if (lost) say("Connected again");
       lost = false;
       take((await answer.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line)));
@@ -116,11 +116,11 @@ function showEvents() {
 }
 
 function showConnections() {
-  const list = [item("", "All connections", "", connections.size, "")];
+  const list = [item("", "All connections", "", connections.size, "group")];
   const channels = new Set([...connections.values()].map((one) => one.channel).filter(Boolean));
   for (const channel of channels) {
     const inside = [...connections.values()].filter((one) => one.channel === channel).length;
-    list.push(item(`channel:${channel}`, `# ${channel}`, "", inside, ""));
+    list.push(item(`channel:${channel}`, `# ${channel}`, "", inside, "group"));
   }
   for (const one of [...connections.values()].reverse().slice(0, 200)) {
     const about = [one.channel && `# ${one.channel}`, one.stage, one.state].filter(Boolean).join(" · ");

@@ -80,6 +80,13 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// The terminal's lines have local time too.
+function clock(time) {
+  const date = new Date(time);
+  const digits = (number, count = 2) => String(number).padStart(count, "0");
+  return `${[date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => digits(part)).join(":")}.${digits(date.getMilliseconds(), 3)}`;
+}
+
 export const shortId = (id) => id.slice(0, 8);
 
 export function row(event, act) {
@@ -87,7 +94,7 @@ export function row(event, act) {
   const line = element(
     "summary",
     {},
-    element("span", { class: "time mono", textContent: event.time.slice(11, 23) }),
+    element("span", { class: "time mono", textContent: clock(event.time) }),
     element("span", { class: "kind", textContent: LABELS[event.kind] }),
     element("span", { class: "who mono", textContent: shortId(event.connection), title: event.connection }),
     element("span", { class: "what mono", textContent: what }),

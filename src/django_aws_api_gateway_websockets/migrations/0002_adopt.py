@@ -7,7 +7,7 @@ from django_aws_api_gateway_websockets.adoption import bring_over
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('django_aws_api_gateway_websockets', '0003_is_local'),
+        ('django_aws_api_gateway_websockets', '0001_websockets'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

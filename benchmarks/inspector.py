@@ -1,0 +1,97 @@
+"""What the inspector costs the local gateway: CPU of its process for a message and the reply; prints JSON.
+
+``proxy`` messages go to an HTTP backend, ``mock`` ones to a MOCK integration, where the gateway has least to do.
+
+``python -m benchmarks.inspector PORT COUNT``, with a sink on PORT.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+import boto3
+from websockets.sync.client import connect
+
+#: Messages that are under way at the same time.
+WINDOW = 16
+ROUNDS = 9
+
+
+@contextlib.contextmanager
+def gateway(*options):
+    """Yield pid and URL of a local gateway."""
+    command = [sys.executable, "-m", "django_aws_api_gateway_websockets.local", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.pid, re.search(r"http://\S+", process.stdout.readline()).group()
+        finally:
+            process.terminate()
+
+
+def make_api(url, port):
+    """Return the URL of an API with a route for each kind of integration."""
+    control = boto3.client(
+        "apigatewayv2", endpoint_url=url, region_name="x", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    api = control.create_api(Name="bench", ProtocolType="WEBSOCKET")
+    ids = {"ApiId": api["ApiId"]}
+    proxy = control.create_integration(
+        **ids, IntegrationType="HTTP_PROXY", IntegrationMethod="POST", IntegrationUri=f"http://127.0.0.1:{port}/x"
+    )
+    mock = control.create_integration(**ids, IntegrationType="MOCK", RequestTemplates={"$default": "{}"})
+    control.create_integration_response(
+        **ids,
+        IntegrationId=mock["IntegrationId"],
+        IntegrationResponseKey="$default",
+        ResponseTemplates={"$default": "done"},
+    )
+    for key, made in (("proxy", proxy), ("mock", mock)):
+        route = control.create_route(**ids, RouteKey=key, Target=f"integrations/{made['IntegrationId']}")
+        control.create_route_response(**ids, RouteId=route["RouteId"], RouteResponseKey="$default")
+    control.create_stage(**ids, StageName="bench")
+    control.create_deployment(**ids, StageName="bench")
+    return f"{api['ApiEndpoint']}/bench"
+
+
+def cpu_of(pid):
+    """Return the CPU seconds of a process with one thread, to the nanosecond."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+def measure(pid, ws, route, count):
+    """Return the CPU microseconds of a message."""
+    text = json.dumps({"action": route, "text": "x" * 200})
+    before = cpu_of(pid)
+    for _ in range(count // WINDOW):
+        for _ in range(WINDOW):
+            ws.send(text)
+        for _ in range(WINDOW):
+            ws.recv()
+    return (cpu_of(pid) - before) / count * 1e6
+
+
+def main():
+    port, count = map(int, sys.argv[1:])
+    found = {(route, way): [] for route in ("proxy", "mock") for way in ("without", "with")}
+    with contextlib.ExitStack() as stack:
+        gateways = {}
+        for way, options in (("without", ["--no-inspector"]), ("with", [])):
+            pid, url = stack.enter_context(gateway(*options))
+            gateways[way] = pid, stack.enter_context(connect(make_api(url, port)))
+        # The ring of the inspector is full before anything is measured.
+        for route, way in found:
+            measure(*gateways[way], route, 4_000)
+        for _ in range(ROUNDS):
+            for route, way in found:
+                found[route, way].append(measure(*gateways[way], route, count))
+    print(json.dumps({f"{route} {way}": median(figures) for (route, way), figures in found.items()}))
+
+
+if __name__ == "__main__":
+    main()

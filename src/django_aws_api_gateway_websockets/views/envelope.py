@@ -1,0 +1,55 @@
+"""The part of a message that is for this package and not for a handler: the value of the key ``_ws``.
+
+docs/protocol.md describes it for clients.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ..exceptions import InvalidBody
+
+KEY = "_ws"
+#: The newest version of the protocol. A page may outlive a deployment, so the version before is accepted too.
+VERSION = 1
+_ACCEPTED = (VERSION - 1, VERSION)
+
+_SERVED = {"beat", "id", "v"}
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What a client asks of this package in one message.
+
+    ``request_id`` is set when the client waits for a reply. ``beat`` is True for a heartbeat. ``unserved`` has other
+    members, such as ``join``, which this version of the view does not answer.
+    """
+
+    request_id: str = ""
+    beat: bool = False
+    unserved: tuple[str, ...] = ()
+
+    @classmethod
+    def from_body(cls, body: Any) -> Envelope | None:
+        """Read the envelope of a message. Return None if it has none. Raise ``InvalidBody`` if it is malformed."""
+        content = body.get(KEY) if isinstance(body, Mapping) else None
+        if content is None:
+            return None
+        if not isinstance(content, dict):
+            raise InvalidBody(f"The value of {KEY!r} is not an object. See the protocol page of the documentation.")
+        version = content.get("v", VERSION)
+        if version not in _ACCEPTED or isinstance(version, bool):
+            raise InvalidBody(f"This site does not speak version {version!r:.20} of the protocol. Reload the page.")
+        request_id = content.get("id", "")
+        if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
+            raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")
+        unserved = tuple(sorted(set(content) - _SERVED))
+        return cls(request_id, content.get("beat") is True, unserved)
+
+
+def reply_to(request_id: str, status: int, data: Mapping[str, Any] | None = None, **extra: Any) -> dict[str, Any]:
+    """Return the message that answers the request ``request_id`` with an HTTP ``status``."""
+    return {**(data or {}), KEY: {"reply": request_id, "status": status, **extra}}

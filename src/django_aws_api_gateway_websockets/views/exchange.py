@@ -1,0 +1,106 @@
+"""A message with an envelope: run it once, reply to it, and push what the protocol says."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Callable, Mapping, Protocol
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from ..exceptions import EventRefused, WebSocketsError
+from ..models import WebSocketSession
+from ..models.crowd import reconnect_window
+from .envelope import KEY, Envelope, reply_to
+from .request_ids import RequestMemory
+
+__all__ = ["heartbeat", "push", "run_once"]
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
+
+_RUNNING, _FAILED = 202, 500
+#: Characters that an anonymous client's request id needs to be recognized on another connection.
+UNGUESSABLE_LENGTH = 16
+_NOTHING: Mapping[str, Any] = {}
+
+
+class Replying(Protocol):
+    """The part of ``WebSocketView`` that this module needs."""
+
+    websocket_session: WebSocketSession | None
+    #: The arguments of the handler's call of ``reply()``.
+    replied: tuple[Mapping[str, Any], int] | None
+
+
+def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
+    """Call ``handle``, once for each request id, and push the reply. A message without an id gets no reply.
+
+    A reply is a message of its own, so it reaches the client on one-way routes too.
+    """
+    session = view.websocket_session
+    if not envelope.request_id or session is None:
+        return handle()
+    memory = RequestMemory(_owner(session, envelope.request_id), envelope.request_id)
+    if not memory.begin():
+        push(session, memory.reply() or reply_to(envelope.request_id, _RUNNING))
+        return HttpResponse()
+    status, data = _FAILED, _NOTHING
+    try:
+        response = handle()
+        status, data = _outcome(view, response)
+        return response
+    except Exception as error:
+        status, data = _failure(error)
+        raise
+    finally:
+        reply = reply_to(envelope.request_id, status, data)
+        memory.finish(reply)
+        push(session, reply)
+
+
+def _owner(session: WebSocketSession, request_id: str) -> str:
+    """Return whose request this is: the user's, on all of their connections, or else the anonymous client's.
+
+    Nothing identifies an anonymous client on its next connection but the id itself. So an id that could be guessed
+    counts for one connection only, or a client could get the reply of another.
+    """
+    if session.user_id is not None:
+        client = f"user {session.user_id}"
+    elif len(request_id) >= UNGUESSABLE_LENGTH:
+        client = "anonymous"
+    else:
+        client = f"connection {session.connection_id}"
+    return f"{session.api_gateway_id}/{client}"
+
+
+def heartbeat() -> dict[str, Any]:
+    """Return the answer to a heartbeat."""
+    return {KEY: {"beat": True, "window": reconnect_window()}}
+
+
+def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:
+    """Send ``message``. Log a failure, because a client that misses a reply repeats its request."""
+    try:
+        session.send_message(message)
+    except WebSocketsError as error:
+        logger.warning("A reply to the connection %s was not sent: %s", session.connection_id, error)
+
+
+def _outcome(view: Replying, response: HttpResponseBase) -> tuple[int, Mapping[str, Any]]:
+    data, status = view.replied or ({}, response.status_code)
+    if response.status_code < 400:
+        return status, data
+    return response.status_code, {"message": response.reason_phrase, **data}
+
+
+def _failure(error: Exception) -> tuple[int, Mapping[str, Any]]:
+    """Return what the client may know of an exception: why it was refused. The details of a bug need DEBUG."""
+    if isinstance(error, EventRefused):
+        return error.status, {"message": str(error)}
+    if isinstance(error, PermissionDenied):
+        return 403, {"message": str(error) or "You may not do this."}
+    if settings.DEBUG:
+        return _FAILED, {"message": f"{type(error).__name__}: {error}"}
+    return _FAILED, {"message": "The server failed to handle this message."}

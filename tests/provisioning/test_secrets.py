@@ -1,0 +1,139 @@
+"""No traceback of provisioning shows the gateway's secret, not even with the local variables of every frame."""
+
+from __future__ import annotations
+
+import re
+import traceback
+
+import pytest
+from django.test import RequestFactory, override_settings
+from django.views.debug import ExceptionReporter
+
+from django_aws_api_gateway_websockets.aws import control_client
+from django_aws_api_gateway_websockets.conf import conf
+from django_aws_api_gateway_websockets.definition import HiddenStr
+from django_aws_api_gateway_websockets.exceptions import CredentialsError
+from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
+from django_aws_api_gateway_websockets.provisioning.control import ControlPlane
+from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
+
+from .faults import Refuse
+
+
+def chain(error):
+    """The error, and every one that a tool may follow from it, suppressed or not."""
+    seen = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return seen
+
+
+def told(error):
+    """Everything that tools show of an error: Django's debug page, mails to admins, and Sentry with local variables."""
+    # The first frame is the test's own, which knows the secret.
+    error.__traceback__ = error.__traceback__.tb_next
+    request = RequestFactory().get("/")
+    pages = []
+    for debug in (True, False):
+        with override_settings(DEBUG=debug):
+            reporter = ExceptionReporter(request, type(error), error, error.__traceback__)
+            pages += [reporter.get_traceback_html(), reporter.get_traceback_text()]
+    for one in chain(error):
+        stack = traceback.TracebackException(type(one), one, one.__traceback__, capture_locals=True)
+        pages.append("".join(stack.format()))
+        # What Django abbreviates, another tool may not.
+        for frame, _ in traceback.walk_tb(one.__traceback__):
+            inside = frame.f_code.co_filename.rpartition("/site-packages/")[2]
+            if inside.startswith("botocore") or "django_aws_api_gateway_websockets" in inside:
+                pages += [repr(value) for value in frame.f_locals.values()]
+    return "\n".join(pages)
+
+
+class Break:
+    """Raises ``error`` while botocore sends a call by ``method``."""
+
+    def __init__(self, method, error):
+        self.method, self.error = method, error
+
+    def __call__(self, request, **kwargs):
+        if request.method == self.method:
+            raise self.error
+
+
+FAULTS = {
+    "create integration": ("POST", "/integrations"),
+    "create route": ("POST", "/routes"),
+    "create deployment": ("POST", "/deployments"),
+    "create stage": ("POST", "/stages"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("status", [400, 403, 500])
+def test_a_refused_creation_tells_no_secret(local_aws, row, watch, fault, status):
+    method, path = FAULTS[fault]
+    watch(Refuse(-1, status, "BadRequestException", "Invalid request", methods=(method,), path=path))
+    with pytest.raises(Exception, match="Invalid request") as raised:
+        row.create_gateway()
+    secret = gateway_secret(ApiGateway.objects.get().api_id)
+    assert secret not in told(raised.value)
+
+
+@pytest.mark.parametrize("error", [TimeoutError("soft limit"), KeyError("x"), ValueError("broken")])
+def test_any_error_while_botocore_sends_tells_no_secret(local_aws, row, watch, error):
+    row.create_gateway()
+    type(row).objects.update(integration_timeout=1000)
+    row.refresh_from_db()
+    watch(Break("PATCH", error))
+    with pytest.raises(Exception) as raised:
+        update_gateway(row)
+    assert gateway_secret(row.api_id) not in told(raised.value)
+
+
+@pytest.mark.parametrize("path", ["/routes", "/deployments", "/stages"])
+def test_an_error_after_reading_integrations_tells_no_secret(local_aws, row, watch, path):
+    row.create_gateway()
+    watch(Refuse(-1, 400, "BadRequestException", "Invalid request", methods=("GET",), path=path))
+    with pytest.raises(Exception, match="Invalid request") as raised:
+        plan_gateway(row)
+    assert gateway_secret(row.api_id) not in told(raised.value)
+
+
+def test_an_error_in_our_own_code_tells_no_secret(local_aws, row):
+    row.create_gateway()
+
+    def progress(step):
+        raise RuntimeError("in the middle")
+
+    type(row).objects.update(integration_timeout=1000)
+    row.refresh_from_db()
+    with pytest.raises(RuntimeError) as raised:
+        update_gateway(row, progress=progress)
+    assert gateway_secret(row.api_id) not in told(raised.value)
+
+
+def test_a_hidden_string_is_sent_and_compared_but_not_shown(local_aws, row):
+    row.create_gateway()
+    value = HiddenStr("'secret'")
+    assert value == "'secret'"
+    assert "secret" not in repr({"a": [value]})
+    sent = control_client(conf.LOCAL_GATEWAY).get_integrations(ApiId=row.api_id)["Items"][0]["RequestParameters"]
+    assert f"'{gateway_secret(row.api_id)}'" in sent.values()
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        {"AWS_SESSION_TOKEN": "planted-token\nx"},
+        {"AWS_SESSION_TOKEN": "planted\r\ntoken"},
+        {"AWS_ACCESS_KEY_ID": "AKIAPLANTED\nplanted", "AWS_SESSION_TOKEN": None},
+    ],
+)
+def test_credentials_that_no_header_can_hold_are_not_shown(credentials):
+    keys = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "planted-secret", "AWS_REGION_NAME": "eu-west-1"}
+    with override_settings(**{**keys, **credentials}), pytest.raises(CredentialsError) as caught:
+        ControlPlane("http://127.0.0.1:9").call("GetApis")
+    assert "Remove line breaks" in str(caught.value)
+    assert not re.search("planted|Signature", str(caught.value), re.IGNORECASE)
