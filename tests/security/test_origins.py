@@ -219,6 +219,7 @@ def test_what_is_no_origin_is_never_allowed(connect, alice, origin):
         ("127.0.0.1:8000", "http://localhost:8000"),
         ("localhost:8000", "http://127.0.0.1:8000"),
         ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("127.0.0.1:8000", "http://[::1]:8000"),
     ],
 )
 def test_the_names_of_this_machine_are_one_site(gateway, host, origin):

@@ -29,7 +29,7 @@ from .report import DeliveryReport
 from .transport import Target, Transport
 
 # Tries of one target: connection broke or 5xx, 429 of a slow client, 429 of a throttled account.
-_TRIES, _SLOW_TRIES, _THROTTLED_TRIES = 2, 3, 6
+_TRIES, _SLOW_TRIES, _THROTTLED_TRIES = 2, 3, 12
 # Seconds before another try; and the longest waits for an answer, before something may be started and otherwise.
 _RETRY_AFTER, _SOON, _LATER = 0.1, 0.01, 0.5
 

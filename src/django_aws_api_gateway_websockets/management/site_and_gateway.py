@@ -19,9 +19,9 @@ from ..local.cli import add_arguments
 
 DEFAULT_SITE = "127.0.0.1:8000"
 
-#: What the gateway and runserver write once they listen.
+#: What the gateway and runserver write once they listen. Django 6.1 writes "Starting WSGI development server at".
 GATEWAY_READY = "Local API Gateway is ready"
-SITE_LOADED = "Starting development server"
+SITE_LOADED = " development server at http"
 
 #: Seconds that a process has to end after Ctrl-C.
 _PATIENCE = 5.0

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from typing import Iterable, NamedTuple
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from .. import protocol
 from ..exceptions import OriginRefused
-from ..protocol import LOOPBACK_HOSTS
 
 __all__ = ["ANY", "AllowedOrigin", "Origin", "check_origin", "parse_allowed", "parse_origin"]
 
@@ -117,7 +115,7 @@ def _is_own(request: HttpRequest, origin: Origin) -> bool:
     """Return whether ``origin`` has the host that the gateway calls, with the request's own scheme or https."""
     host = request.get_host().lower()
     own = {parse_origin(f"{scheme}://{host}") for scheme in ("https", request.scheme)}
-    if origin.host in LOOPBACK_HOSTS and urlsplit(f"//{host}").hostname in LOOPBACK_HOSTS:
+    if protocol.is_loopback(f"//{host}") and protocol.is_loopback(f"//{origin.host}"):
         # A site on this machine has several names, and the local gateway calls it by one of them.
         return any(one is not None and one[::2] == origin[::2] for one in own)
     return origin in own
