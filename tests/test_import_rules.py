@@ -32,7 +32,7 @@ LAYERS = (
     ("views",),
     ("local",),
     ("checks", "doctor"),
-    ("admin", "management", "templatetags", "testing"),
+    ("admin", "management", "testing"),
     ("pytest_plugin",),
     # Django and Celery enter by these.
     ("apps", "tasks", "migrations"),
