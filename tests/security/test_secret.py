@@ -130,7 +130,7 @@ def test_rotation_under_load_refuses_no_message(live_server, local_gateway, sett
     if connection.vendor == "sqlite":
         pytest.skip("needs PostgreSQL or MariaDB: rotating locks the row, and SQLite in memory the whole table")
     websocket = pytest.importorskip("websockets.sync.client")
-    settings.WEBSOCKETS = {"MESSAGES_PER_CONNECTION": None}
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "MESSAGES_PER_CONNECTION": None}
     row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/plain/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
     row.refresh_from_db()
