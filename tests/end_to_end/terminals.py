@@ -159,3 +159,16 @@ def stop(process: subprocess.Popen[str]) -> None:
 
 def socket_url(page: str) -> str:
     return re.findall(r'new WebSocket\("([^"]+)"\)', get(page))[0]
+
+
+def edits(site: Quickstart, count: int) -> Iterator[str]:
+    """Edit the view of the running site `count` times. Yield each new name that the site gives itself, once it runs."""
+    sockets = site.folder / "mysite" / "sockets.py"
+    loaded = sum("sockets | Open" in line for line in site.output.lines)
+    name = "the site"
+    for number in range(1, count + 1):
+        new = f"site {number}"
+        sockets.write_text(sockets.read_text().replace(f'"{name}"', f'"{new}"'))
+        site.output.wait("sockets | Open", loaded + number)
+        name = new
+        yield name

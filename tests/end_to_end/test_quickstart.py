@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from websockets.sync.client import connect
 
-from .terminals import get, quickstart, running, socket_url, stop
+from .terminals import edits, get, quickstart, running, socket_url, stop
 
 pytestmark = pytest.mark.end_to_end
 
@@ -51,6 +51,18 @@ def test_a_reload_of_the_code_drops_no_socket(tmp_path):
         assert len({line for line in started.output.lines if "ChatView: ws://" in line}) == 2
         socket.send(json.dumps({"action": "sing"}))
         assert json.loads(socket.recv(10))["from"] == "the new site"
+
+
+@pytest.mark.slow
+def test_twenty_edits_while_two_windows_chat(tmp_path):
+    with running(tmp_path) as site, ExitStack() as opened:
+        url = socket_url(site.site)
+        one, other = (opened.enter_context(connect(url, origin=site.site)) for _ in range(2))
+        for name in edits(site, 20):
+            one.send(json.dumps({"action": "sing"}))
+            assert json.loads(one.recv(10))["from"] == name
+            other.send(json.dumps({"action": "say", "text": name}))
+            assert json.loads(one.recv(10)) == json.loads(other.recv(10)) == {"from": "somebody", "text": name}
 
 
 def test_ctrl_c_ends_the_site_and_the_gateway(tmp_path):
