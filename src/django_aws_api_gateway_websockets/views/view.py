@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 
@@ -42,6 +43,8 @@ from .selection import choose_name
 from .subprotocols import accepting, offered, warn_if_unanswered
 
 __all__ = ["WebSocketView", "handler_names"]
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseBase]], None]]
 
@@ -191,6 +194,10 @@ class WebSocketView(View):
         if self.api_gateway is None:
             raise UnknownConnection(f"No gateway here has the API id {self.event.api_id!r}. Import it or create one.")
         check_permissions(self, request, self)
+        # Until super().connect() has written the row, a send to it raises SendDuringConnect.
+        self.websocket_session = WebSocketSession(
+            connection_id=self.event.connection_id, api_gateway=self.api_gateway, stage_name=self.event.stage or ""
+        )
         accepted = False
         try:
             with connecting(self.event.connection_id):
@@ -198,7 +205,7 @@ class WebSocketView(View):
             accepted = 200 <= response.status_code < 300
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.
-            if not accepted and self.websocket_session is not None:
+            if not accepted:
                 self.websocket_session.mark_disconnected(ClosedReason.REFUSED)
         if accepted:
             warn_if_unanswered(request, response)
@@ -320,6 +327,9 @@ class WebSocketView(View):
         problem = signature_problem(type(self), WebSocketView, choice.name, self.kwargs)
         if problem:
             self._debug(problem)
+            if found is not None:
+                # Nobody is told otherwise that default runs in place of the method.
+                logger.warning("%s", problem)
         if found is None:
             raise NoHandler(
                 problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method of that name."
