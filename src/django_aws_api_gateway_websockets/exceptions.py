@@ -107,9 +107,13 @@ class BodyTooLarge(EventRefused):
 
 
 class RateLimited(EventRefused):
-    """Too many events of one connection, user or address."""
+    """Too many events of one connection, user or address. ``retry_after``: seconds until the count begins anew."""
 
     status = 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SubprotocolNotOffered(EventRefused):

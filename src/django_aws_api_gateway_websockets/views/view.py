@@ -42,11 +42,15 @@ from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
 from .subprotocols import accepting, offered, warn_if_unanswered
 
-__all__ = ["WebSocketView", "handler_names"]
+__all__ = ["WebSocketView", "WouldConnect", "handler_names"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseBase]], None]]
+
+
+class WouldConnect(BaseException):
+    """``connect`` has made its checks, and a rehearsal ends here. No exception that a project's code would catch."""
 
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
@@ -103,6 +107,8 @@ class WebSocketView(View):
         self.api_gateway: ApiGateway | None = None
         self.websocket_session: WebSocketSession | None = None
         self._login = HandshakeLogin()
+        #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
+        self._rehearses = False
         self._refusal: EventRefused | None = None
 
     @classmethod
@@ -258,11 +264,13 @@ class WebSocketView(View):
 
     def connect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
         """Record the connection, its user, its gateway and its channel. If you override it, call ``super()``."""
-        gateway = self.api_gateway
-        assert gateway is not None  # noqa: S101  _receive_connect has set it.
         user = request.user if request.user.is_authenticated else None
         channel_name = self.get_channel_name(request)
         self._check_may_join(request, channel_name)
+        if self._rehearses:
+            raise WouldConnect
+        gateway = self.api_gateway
+        assert gateway is not None  # noqa: S101  _receive_connect has set it.
         self.websocket_session = record_connect(self.event, gateway, user, self._login, channel_name)
         check_login_stands(self.event, self._login, user)
         return None
