@@ -20,11 +20,11 @@ class Target(NamedTuple):
 class Call(NamedTuple):
     """The call to make to ``@connections``."""
 
-    operation: str  # AWS's name for it, such as ``PostToConnection``
+    operation: str  #: AWS's name for it, such as ``PostToConnection``
     method: str  #: the HTTP method
     verb: str  #: for error messages, such as "send to"
     data: bytes = b""  #: the body
-    repeatable: bool = True  # whether delivering it twice is harmless
+    repeatable: bool = True  #: whether delivering it twice is harmless
 
     def __repr__(self) -> str:  # leaves out the message, because error pages show the repr of every local
         return f"<{self.operation}, {len(self.data)} bytes>"

@@ -1,4 +1,4 @@
-"""How many clients would reconnect at once, so that they can spread out."""
+"""The time over which clients spread their reconnects, by the number of clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.core.cache import caches
 from ..conf import conf
 from .sessions import WebSocketSession
 
-#: Connects per second that a crowd may make together. AWS accepts 500 per second and account.
+#: Connects per second that all clients together may make. AWS accepts 500 per second for each account.
 _CONNECTS_PER_SECOND = 400
 _SHORTEST_WINDOW = 0.5
 _KEY = "websockets:open-connections"
@@ -17,7 +17,7 @@ _COUNTED_FOR = 10
 def reconnect_window() -> float:
     """Return the seconds within which a client picks a random moment to reconnect.
 
-    It grows with the number of open connections, which is counted every 10 seconds at most.
+    It grows with the number of open connections, which is counted at most every 10 seconds.
     """
     cache = caches[conf.CACHE]
     count = cache.get(_KEY)
