@@ -23,8 +23,8 @@ __all__ = ["WebSocketTokenView"]
 class WebSocketTokenView(View):
     """A view that answers a POST with a connect token for one handshake.
 
-    The answer is ``{"token": "…", "expires_in": 60, "window": 0.5}``. The page should reconnect within ``window`` seconds
-    after a drop.
+    The answer is ``{"token": "…", "expires_in": 60, "window": 0.5}``. After a drop, the page should reconnect within
+    ``window`` seconds.
 
     The user must be logged in, and the request must carry the CSRF token. The page then connects to
     ``wss://…?ws_token=TOKEN``.

@@ -30,7 +30,7 @@ from ..logins.connections import check_login_stands, record_connect, record_disc
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
 from ..logins.speaker import check_may_speak, find_session, set_user
-from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
@@ -214,6 +214,7 @@ class WebSocketView(View):
             if not accepted:
                 self.websocket_session.mark_disconnected(ClosedReason.REFUSED)
         if accepted:
+            activity.count(activity.CONNECTS)
             warn_if_unanswered(request, response)
         return response
 
@@ -232,6 +233,7 @@ class WebSocketView(View):
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
+        activity.count(activity.MESSAGES)
         if self.websocket_session is not None:
             self.websocket_session.touch()
         return self._run(picked, request, *args, **kwargs)
