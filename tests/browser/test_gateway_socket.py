@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -320,15 +318,6 @@ def test_tabs_share_one_connection_and_hand_it_on(window, row, live_server):
     window.switch_to(tabs[1])
     wait_for_state(window, "open")
     assert WebSocketSession.objects.filter(connected=True).count() == 1
-
-
-@pytest.fixture(scope="session")
-def npm():
-    """htmx and its extensions, in the versions of js/package-lock.json."""
-    if not (JS / "node_modules" / "htmx4").exists():
-        if shutil.which("npm") is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
-        subprocess.run(["npm", "ci", "--silent"], cwd=JS, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("version", HTMX)
