@@ -59,7 +59,7 @@ def _message(body: bytes) -> Any:
 
 
 def describe_failure(error: Exception) -> str:
-    """Say why a backend did not answer, and what to do about it."""
+    """Return why a backend did not answer, and what to do about it."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return one_line(_describe_connect_error(error))
     known = (text for kind, text in _FAILURES if isinstance(error, kind))

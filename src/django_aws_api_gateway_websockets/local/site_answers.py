@@ -1,4 +1,4 @@
-"""What a site answered, in a line: the reason of a refusal, or the exception behind Django's debug page."""
+"""A site's answer in one line: the reason of a refusal, or the exception behind Django's debug page."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def exception_of(status: int, body: bytes) -> str:
 
 
 def summary_of(status: int, body: bytes) -> str:
-    """Return the exception if there is one, else the status with the ``message`` of a refusal."""
+    """Return the exception if there is one, or else the status with the ``message`` of a refusal."""
     exception = exception_of(status, body)
     return f"{status}: {exception}" if exception else describe_answer(status, body)

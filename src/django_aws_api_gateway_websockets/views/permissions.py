@@ -71,6 +71,6 @@ def _as_tuple(permissions: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def check_no_redirect(response: HttpResponseBase) -> None:
-    """Raise ``NotPermitted`` for a redirect, such as the one to the login page that Django's decorators answer."""
+    """Raise ``NotPermitted`` if a decorator answered with a redirect, such as Django's redirect to the login page."""
     if 300 <= response.status_code < 400:
         raise NotPermitted(_LOGIN_NEEDED)
