@@ -1,4 +1,4 @@
-"""`manage.py test chat`: the socket's handlers, in process, by the test client that the package ships."""
+"""`manage.py test chat`: the socket's handlers, in process, with the package's test client."""
 
 from __future__ import annotations
 
