@@ -201,7 +201,7 @@ class SendingSession:
         check_reason(reason)
         self._check_not_connecting(
             "cannot be closed",
-            "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied.",
+            "To refuse the connection, return an HttpResponseForbidden from connect(), or raise PermissionDenied.",
         )
         try:
             call_one(DELETE, self._target())
@@ -227,7 +227,7 @@ class SendingSession:
         try:
             self._check_not_connecting(
                 "takes no message",
-                "Let the client send a first message, and answer that.",
+                "Wait for a first message from the client, and answer it.",
             )
             call_one(post(message.data, message.has_id), self._target())
         except ConnectionGone:
@@ -287,7 +287,7 @@ def _call_rows(
     rate: float | None = None,
 ) -> None:
     if rate is not None and rate <= 0:
-        raise ValueError(f"rate={rate!r} is not a number above 0. It means sends per second; None uses SEND_RATE.")
+        raise ValueError(f"rate={rate!r} is not a number above 0. Pass sends per second, or None to use SEND_RATE.")
     gone = GoneRows(sessions)
     try:
         call_many(call, targets_of(sessions), report=report, on_gone=gone.add, deadline=deadline, rate=rate)
