@@ -58,6 +58,7 @@ def fill(rows):
     """Make ``rows`` sessions. Half of them are closed ones of one channel; one in ten of the others is open."""
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
+    from django.db.models import CharField
 
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
@@ -80,7 +81,10 @@ def fill(rows):
         "stage_name": "'production'",
         **dict.fromkeys(("created_on", "updated_on", "last_activity_on"), "TIMESTAMP '2026-01-01 00:00:00'"),
     }
-    columns = [field.column for field in WebSocketSession._meta.concrete_fields if field.column in values]
+    fields = WebSocketSession._meta.concrete_fields
+    # What the figures do not depend on stays empty.
+    values.update({f.column: "''" for f in fields if isinstance(f, CharField) and f.column not in values})
+    columns = [field.column for field in fields if field.column in values]
     source = f"generate_series(1, {rows}) AS g" if is_postgresql() else f"(SELECT seq AS g FROM seq_1_to_{rows}) AS n"
     execute(
         f"INSERT INTO {WebSocketSession._meta.db_table} ({', '.join(columns)}) "

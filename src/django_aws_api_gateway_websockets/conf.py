@@ -62,6 +62,8 @@ class Conf:
     REQUEST_MEMORY = Option(300)
     #: Close the sockets opened under a session when its row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
+    #: Count connects, messages and ends in the cache, for the admin's page "Live".
+    COUNT_EVENTS = Option(True)
     #: Seconds between two writes of a connection's ``last_activity_on``.
     ACTIVITY_INTERVAL = Option(60)
     #: Seconds to wait for AWS to accept a connection, and seconds to wait for its answer, when sending.

@@ -107,9 +107,13 @@ class BodyTooLarge(EventRefused):
 
 
 class RateLimited(EventRefused):
-    """One connection, user or address has sent too many events."""
+    """One connection, user or address has sent too many events. Retry after ``retry_after`` seconds."""
 
     status = 429
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class SubprotocolNotOffered(EventRefused):

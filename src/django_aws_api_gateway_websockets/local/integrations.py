@@ -12,9 +12,10 @@ import aiohttp
 from yarl import URL
 
 from ..protocol import DEFAULT
-from .log_text import describe_answer, describe_failure, one_line
+from .log_text import describe_failure, one_line
 from .mapping import Event, Outgoing, build_request
 from .observer import Observer
+from .site_answers import summary_of
 from .store import Resource
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
@@ -112,7 +113,7 @@ class Integrations:
         self._record(call, began, reply.status, reply.body, "")
         # For a one-way route, this line may be the only trace of an error.
         level = logging.WARNING if reply.status >= 300 else logging.INFO
-        logger.log(level, "%r: %s: %s", call.route_key, call.target, describe_answer(reply.status, reply.body))
+        logger.log(level, "%r: %s: %s", call.route_key, call.target, summary_of(reply.status, reply.body))
         return reply
 
     def _record(self, call: Call, began: float, status: int | None, body: bytes, failure: str) -> None:

@@ -16,7 +16,7 @@ from .browser_sessions import remember_browser, session_hash
 from .speaker import set_user
 from .tokens import QUERY_PARAMETER, redeem_token
 
-__all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake"]
+__all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake", "check_page"]
 
 
 class HandshakePolicy(Protocol):
@@ -39,7 +39,7 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
 
     With a connect token, ``request.user`` becomes the user that the token was made for.
     """
-    _check_page(request, event, policy)
+    _check_origin_and_address(request, event, policy)
     token = request.GET.get(QUERY_PARAMETER)
     if token is not None:
         login = redeem_token(token)
@@ -61,7 +61,19 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
     return HandshakeLogin(found, login_mark(request.user, backend))
 
 
-def _check_page(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
+def check_page(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
+    """Make the same checks for a page that asks whether its handshake would be accepted, or raise ``EventRefused``.
+
+    The page's login stands for the token that it would get. The same limits count, so nobody learns more by asking.
+    """
+    _check_origin_and_address(request, event, policy)
+    if request.user.is_authenticated:
+        check_rate(CONNECTS_OF_USER, str(request.user.pk))
+    elif policy.require_token:
+        raise TokenRefused("Log in first.")
+
+
+def _check_origin_and_address(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
     allowed = conf.ALLOWED_ORIGINS if policy.allowed_origins is None else policy.allowed_origins
     required = conf.REQUIRE_ORIGIN if policy.require_origin is None else policy.require_origin
     try:

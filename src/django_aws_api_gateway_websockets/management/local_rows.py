@@ -14,6 +14,7 @@ from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import update_gateway
 from ..provisioning.endpoints import check_place
+from ..security.targets import is_allowed_target, target_hosts_setting
 from ..views import WebSocketView
 from ..views.mounted import Mounted, mounted_views
 
@@ -30,6 +31,8 @@ def keep_rows(site: str, say: Say) -> None:
     """
     if not settings.DEBUG:
         say("DEBUG is False, so no gateway rows are created. For your own row, run createApiGateway --local --pk=PK.")
+        if not is_allowed_target(site):
+            say(f"{site} is not in {target_hosts_setting()}, so the site refuses its own events. Add its host.")
         return
     views = list(mounted_views(WebSocketView))
     if not views:

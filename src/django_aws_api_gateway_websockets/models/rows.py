@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
-from django.db import models, router
+from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .activity import count
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
@@ -14,9 +17,9 @@ Row = TypeVar("Row", bound=models.Model, covariant=True)
 class ClosedReason(models.TextChoices):
     """The reason why a connection was closed; empty if it is not known."""
 
-    CLIENT = "client", _("closed by the client or by AWS")
+    CLIENT = "client", _("closed by the client or by API Gateway")
     GONE = "gone", _("found gone while sending")
-    EXPIRED = "expired", _("end of the two hours that AWS allows")
+    EXPIRED = "expired", _("end of the two hours that API Gateway allows")
     SWEPT = "swept", _("found gone by the clean-up")
     REFUSED = "refused", _("refused on connect")
     LOGOUT = "logout", _("logout")
@@ -43,4 +46,7 @@ class SessionRows(models.QuerySet[Row]):
 
     def mark_disconnected(self, reason: str = "") -> int:
         """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        return self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        closed = self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        if closed:
+            transaction.on_commit(partial(count, reason, closed), using=self.write_db)
+        return closed

@@ -16,6 +16,7 @@ from ..delivery.lookup import look_up
 from ..delivery.payload import Message, encoded, text
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
+from .activity import note_failure
 from .batches import batches
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
@@ -234,6 +235,7 @@ class SendingSession:
             self._close_gone()
             return False
         except WebSocketsError as error:
+            note_failure(error)
             if not fail_silently:
                 raise
             logger.error("A message was not sent: %s", error)
@@ -276,6 +278,9 @@ def send_to_many(
         if not fail_silently:
             raise
         logger.error("A message was not sent: %s (%s)", error, report)
+    finally:
+        if not report.complete:
+            note_failure(report)
     return report
 
 

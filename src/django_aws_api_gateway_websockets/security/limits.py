@@ -102,7 +102,10 @@ def check_rate(limit: Limit, identity: str) -> None:
         )
         return
     if count > rate.limit:
-        raise RateLimited(f"Too many {limit.counts}. The limit is {rate.limit} in {rate.seconds} seconds.")
+        raise RateLimited(
+            f"Too many {limit.counts}. The limit is {rate.limit} in {rate.seconds} seconds.",
+            retry_after=rate.seconds - int(time.time() % rate.seconds),
+        )
 
 
 def forget(limit: Limit, identity: str) -> None:

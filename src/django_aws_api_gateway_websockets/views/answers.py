@@ -12,7 +12,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.http.response import HttpResponseBase
 
-from ..exceptions import EventRefused
+from ..exceptions import EventRefused, RateLimited
 from ..security.escaping import one_line
 
 __all__ = ["as_response", "for_gateways", "login_not_required", "refusal"]
@@ -70,7 +70,10 @@ def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> Js
     answer: dict[str, Any] = {"message": text}
     if debug_log is not None:
         answer["debug"] = debug_log
-    return JsonResponse(answer, status=refused.status)
+    response = JsonResponse(answer, status=refused.status)
+    if isinstance(refused, RateLimited):
+        response["Retry-After"] = str(refused.retry_after)
+    return response
 
 
 def as_response(returned: Any, handler_name: str) -> HttpResponseBase:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 
@@ -29,7 +30,7 @@ from ..logins.connections import check_login_stands, record_connect, record_disc
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
 from ..logins.speaker import check_may_speak, find_session, set_user
-from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
@@ -41,9 +42,15 @@ from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
 from .subprotocols import accepting, offered, warn_if_unanswered
 
-__all__ = ["WebSocketView", "handler_names"]
+__all__ = ["WebSocketView", "WouldConnect", "handler_names"]
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseBase]], None]]
+
+
+class WouldConnect(BaseException):
+    """``connect`` has made its checks, and a rehearsal ends here. No exception that a project's code would catch."""
 
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
@@ -100,6 +107,8 @@ class WebSocketView(View):
         self.api_gateway: ApiGateway | None = None
         self.websocket_session: WebSocketSession | None = None
         self._login = HandshakeLogin()
+        #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
+        self._rehearses = False
         self._refusal: EventRefused | None = None
 
     @classmethod
@@ -191,6 +200,10 @@ class WebSocketView(View):
         if self.api_gateway is None:
             raise UnknownConnection(f"No gateway here has the API id {self.event.api_id!r}. Import it or create one.")
         check_permissions(self, request, self)
+        # Until super().connect() has written the row, a send to it raises SendDuringConnect.
+        self.websocket_session = WebSocketSession(
+            connection_id=self.event.connection_id, api_gateway=self.api_gateway, stage_name=self.event.stage or ""
+        )
         accepted = False
         try:
             with connecting(self.event.connection_id):
@@ -198,9 +211,10 @@ class WebSocketView(View):
             accepted = 200 <= response.status_code < 300
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.
-            if not accepted and self.websocket_session is not None:
+            if not accepted:
                 self.websocket_session.mark_disconnected(ClosedReason.REFUSED)
         if accepted:
+            activity.count(activity.CONNECTS)
             warn_if_unanswered(request, response)
         return response
 
@@ -219,6 +233,7 @@ class WebSocketView(View):
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
+        activity.count(activity.MESSAGES)
         if self.websocket_session is not None:
             self.websocket_session.touch()
         return self._run(picked, request, *args, **kwargs)
@@ -251,11 +266,13 @@ class WebSocketView(View):
 
     def connect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase | None:
         """Record the connection, its user, its gateway and its channel. If you override it, call ``super()``."""
-        gateway = self.api_gateway
-        assert gateway is not None  # noqa: S101  _receive_connect has set it.
         user = request.user if request.user.is_authenticated else None
         channel_name = self.get_channel_name(request)
         self._check_may_join(request, channel_name)
+        if self._rehearses:
+            raise WouldConnect
+        gateway = self.api_gateway
+        assert gateway is not None  # noqa: S101  _receive_connect has set it.
         self.websocket_session = record_connect(self.event, gateway, user, self._login, channel_name)
         check_login_stands(self.event, self._login, user)
         return None
@@ -320,6 +337,9 @@ class WebSocketView(View):
         problem = signature_problem(type(self), WebSocketView, choice.name, self.kwargs)
         if problem:
             self._debug(problem)
+            if found is not None:
+                # Nobody is told otherwise that default runs in place of the method.
+                logger.warning("%s", problem)
         if found is None:
             raise NoHandler(
                 problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method of that name."

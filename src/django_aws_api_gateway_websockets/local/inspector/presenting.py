@@ -6,9 +6,9 @@ import time
 from typing import Any, Callable, Tuple
 from urllib.parse import parse_qs
 
+from ..site_answers import exception_of, summary_of
 from .masking import Masker
 from .recorder import Recorded
-from .site_answers import exception_of, summary_of
 
 _Headers = Tuple[Tuple[str, str], ...]
 #: How many characters of a body are shown. Frames are shown whole, because they have at most 128 KB.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from ..log_text import describe_answer, one_line
+from .log_text import describe_answer, one_line
 
 _TITLE = re.compile(r"<title>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _VALUE = re.compile(r'<pre class="exception_value">(.*?)</pre>', re.IGNORECASE | re.DOTALL)
