@@ -17,19 +17,7 @@ from django.urls import path
 
 from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
-from tests.views import ExampleView
-
-
-class SlowView(ExampleView):
-    """While it asks whether a user may join, something happens elsewhere."""
-
-    meanwhile = []
-
-    def can_join(self, request, channel_name):
-        if self.meanwhile:
-            self.meanwhile.pop()()
-        return True
-
+from tests.views import ExampleView, SlowView
 
 urlpatterns = [
     path("admin/", admin.site.urls),

@@ -74,41 +74,41 @@ def _translation(operation: str, error: Any) -> AwsError:
 
     if isinstance(error, botocore_errors.ClientError):
         return from_client_error(operation, error)
-    if isinstance(error, UnicodeDecodeError):
-        return AwsError(
-            f"Could not {operation}: the answer is not UTF-8, so it does not come from API Gateway. Check the "
-            "endpoint.",
-            operation=operation,
-        )
-    if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
-        return CredentialsError(
-            f"Could not {operation}: {error} Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, "
-            "or give the process an IAM role.",
-            operation=operation,
-        )
-    if isinstance(
-        error,
-        (
-            botocore_errors.ProfileNotFound,
-            botocore_errors.TokenRetrievalError,
-            botocore_errors.SSOError,
-            botocore_errors.CredentialRetrievalError,
-        ),
-    ):
-        return CredentialsError(f"Could not {operation}: {error}", operation=operation)
-    if isinstance(error, botocore_errors.NoRegionError):
-        return AwsError(
-            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME. For a "
-            "local gateway, mark the row as local: createApiGateway --local.",
-            operation=operation,
-        )
     if isinstance(error, botocore_errors.ReadTimeoutError):
         return timed_out(operation)
     if type(error) is botocore_errors.HTTPClientError:
         return _unsent(operation, error)
     if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
         return unreachable(operation, str(error))
-    return AwsError(f"Could not {operation}: {error}", operation=operation)
+    kind, problem = _without_a_call(error)
+    return kind(f"Could not {operation}: {problem}", operation=operation)
+
+
+def _without_a_call(error: Any) -> tuple[type[AwsError], str]:
+    """Return the class and the text for an error that concerns no call: missing credentials, or a strange answer."""
+    from botocore import exceptions as botocore_errors
+
+    if isinstance(error, UnicodeDecodeError):
+        return AwsError, "the answer is not UTF-8, so it does not come from API Gateway. Check the endpoint."
+    if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
+        remedy = (
+            "Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or give the process an IAM role."
+        )
+        return CredentialsError, f"{error} {remedy}"
+    unusable = (
+        botocore_errors.ProfileNotFound,
+        botocore_errors.TokenRetrievalError,
+        botocore_errors.SSOError,
+        botocore_errors.CredentialRetrievalError,
+    )
+    if isinstance(error, unusable):
+        return CredentialsError, str(error)
+    if isinstance(error, botocore_errors.NoRegionError):
+        return AwsError, (
+            "no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME. For a local gateway, mark the row as "
+            "local: createApiGateway --local."
+        )
+    return AwsError, str(error)
 
 
 def _unsent(operation: str, error: Any) -> AwsError:

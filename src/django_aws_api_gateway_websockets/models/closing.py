@@ -9,7 +9,8 @@ from typing import Any, Sequence
 from django.db import transaction
 
 from ..conf import conf
-from ..delivery import DeliveryReport, call_many
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many
 from ..delivery.transport import DELETE
 from ..exceptions import WebSocketsError
 from .batches import batches

@@ -10,10 +10,11 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, router
 from django.utils import timezone
 
-from ..delivery import ConnectionInfo, DeliveryReport, call_many, call_one
+from ..delivery import ConnectionInfo, DeliveryReport
 from ..delivery.connecting import now_connecting
 from ..delivery.lookup import look_up
 from ..delivery.payload import Message, encoded, text
+from ..delivery.send import call_many, call_one
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .activity import note_failure
