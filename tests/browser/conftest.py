@@ -150,3 +150,11 @@ def _path(program: str) -> str:
     path = shutil.which(program)
     assert path, f"{program} is not installed. Debian: apt-get install chromium chromium-driver"
     return path
+
+
+@pytest.fixture
+def page(api, make_window):
+    """A window on the backend of the module's own `api`."""
+    window = make_window()
+    window.open(api.backend.url + "/page")
+    return window

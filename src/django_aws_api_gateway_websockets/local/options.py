@@ -84,7 +84,7 @@ def check_public_url(url: str) -> str:
     """Return ``url`` without a trailing slash. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
     parts = urlsplit(url.rstrip("/"))
     if not _is_plain(parts):
-        raise ValueError(f"{url!r} is not a public URL: expected http://HOST[:PORT] or https://HOST[:PORT]")
+        raise ValueError(f"{url!r} is not a public URL. Expected http://HOST[:PORT] or https://HOST[:PORT].")
     return parts.geturl()
 
 
