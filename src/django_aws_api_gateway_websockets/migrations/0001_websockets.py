@@ -123,6 +123,8 @@ class Migration(migrations.Migration):
                 ('stage_name', models.CharField(blank=True, max_length=128, verbose_name='stage name')),
                 ('connected', models.BooleanField(default=True, verbose_name='connected')),
                 ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by API Gateway'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that API Gateway allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site')], max_length=32, verbose_name='why closed')),
+                ('source_ip', models.CharField(blank=True, max_length=45, verbose_name='from')),
+                ('user_agent', models.CharField(blank=True, max_length=255, verbose_name='browser')),
                 ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
                 ('language', models.CharField(blank=True, editable=False, max_length=16)),

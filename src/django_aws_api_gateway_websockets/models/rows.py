@@ -13,6 +13,9 @@ from .activity import count
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
+# The characters that a session row has for its client.
+MAX_ADDRESS, MAX_USER_AGENT = 45, 255
+
 
 class ClosedReason(models.TextChoices):
     """Why a connection is closed. Empty if the row does not say."""
