@@ -12,6 +12,7 @@ export const STATIC = new URL(`src/${APP}/static/${APP}/`, ROOT);
 export const BUNDLES = {
   "gateway-socket.core.js": { source: "core.js", limit: 3200 },
   "gateway-socket.js": { source: "index.js", limit: 6000 },
+  "gateway-socket.page.js": { source: "page.js", limit: 6000 },
   "gateway-socket.htmx2.js": { source: "htmx2.js", limit: 3600 },
   "gateway-socket.htmx4.js": { source: "htmx4.js", limit: 3600 },
 };

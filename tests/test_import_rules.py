@@ -32,7 +32,7 @@ LAYERS = (
     ("views",),
     ("local",),
     ("checks", "doctor"),
-    ("admin", "management", "testing"),
+    ("admin", "management", "templatetags", "testing"),
     ("pytest_plugin",),
     # Django and Celery enter by these.
     ("apps", "tasks", "migrations"),

@@ -3,8 +3,6 @@
  * codes by itself, and not after 1001; here the socket does it, and the extension keeps the socket it has.
  */
 
-import { GatewaySocket } from "./core.js";
-import { unseenDrops } from "./htmx.js";
+import { open } from "./htmx.js";
 
-const { htmx } = globalThis;
-htmx.createWebSocket = (url) => unseenDrops(new GatewaySocket(url, htmx.config.gatewaySocket));
+globalThis.htmx.createWebSocket = (url) => open(url);

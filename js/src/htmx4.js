@@ -3,8 +3,7 @@
  * WebSocket that it will, and makes it in the same turn.
  */
 
-import { GatewaySocket } from "./core.js";
-import { unseenDrops } from "./htmx.js";
+import { open } from "./htmx.js";
 
 document.addEventListener("htmx:ws:before:connection", ({ detail: { connection } }) => {
   // The socket closes by itself when the page freezes; a hidden page goes on hearing.
@@ -14,7 +13,7 @@ document.addEventListener("htmx:ws:before:connection", ({ detail: { connection }
     static OPEN = 1;
     constructor(url, protocols) {
       globalThis.WebSocket = native;
-      return unseenDrops(new GatewaySocket(url, { protocols, ...globalThis.htmx.config.gatewaySocket }));
+      return open(url, { protocols });
     }
   };
   // Where nothing is made after all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
@@ -16,12 +17,13 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 from django.core.management import call_command
-from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
+from django.http import HttpResponse, HttpResponseForbidden
+from django.template import RequestContext, Template
 from django.urls import path
 from django.views.static import serve
 
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
-from django_aws_api_gateway_websockets.views import WebSocketView
+from django_aws_api_gateway_websockets.views import WebSocketCheckView, WebSocketView
 from tests.demo.driving import free_ports
 from tests.local.conftest import CREDENTIALS
 
@@ -65,7 +67,7 @@ class SocketView(WebSocketView):
 
     def connect(self, request, *args, **kwargs):
         if request.GET.get("channel") == "staff":
-            return HttpResponseForbidden()
+            return HttpResponseForbidden("You may not join 'staff'.")
         return super().connect(request, *args, **kwargs)
 
     def default(self, request, *args, **kwargs):
@@ -105,6 +107,32 @@ def page_script(request):
     return HttpResponse(SCRIPT, content_type="text/javascript")
 
 
+#: For pages with the template tag: the site's own scripts, or none without the nonce of the page.
+TAG_POLICIES = {
+    "self": POLICY,
+    "nonce": "default-src 'none'; script-src 'nonce-r4nd0m'; connect-src 'self' ws://{host}",
+}
+TAG = '{% load gateway_socket %}{% gateway_socket "chat" channel=channel check="ws-check" %}'
+TAG_SCRIPT = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
+window.socket = gatewaySocket({beat: 60});
+"""
+
+
+def tag_page(request, policy, channel):
+    request.csp_nonce = "r4nd0m"
+    tag = Template(TAG).render(RequestContext(request, {"channel": channel}))
+    response = HttpResponse(f'<!doctype html><body>{tag}<script src="/tag.js" defer nonce="r4nd0m"></script></body>')
+    host = urlsplit(ApiGateway.objects.get().websocket_url_for(request)).netloc
+    response["Content-Security-Policy"] = TAG_POLICIES[policy].format(host=host)
+    return response
+
+
+def tag_script(request):
+    return HttpResponse(TAG_SCRIPT, content_type="text/javascript")
+
+
 def htmx_page(request, version):
     scripts, body = HTMX[version]
     tags = "".join(f'<script src="/npm/{script}"></script>' for script in scripts)
@@ -113,15 +141,11 @@ def htmx_page(request, version):
     return HttpResponse(f"<!doctype html><head>{tags}{shim}</head><body>{body}</body>")
 
 
-def check(request):
-    if request.GET.get("channel") == "staff":
-        return JsonResponse({"message": "You may not join 'staff'."}, status=403)
-    return JsonResponse({"window": 0.5})
-
-
 urlpatterns = [
     path("ws/<slug:route>", SocketView.as_view(require_origin=False)),
-    path("ws-check/", check),
+    path("ws-check/", WebSocketCheckView.as_view(socket_view=SocketView), name="ws-check"),
+    path("tag/<policy>/<channel>/", tag_page),
+    path("tag.js", tag_script),
     path("page/", page),
     path("page.js", page_script),
     path("htmx/<version>/", htmx_page),
@@ -293,7 +317,7 @@ def test_a_handshake_refused_without_a_reason_is_retried(window, row):
 
 def test_leaving_the_page_closes_the_socket_and_back_reopens_it(window, row, live_server):
     opened(window, row)
-    window.open(f"{live_server.url}/ws-check/")
+    window.open(f"{live_server.url}/page.js")
     wait_until(lambda: not WebSocketSession.objects.filter(connected=True).exists())
     window.back()
     # From the cache of the browser, or loaded anew.
@@ -320,6 +344,25 @@ def test_tabs_share_one_connection_and_hand_it_on(window, row, live_server):
     window.switch_to(tabs[1])
     wait_for_state(window, "open")
     assert WebSocketSession.objects.filter(connected=True).count() == 1
+
+
+@pytest.mark.parametrize("policy", TAG_POLICIES)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_template_tag_works_under_a_strict_policy(make_window, live_server, row, policy, host):
+    window = make_window()
+    window.open(f"http://{host}:{urlsplit(live_server.url).port}/tag/{policy}/lobby/")
+    wait_for_state(window, "open")
+    assert WebSocketSession.objects.get().channel_name == "lobby"
+    assert window.run("return violations") == []
+    settings = json.loads(window.text("#gateway-socket"))
+    assert urlsplit(settings["url"]).hostname == host
+
+
+def test_the_tag_knows_the_check_of_a_refused_handshake(make_window, live_server, row):
+    window = make_window()
+    window.open(f"{live_server.url}/tag/self/staff/")
+    wait_for_state(window, "refused")
+    assert window.run("return socket.reason") == {"status": 403, "message": "You may not join 'staff'."}
 
 
 @pytest.fixture(scope="session")

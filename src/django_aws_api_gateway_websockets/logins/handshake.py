@@ -16,11 +16,11 @@ from .browser_sessions import remember_browser, session_hash
 from .speaker import set_user
 from .tokens import QUERY_PARAMETER, redeem_token
 
-__all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake"]
+__all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake", "check_page"]
 
 
 class HandshakePolicy(Protocol):
-    """The attributes of a view that decide about its handshakes. None means that the setting decides."""
+    """The attributes of a view that control its handshakes. None means that the setting decides."""
 
     allowed_origins: Sequence[str] | None
     require_origin: bool | None
@@ -28,7 +28,7 @@ class HandshakePolicy(Protocol):
 
 
 class HandshakeLogin(NamedTuple):
-    """The login of a handshake, as a session row keeps it. Both are empty for anonymous users without a session."""
+    """The login of a handshake, as a session row stores it. Both are empty for anonymous users without a session."""
 
     session_hash: str = ""
     mark: str = ""
@@ -39,7 +39,7 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
 
     With a connect token, ``request.user`` becomes the user that the token was made for.
     """
-    _check_page(request, event, policy)
+    _check_origin_and_address(request, event, policy)
     token = request.GET.get(QUERY_PARAMETER)
     if token is not None:
         login = redeem_token(token)
@@ -51,7 +51,7 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
         )
     else:
         _keep_session_key(request)
-        # Reading the user first, because Django may end the session to find out who it is.
+        # Read the user first, because Django may end the session while it finds out the user.
         backend = backend_of_request(request) if request.user.is_authenticated else ""
         found = session_hash(request)
         remember_browser(request)
@@ -61,7 +61,19 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
     return HandshakeLogin(found, login_mark(request.user, backend))
 
 
-def _check_page(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
+def check_page(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
+    """Make the same checks for a page that asks whether its handshake would be accepted, or raise ``EventRefused``.
+
+    The page's login stands for the token that it would get. The same limits count, so nobody learns more by asking.
+    """
+    _check_origin_and_address(request, event, policy)
+    if request.user.is_authenticated:
+        check_rate(CONNECTS_OF_USER, str(request.user.pk))
+    elif policy.require_token:
+        raise TokenRefused("Log in first.")
+
+
+def _check_origin_and_address(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
     allowed = conf.ALLOWED_ORIGINS if policy.allowed_origins is None else policy.allowed_origins
     required = conf.REQUIRE_ORIGIN if policy.require_origin is None else policy.require_origin
     try:
@@ -78,9 +90,9 @@ def _check_address(limit: Limit, event: GatewayEvent) -> None:
 
 
 def _keep_session_key(request: HttpRequest) -> None:
-    """Keep Django from giving the session another key, as it does at the first request after ``SECRET_KEY`` changed.
+    """Keep Django from changing the session key, as it does at the first request after ``SECRET_KEY`` changed.
 
-    The browser never gets a cookie from a handshake, so the user would be logged out.
+    The browser does not store a cookie from a handshake, so the user would be logged out.
     """
     session: Any = getattr(request, "session", None)
     if session is not None:

@@ -1,4 +1,4 @@
-"""What sending and closing need of the session rows: where to write them, and how to mark them closed."""
+"""What sending and closing need from session rows: the database to write to, and marking rows as closed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_ADDRESS, MAX_USER_AGENT = 45, 255
 
 
 class ClosedReason(models.TextChoices):
-    """Why a connection is closed. Empty if the row does not say."""
+    """The reason why a connection was closed; empty if it is not known."""
 
     CLIENT = "client", _("closed by the client or by API Gateway")
     GONE = "gone", _("found gone while sending")
@@ -35,16 +35,16 @@ class ClosedReason(models.TextChoices):
 
 
 class SessionRows(models.QuerySet[Row]):
-    """The base of ``WebSocketSessionQuerySet``, below the methods that send."""
+    """The base of ``WebSocketSessionQuerySet``, without the methods that send."""
 
     @property
     def write_db(self) -> str:
-        """The database that rows of this queryset are written to; a router may read them from another one."""
-        # As Django's own writing methods choose it; the stubs do not know the two.
+        """The database that this queryset's rows are written to. A router may read them from another one."""
+        # Django's own writing methods choose it in the same way, but the stubs do not know these two attributes.
         return self._db or router.db_for_write(self.model, **self._hints)  # type: ignore[attr-defined]
 
     def written(self) -> SessionRows[Row]:
-        """All rows, of the database that this queryset is written to."""
+        """All rows, from the database that this queryset is written to."""
         return self.model._default_manager.using(self.write_db).all()  # type: ignore[return-value]
 
     def mark_disconnected(self, reason: str = "") -> int:

@@ -24,12 +24,12 @@ from .verifying import VERIFY_RATE, close_gone
 
 
 class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
-    """Session rows: send to them, disconnect them, and delete the closed ones."""
+    """A queryset of session rows: sends to them, disconnects them, and deletes the closed ones."""
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the rows, and close the connections of those that are connected."""
         with transaction.atomic(using=self.write_db):
-            if not self.query.is_sliced:  # Django refuses these itself
+            if not self.query.is_sliced:  # Django refuses these itself.
                 close_connections(self.order_by(), ClosedReason.SITE)
             return super().delete()
 
@@ -39,20 +39,20 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
     def clear_closed(
         self, older_than: timedelta = timedelta(0), *, verify: bool = False, rate: float = VERIFY_RATE
     ) -> CleanUp:
-        """Delete the rows that were closed ``older_than`` ago or earlier, and close those that AWS has closed.
+        """Delete the rows that were closed at least ``older_than`` ago, and close those whose connection AWS has ended.
 
         AWS closes every connection after two hours. Rows younger than a minute are kept. ``verify``: ask AWS about
         connections that have been silent for long, with at most ``rate`` calls per second.
         """
         done = CleanUp()
-        for done in clean_up(self, older_than):  # noqa: B007  the last one is the sum
+        for done in clean_up(self, older_than):  # noqa: B007  # The last one is the sum.
             pass
         if verify:
             close_gone(self, done, rate)
         return done
 
     def open(self, **values: Any) -> WebSocketSession:
-        """Record a connection. A repeated ``$connect`` gets the row of the first one, which may be closed by now.
+        """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
 
         Raise ``UnknownConnection`` if the gateway or the user has been deleted meanwhile.
         """
@@ -94,7 +94,7 @@ class WebSocketSession(SendingSession, models.Model):
     # Personal data, so the clean-up empties both after CLIENT_MAX_AGE.
     source_ip = models.CharField(_("from"), max_length=MAX_ADDRESS, blank=True)
     user_agent = models.CharField(_("browser"), max_length=MAX_USER_AGENT, blank=True)
-    # The login that opened it: see logins.authority.
+    # The login that opened the connection. See logins.authority.
     session_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
@@ -109,15 +109,15 @@ class WebSocketSession(SendingSession, models.Model):
         verbose_name = _("WebSocket session")
         verbose_name_plural = _("WebSocket sessions")
         constraints = [models.UniqueConstraint(fields=["connection_id"], name="websockets_connection_id")]
-        # One for each question that is asked, because every $connect pays for every index.
+        # One index for each query and no more, because every $connect pays for every index.
         indexes = [
-            # Who is in a channel, in the order in which a send reads its recipients.
+            # The recipients of a channel, in the order in which a send reads them.
             ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
-            # What a logout closes.
+            # The connections that a logout closes.
             ConnectedIndex(fields=["session_key_hash"], name="websockets_login"),
-            # What goes with a gateway.
+            # The connections of a gateway.
             ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
-            # Who is online; and all rows of a user, who may be deleted.
+            # Open connections, and all rows of a user who is deleted.
             models.Index(fields=["user", "connected"], name="websockets_user"),
         ]
 

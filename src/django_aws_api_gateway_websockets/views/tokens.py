@@ -1,4 +1,4 @@
-"""The view that gives connect tokens to the pages of the site."""
+"""The view that issues connect tokens to the pages of the site."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_protect
 
 from ..conf import conf
 from ..logins.tokens import make_token
+from ..models.crowd import reconnect_window
 from .answers import login_not_required
 
 __all__ = ["WebSocketTokenView"]
@@ -20,7 +21,10 @@ __all__ = ["WebSocketTokenView"]
 
 @method_decorator([login_not_required, never_cache, csrf_protect], name="dispatch")
 class WebSocketTokenView(View):
-    """A view that answers a POST with ``{"token": "…", "expires_in": 60}``, a connect token for one handshake.
+    """A view that answers a POST with a connect token for one handshake.
+
+    The answer is ``{"token": "…", "expires_in": 60, "window": 0.5}``. After a drop, the page should reconnect within
+    ``window`` seconds.
 
     The user must be logged in, and the request must carry the CSRF token. The page then connects to
     ``wss://…?ws_token=TOKEN``.
@@ -31,4 +35,9 @@ class WebSocketTokenView(View):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return JsonResponse({"message": "Log in first."}, status=403)
-        return JsonResponse({"token": make_token(request), "expires_in": conf.CONNECT_TOKEN_MAX_AGE})
+        answer = {
+            "token": make_token(request),
+            "expires_in": conf.CONNECT_TOKEN_MAX_AGE,
+            "window": reconnect_window(),
+        }
+        return JsonResponse(answer)

@@ -70,7 +70,7 @@ class Command(BaseCommand):
         return ""
 
     def _show_progress(self, text: str) -> None:
-        # On stderr, so that the result can be piped while a terminal shows the progress.
+        # On stderr, so that you can pipe the result while the terminal shows the progress.
         if self.stderr.isatty():
             self.stderr.write(text, lambda plain: plain, ending="")
             self.stderr.flush()

@@ -1,0 +1,1 @@
+"""The template tags of this package: ``{% load gateway_socket %}``."""

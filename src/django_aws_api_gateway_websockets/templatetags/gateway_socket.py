@@ -1,0 +1,113 @@
+"""``{% gateway_socket %}`` gives a page its socket, and ``{% websocket_url %}`` the URL alone. No script is inline."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.shortcuts import resolve_url
+from django.templatetags.static import static
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
+
+from .. import protocol
+from ..exceptions import GatewayNotCreated
+from ..models import ApiGateway
+from ..models.crowd import reconnect_window
+
+register = template.Library()
+
+_APP = "django_aws_api_gateway_websockets"
+_STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+@register.simple_tag(takes_context=True)
+def websocket_url(context: template.Context, gateway: ApiGateway | str, **query: Any) -> str:
+    """Return the URL that the page's socket connects to. ``gateway`` is a row, or the API name of one.
+
+    Other arguments become the query: ``{% websocket_url "chat" channel=room %}``. Empty ones are left out.
+    """
+    return _url(_gateway(gateway), context.get("request"), query)
+
+
+@register.simple_tag(takes_context=True)
+def gateway_socket(
+    context: template.Context,
+    gateway: ApiGateway | str,
+    *,
+    bundle: str = "page",
+    check: str = "",
+    token: str = "",
+    id: str = "gateway-socket",  # noqa: A002  as the attribute is called
+    integrity: bool = True,
+    **query: Any,
+) -> SafeString:
+    """Return the script of ``bundle`` (page, htmx2 or htmx4), and the settings of the page's socket as JSON.
+
+    ``check`` and ``token`` are the URLs, or URL names, of the check view and the token view. ``id`` is that of the
+    element with the settings. ``integrity=False`` leaves out the hash, for sites that change static files.
+    """
+    row = _gateway(gateway)
+    request = context.get("request")
+    settings = {"url": _url(row, request, query), "window": reconnect_window(), "action": _action(row)}
+    if check:
+        settings["check"] = resolve_url(check)
+    if token:
+        settings["token"] = {"endpoint": resolve_url(token), "csrfToken": get_token(_needed(request))}
+    path = f"{_APP}/gateway-socket.{bundle}.js"
+    hashed = format_html(' integrity="{}"', _integrity(path)) if integrity else ""
+    script = format_html('<script type="module" src="{}"{}{}></script>', static(path), hashed, _nonce(context, request))
+    return json_script(settings, id) + script
+
+
+def _gateway(gateway: ApiGateway | str) -> ApiGateway:
+    """Return the row. Raise ``GatewayNotCreated`` unless exactly one API of that name exists."""
+    if isinstance(gateway, ApiGateway):
+        found, name = [gateway] if gateway.websocket_url else [], gateway.api_name
+    else:
+        rows = ApiGateway.objects.filter(api_name=gateway, api_created=True).order_by("pk")
+        found, name = [row for row in rows if row.websocket_url], gateway
+    if not found:
+        raise GatewayNotCreated(f"The page has no URL for its socket: no API called {name!r} exists. Create it first.")
+    if len(found) > 1:
+        raise GatewayNotCreated(f"{len(found)} gateways are called {name!r}. Pass the row to the tag, not its name.")
+    return found[0]
+
+
+def _url(row: ApiGateway, request: HttpRequest | None, query: dict[str, Any]) -> str:
+    url = row.websocket_url if request is None else row.websocket_url_for(request)
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return f"{url}?{urlencode(given, doseq=True)}" if given else url
+
+
+def _action(row: ApiGateway) -> str:
+    """Return the key of a message that picks its route. The client cannot write a nested one."""
+    keys = [key for key in protocol.body_references(row.route_selection_expression) if "." not in key]
+    return keys[0] if keys else "action"
+
+
+def _needed(request: HttpRequest | None) -> HttpRequest:
+    if request is None:
+        raise template.TemplateSyntaxError("gateway_socket with token needs the request in the template's context.")
+    return request
+
+
+@lru_cache(maxsize=8)
+def _integrity(path: str) -> str:
+    """Return the hash of a file as this package ships it, so that a changed one on the way does not run."""
+    digest = hashlib.sha384((_STATIC / path).read_bytes()).digest()
+    return f"sha384-{base64.b64encode(digest).decode()}"
+
+
+def _nonce(context: template.Context, request: HttpRequest | None) -> str:
+    """Return the attribute ``nonce`` where the site has one: from Django's CSP middleware, or from django-csp."""
+    nonce = context.get("csp_nonce", getattr(request, "csp_nonce", None))
+    # Not by its truth: Django's is False until somebody reads it.
+    return "" if nonce is None else format_html(' nonce="{}"', nonce)

@@ -1,0 +1,132 @@
+"""The view that tells a page why its handshake failed. A browser hides the status of a refused handshake."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+from urllib.parse import urlsplit
+
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+
+from .. import protocol
+from ..events import GatewayEvent
+from ..exceptions import EventRefused, NotPermitted
+from ..logins.handshake import check_page
+from ..models import ApiGateway, WebSocketSession
+from ..models.crowd import reconnect_window
+from .answers import for_gateways, refusal
+from .permissions import check_permissions
+from .view import WebSocketView, WouldConnect
+
+__all__ = ["WebSocketCheckView"]
+
+#: A client gives up after these statuses. See docs/protocol.md.
+_FINAL = range(400, 404)
+_LONGEST_MESSAGE = 200
+
+
+@method_decorator(never_cache, name="dispatch")
+class WebSocketCheckView(View):
+    """A view that says whether ``socket_view`` would accept a connection of the page that asks.
+
+    Mount it beside that view::
+
+        path("ws-check/", WebSocketCheckView.as_view(socket_view=ChatView))
+
+    It takes a GET with the query of the socket's URL. It runs the checks of a ``$connect`` up to ``super().connect()``,
+    and writes no row.
+    """
+
+    http_method_names = ["get"]
+    #: The class that handles the events of the socket.
+    socket_view: type[WebSocketView] = WebSocketView
+    #: The API name of the gateway, for its default channel. If empty, the only gateway that has an API.
+    gateway = ""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        return for_gateways(super().as_view(**initkwargs))
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        _note_origin(request)
+        # Without an origin, nobody knows whose page this is, and it learns nothing.
+        if "Origin" in request.headers:
+            refused = self._refusal(request)
+            if refused is not None:
+                return refused
+        return JsonResponse({"window": reconnect_window()})
+
+    def _refusal(self, request: HttpRequest) -> HttpResponseBase | None:
+        view = self._rehearsing(request)
+        try:
+            check_page(request, view.event, view)
+            check_permissions(view, request, view)
+            # What connect() wrote before the row is undone.
+            with transaction.atomic(using=WebSocketSession.objects.all().write_db):
+                response = view._run(view.connect, request, **view.kwargs)
+        except WouldConnect:
+            return None
+        except EventRefused as refused:
+            return refusal(refused, request.path, None)
+        except PermissionDenied as denied:
+            return refusal(NotPermitted(str(denied) or "You may not do this."), request.path, None)
+        return _final(response) if response.status_code >= 400 else None
+
+    def _rehearsing(self, request: HttpRequest) -> WebSocketView:
+        view = self.socket_view()
+        view.request, view.args, view.kwargs = request, (), {"route": protocol.route_path(protocol.CONNECT)}
+        rows = ApiGateway.objects.filter(api_created=True, **({"api_name": self.gateway} if self.gateway else {}))
+        found = rows.order_by("pk")[:2]
+        view.api_gateway = found[0] if len(found) == 1 else None
+        api_id = view.api_gateway.api_id if view.api_gateway else None
+        address = request.META.get("REMOTE_ADDR")
+        view.event = GatewayEvent(api_id or "", "", False, event_type="CONNECT", source_ip=address)
+        view._rehearses = True
+        return view
+
+
+def _note_origin(request: HttpRequest) -> None:
+    """Set the header ``Origin`` to that of the page, as a handshake has it. A GET to one's own site has none."""
+    if "Origin" in request.headers:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    referer = urlsplit(request.headers.get("Referer", ""))
+    if site == "same-origin":
+        origin = f"{request.scheme}://{request.get_host()}"
+    elif site is not None:
+        # A page of another site that shows the answer as a script or an image. It must not learn the status.
+        origin = "null"
+    elif referer.netloc:
+        origin = f"{referer.scheme}://{referer.netloc}"
+    else:
+        return
+    request.META["HTTP_ORIGIN"] = origin
+    # They are read once.
+    vars(request).pop("headers", None)
+
+
+def _final(response: HttpResponseBase) -> HttpResponseBase:
+    """Return a refusal of ``connect()`` as the client takes it: other statuses than these would be tried again."""
+    status = response.status_code
+    if status not in _FINAL and status < 500 and status != 429:
+        status = 403
+    answer = JsonResponse({"message": _text(response) or response.reason_phrase}, status=status)
+    if "Retry-After" in response:
+        answer["Retry-After"] = response["Retry-After"]
+    return answer
+
+
+def _text(response: HttpResponseBase) -> str:
+    """Return what ``connect()`` said: the message of a JSON answer, or a short text."""
+    text = response.content.decode(errors="replace") if isinstance(response, HttpResponse) else ""
+    try:
+        text = json.loads(text)["message"]
+    except (ValueError, LookupError, TypeError):
+        pass
+    return text if isinstance(text, str) and len(text) <= _LONGEST_MESSAGE and "<" not in text else ""
