@@ -52,7 +52,7 @@ class ApiGatewayAdditionalRoute(models.Model):
     api_gateway = models.ForeignKey(
         ApiGateway, on_delete=models.CASCADE, related_name="additional_routes", verbose_name=_("API gateway")
     )
-    name = models.CharField(_("name"), max_length=128, help_text=_("A name for people. AWS does not get it."))
+    name = models.CharField(_("name"), max_length=128, help_text=_("A name for people. API Gateway does not get it."))
     route_key = models.CharField(
         _("route key"),
         max_length=128,
