@@ -111,7 +111,8 @@ def test_the_result_as_json(make, capsys, dry_run):
     make(2)
     make(1, age=3 * HOUR, connected=True)
     options = ["--format=json", *(["--dry-run"] if dry_run else [])]
-    assert json.loads(clear(capsys, *options)) == {"deleted": 2, "expired": 1, "dry_run": dry_run}
+    counts = dict.fromkeys(("forgotten", "asked", "swept", "unanswered"), 0)
+    assert json.loads(clear(capsys, *options)) == {"deleted": 2, "expired": 1, **counts, "dry_run": dry_run}
 
 
 @pytest.mark.parametrize(("terminal", "shown"), [(True, "2 sessions looked at, 2 deleted"), (False, "")])

@@ -275,6 +275,8 @@ class GatewaySocket:
         suffix = f"?{parameters.urlencode()}" if parameters else ""
         # Values mapped by the integration replace the client's.
         mapped = self.event_headers(route_key)
+        if any(name.lower() == "user-agent" for name in headers or {}):
+            del mapped["User-Agent"]  # API Gateway adds its own if the client sent none
         names = {name.lower() for name in mapped}
         own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
         target = self._target(route_key)
