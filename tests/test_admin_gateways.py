@@ -222,7 +222,8 @@ def test_a_domain_entered_later_differs_until_it_is_created(admin_client, local_
     row.create_gateway()
     domain = {"domain_name": "ws.example.com"}
     domain["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
-    left = "The API does not have the latest version of chat. Choose “Create Custom Domain record for the API” to update it."
+    again = "Choose “Create Custom Domain record for the API” to update it."
+    left = f"The API does not have the latest version of chat. {again}"
     assert left in text(admin_client.post(change_url(row), {**form_of(admin_client, row), **domain}, follow=True))
     compared = text(act(admin_client, "plan_api_gateway", row))
     assert left in compared
