@@ -83,8 +83,7 @@ class SocketView(WebSocketView):
         self.websocket_session.send_message({"answer": self.body["question"] * 2, "_ws": reply})
 
     def kick(self, request, *args, **kwargs):
-        self.websocket_session.send_message({"_ws": {"bye": "kicked", "again": False}})
-        self.websocket_session.disconnect(reason="kicked")
+        self.websocket_session.disconnect(reason="kicked", again=self.body.get("again", False))
 
     def html(self, request, *args, **kwargs):
         for session in WebSocketSession.objects.filter(connected=True):
@@ -298,6 +297,36 @@ def test_a_kick_is_told_and_final(window, row):
     wait_for_state(window, "closed")
     assert window.run("return socket.reason.message") == "kicked"
     wait_until(lambda: not WebSocketSession.objects.filter(connected=True).exists())
+    time.sleep(1)
+    assert WebSocketSession.objects.count() == 1
+
+
+def test_a_page_that_is_told_to_comes_back(window, row):
+    opened(window, row)
+    window.run("socket.send({action: 'kick', again: true})")
+    wait_until(lambda: events(window, "state").count(["open"]) == 2)
+    assert [one[1] for one in events(window, "close")] == [True]
+    assert WebSocketSession.objects.get(connected=False).closed_reason == "kicked"
+
+
+def log_out(user, client):
+    client.logout()
+
+
+def change_password(user, client):
+    user.set_password("other")
+    user.save()
+
+
+@pytest.mark.parametrize(("end", "reason"), [(log_out, "logout"), (change_password, "password_changed")])
+def test_the_end_of_a_login_is_told_and_final(window, row, alice, client, end, reason):
+    client.force_login(alice)
+    window.set_cookie("sessionid", client.cookies["sessionid"].value)
+    opened(window, row)
+    assert WebSocketSession.objects.get().user == alice
+    end(alice, client)
+    wait_for_state(window, "closed")
+    assert window.run("return socket.reason.message") == reason
     time.sleep(1)
     assert WebSocketSession.objects.count() == 1
 

@@ -10,7 +10,7 @@ from typing import Any
 from .. import protocol
 from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
-from ..models import WebSocketSession
+from ..models import ClosedReason, WebSocketSession
 from ..models.closing import close_sockets
 from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
@@ -35,7 +35,7 @@ def disconnect(*arguments: Any) -> None:
     """Have AWS close sockets. Their URLs come from the database, because anyone who reaches the broker writes jobs."""
     closing = Closing(*arguments)
     sockets = [socket for socket in (Socket(*one) for one in closing.sockets) if _is_possible(socket)]
-    close_sockets(closing.using, sockets)
+    close_sockets(closing.using, sockets, ClosedReason(closing.reason))
 
 
 def _is_possible(socket: Socket) -> bool:

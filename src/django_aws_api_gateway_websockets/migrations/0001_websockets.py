@@ -125,6 +125,7 @@ class Migration(migrations.Migration):
                 ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by AWS'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that AWS allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site')], max_length=32, verbose_name='why closed')),
                 ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
+                ('protocol_version', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('language', models.CharField(blank=True, editable=False, max_length=16)),
                 ('last_activity_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last activity on')),
                 ('created_on', models.DateTimeField(auto_now_add=True, verbose_name='created on')),

@@ -44,3 +44,7 @@ class SessionRows(models.QuerySet[Row]):
     def mark_disconnected(self, reason: str = "") -> int:
         """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
         return self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+
+    def reopen(self) -> int:
+        """Mark closed rows as connected again, because their connections could not be closed. Return how many."""
+        return self.filter(connected=False).update(connected=True, closed_reason="", updated_on=timezone.now())

@@ -14,9 +14,9 @@ from ..delivery import ConnectionInfo, DeliveryReport, call_many, call_one
 from ..delivery.connecting import now_connecting
 from ..delivery.lookup import look_up
 from ..delivery.payload import Message, encoded, text
-from ..delivery.transport import DELETE, Call, Target, post
+from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
-from .batches import batches
+from .goodbye import check_farewell, disconnect_one, disconnect_rows
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
 from .reporting import after_commit
@@ -120,16 +120,13 @@ class SendingQuerySet(SessionRows[Row]):
         """
         return enqueue_broadcast(self, encoded(data, message_id))
 
-    def disconnect(self, reason: str = ClosedReason.SITE) -> DeliveryReport:
-        """Have AWS close the socket of every connected row, and close these rows for ``reason``: site or kicked."""
-        check_reason(reason)
-        report = DeliveryReport()
-        _call_rows(DELETE, self, report)
-        for ids in batches(report.sent):
-            self.written().filter(connection_id__in=ids).mark_disconnected(reason)
-        for ids in batches(report.gone):
-            self.written().filter(connection_id__in=ids).mark_disconnected(ClosedReason.GONE)
-        return report
+    def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> DeliveryReport:
+        """Have AWS close the socket of every connected row, and close these rows for ``reason``: site or kicked.
+
+        Pages with ``GatewaySocket`` are told the reason before, and whether to come ``again``: False, True, or at a
+        random moment within so many seconds.
+        """
+        return disconnect_rows(self, reason, again)
 
 
 class SendingSession:
@@ -192,23 +189,18 @@ class SendingSession:
             self._close_gone()
             return None
 
-    def disconnect(self, reason: str = ClosedReason.SITE) -> bool:
+    def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> bool:
         """Have AWS close this connection, and close its row for ``reason``: site or kicked.
 
-        Return True if the connection was open until now.
+        A page with ``GatewaySocket`` is told the reason before, and whether to come ``again``: False, True, or at a
+        random moment within so many seconds. Return True if the connection was open until now.
         """
-        check_reason(reason)
+        check_farewell(reason, again)
         self._check_not_connecting(
             "cannot be closed",
             "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied.",
         )
-        try:
-            call_one(DELETE, self._target())
-        except ConnectionGone:
-            self.mark_disconnected(ClosedReason.GONE)
-            return False
-        self.mark_disconnected(reason)
-        return True
+        return disconnect_one(self, self._target(), reason, again)
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
@@ -252,12 +244,6 @@ class SendingSession:
         """Close the row because AWS says that the client has gone, unless its ``$connect`` may still be running."""
         if self.created_on <= timezone.now() - FRESH:
             self.mark_disconnected(ClosedReason.GONE)
-
-
-def check_reason(reason: str) -> None:
-    """Raise ``ValueError`` unless a caller of ``disconnect()`` may give ``reason``."""
-    if reason not in (ClosedReason.SITE, ClosedReason.KICKED):
-        raise ValueError(f'disconnect() takes reason="site" or reason="kicked", not {reason!r}.')
 
 
 def send_to_many(
