@@ -42,7 +42,10 @@ def test_wheel_contains_every_file_of_the_package(built):
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {PACKAGE}
 
 
-@pytest.mark.parametrize("kind", ["py.typed", "migrations/0001*.py", "templates/**/*.html"])
+@pytest.mark.parametrize(
+    "kind",
+    ["py.typed", "migrations/0001*.py", "templates/**/*.html", "static/**/*.js", "static/**/*.css", "locale/**/*.mo"],
+)
 def test_package_has_files_of_every_kind(kind):
     assert list(SOURCE.glob(kind))
 

@@ -1,4 +1,4 @@
-"""Our settings: one typed line each, read when used, so that ``override_settings`` just works."""
+"""The package's settings: one typed line for each. They are read when used, so ``override_settings`` works."""
 
 from __future__ import annotations
 
@@ -30,62 +30,64 @@ class Option(Generic[T]):
         if instance is None:
             return self
         options: dict[str, T] = getattr(settings, SETTING, {})
-        # Anything but a dict is the error websockets.E001, which must come to be shown.
+        # Fall back to the default if WEBSOCKETS is not a dict, so that the check websockets.E001 can run and report it.
         return options.get(self.name, self.default) if isinstance(options, dict) else self.default
 
 
 class Conf:
     #: Refuse events that do not carry the secret of their gateway.
     REQUIRE_SECRET = Option(True)
-    #: Origins beside this site's own and ``CSRF_TRUSTED_ORIGINS`` whose pages may open sockets.
+    #: Origins whose pages may open sockets, besides the site's own and those in ``CSRF_TRUSTED_ORIGINS``.
     ALLOWED_ORIGINS: Option[Sequence[str]] = Option(())
-    #: Refuse handshakes without an ``Origin``, as clients send that are no browsers.
+    #: Refuse handshakes without an ``Origin``. Clients that are not browsers usually send none.
     REQUIRE_ORIGIN = Option(True)
-    #: Hosts that gateways and additional routes may send events to; None: ``ALLOWED_HOSTS``.
+    #: Hosts that gateways and additional routes may send events to. None means ``ALLOWED_HOSTS``.
     ALLOWED_TARGET_HOSTS: Option[Sequence[str] | None] = Option(None)
-    #: Custom domains that gateways may take, and hosted zones that they may write into; None: any.
+    #: Custom domains that gateways may use, and hosted zones that they may change. None allows all.
     ALLOWED_DOMAINS: Option[Sequence[str] | None] = Option(None)
     ALLOWED_HOSTED_ZONES: Option[Sequence[str] | None] = Option(None)
-    #: Where commands and the admin find the APIs of gateway rows that are marked as local.
+    #: The URL where commands and the admin reach the APIs of gateways that are marked as local.
     LOCAL_GATEWAY = Option("http://127.0.0.1:8001")
-    #: Seconds for which a connect token may be used.
+    #: The lifetime of a connect token in seconds.
     CONNECT_TOKEN_MAX_AGE = Option(60)
-    #: The alias in ``CACHES`` where tokens are spent and events counted.
+    #: The alias in ``CACHES`` for used tokens and for rate limits.
     CACHE = Option("default")
-    #: How many events are accepted, as ``"LIMIT/SECONDSs"``; None: any number.
+    #: How many events are accepted, as ``"LIMIT/SECONDSs"``. None sets no limit.
     CONNECTS_PER_IP: Option[str | None] = Option("600/60s")
     CONNECTS_PER_USER: Option[str | None] = Option("120/60s")
     MESSAGES_PER_CONNECTION: Option[str | None] = Option("600/60s")
-    #: How deep the JSON of a message may nest.
+    #: The deepest nesting that the JSON of a message may have.
     MAX_JSON_DEPTH = Option(64)
-    #: Seconds for which the view remembers the id of a request, so that a repeated request runs once.
+    #: Seconds for which the view remembers a request id, so that a repeated request runs only once.
     REQUEST_MEMORY = Option(300)
-    #: Close the sockets opened under a session whose row is deleted. Read once, at start-up.
+    #: Close the sockets opened under a session when its row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
+    #: Count connects, messages and ends in the cache, for the admin's page "Live".
+    COUNT_EVENTS = Option(True)
     #: Seconds between two writes of a connection's ``last_activity_on``.
     ACTIVITY_INTERVAL = Option(60)
-    #: Seconds to wait for AWS to accept a connection, and to answer, when sending.
+    #: Seconds to wait for AWS to accept a connection, and seconds to wait for its answer, when sending.
     SEND_CONNECT_TIMEOUT = Option(2.0)
     SEND_READ_TIMEOUT = Option(5.0)
-    #: How many sends of one fan-out are under way at once: by boto3, and by libcurl.
+    #: How many calls of one send may run at once: with boto3, and with libcurl.
     SEND_THREADS = Option(32)
     SEND_CONNECTIONS = Option(256)
-    #: "boto3", "curl" or the dotted path of your own; empty: libcurl if the extra [fast] is installed.
+    #: "boto3", "curl" or a dotted path. If empty, libcurl sends if the extra [fast] is installed.
     SEND_TRANSPORT = Option("")
-    #: Seconds that a send to many may take in all, and sends per second; None: no limit.
+    #: Seconds that a send to many may take in total, and its sends per second. None sets no limit.
     SEND_DEADLINE: Option[float | None] = Option(None)
     SEND_RATE: Option[float | None] = Option(None)
-    #: Seconds that a page waits, such as a logout, for AWS to close sockets.
+    #: Seconds that a page, such as a logout, waits for AWS to close sockets.
     CLOSE_DEADLINE = Option(2.0)
-    #: What turns the data of send_message into text: "json" or the dotted path of your own function.
+    #: "json" or the dotted path of a function that turns the data of send_message into text.
     MESSAGE_ENCODER = Option("json")
-    #: The key under which each message carries an id of its own, by which a client drops repetitions; empty: none.
+    #: The key for the id of each message. Clients use the id to drop repeated messages. If empty, messages have no id.
     MESSAGE_ID_KEY = Option("")
-    #: What runs enqueue_message: "celery", "tasks" for Django's tasks, or the dotted path of your own; and how many
-    #: recipients one task has.
+    #: "celery", "tasks" for Django's tasks, or the dotted path of your own engine, for enqueue_message; and how many
+    #: recipients each task has.
     BACKGROUND = Option("")
     BACKGROUND_CHUNK = Option(1000)
-    #: Seconds after which a Django task that still runs is taken for dead and its chunk sent again.
+    #: Seconds after which a Django task that is still running counts as dead and its chunk is sent again.
     BACKGROUND_LEASE = Option(120.0)
 
     @classmethod
@@ -98,6 +100,6 @@ conf = Conf()
 
 
 def aws_setting(*names: str) -> str | None:
-    """The first of the named top-level settings that has a value."""
+    """Return the first of the given top-level settings that has a value."""
     values: tuple[Any, ...] = tuple(getattr(settings, name, None) for name in names)
     return next((str(value) for value in values if value), None)

@@ -1,4 +1,4 @@
-"""The API that a gateway row asks for, as pure data: what provisioning compares with AWS and applies."""
+"""The API that a gateway row asks for, as pure data. Provisioning compares it with AWS and applies it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Mapping
 from . import properties, protocol
 
 DEFAULT_STAGE = "production"
-#: The tag that marks a resource in AWS as the work of one gateway row. Its value is the row's ``reference``.
+#: This tag marks a resource in AWS as belonging to one gateway row. Its value is the row's ``reference``.
 OWNER_TAG = "django-websockets-gateway"
 
 _HEADER = "integration.request.header."
@@ -17,7 +17,7 @@ SECRET_PARAMETER = _HEADER + protocol.SECRET_HEADER
 
 
 class HiddenStr(str):
-    """A string whose ``repr`` shows nothing: tracebacks and logs that print local variables do not tell it."""
+    """A string whose ``repr`` shows nothing, so that tracebacks and logs do not reveal it."""
 
     def __repr__(self) -> str:
         return "'(hidden)'"
@@ -27,20 +27,20 @@ class HiddenStr(str):
 class RouteDefinition:
     """A route key and the HTTP_PROXY integration behind it.
 
-    ``two_way``: API Gateway sends the body that the backend answers back to the client.
+    ``two_way``: API Gateway sends the body of the backend's response to the client.
     """
 
     route_key: str
     integration_uri: str
     request_parameters: Mapping[str, str] = field(repr=False)
-    #: The integration's other properties, in AWS's names.
+    #: The integration's other properties, with AWS's names.
     properties: Mapping[str, Any] = field(default_factory=dict)
     two_way: bool = False
 
 
 @dataclass(frozen=True)
 class StageDefinition:
-    """A stage; ``properties`` have AWS's names."""
+    """A stage. ``properties`` has AWS's names."""
 
     name: str
     properties: Mapping[str, Any]
@@ -50,7 +50,7 @@ class StageDefinition:
 class DomainDefinition:
     """A custom domain and the mapping from it to the stage.
 
-    ``hosted_zone_id`` is set where the gateway manages the DNS record of the domain.
+    ``hosted_zone_id`` is set if the gateway manages the DNS record of the domain.
     """
 
     name: str
@@ -72,18 +72,18 @@ class ApiDefinition:
 
     @property
     def deployed(self) -> dict[str, Any]:
-        """The properties of the API that take effect with a deployment only, without defaults."""
+        """Return the properties that only take effect with a deployment, without those at their defaults."""
         table = (one for one in properties.API if one.deployed)
         return {one.name: self.properties[one.name] for one in table if self.properties[one.name] != one.default}
 
 
 def integration_uri(base: str, route_key: str) -> str:
-    """Return where the integration of ``route_key`` points: the base endpoint and the route's name without ``$``."""
+    """Return the URL of the integration of ``route_key``: the base endpoint and the route's name without ``$``."""
     return base.rstrip("/") + "/" + protocol.route_path(route_key)
 
 
 def request_parameters(route_key: str, secret: str) -> dict[str, str]:
-    """Return the headers that an integration writes: which connection, which event, and the gateway's secret."""
+    """Return the headers that an integration writes: the connection, the event, and the gateway's secret."""
     mapped = {_HEADER + name: source for name, source in protocol.CONTEXT_HEADERS.items()}
     mapped[SECRET_PARAMETER] = HiddenStr(f"'{secret}'")
     if route_key == protocol.CONNECT:
@@ -95,5 +95,5 @@ def request_parameters(route_key: str, secret: str) -> dict[str, str]:
 
 
 def is_reference(source: str) -> bool:
-    """Whether the value of a request parameter names something of the request, rather than being a static text."""
+    """Return whether the value of a request parameter refers to the request, rather than being a static text."""
     return source.startswith(("context.", "route.request.", "stageVariables."))

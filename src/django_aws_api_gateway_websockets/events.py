@@ -1,4 +1,4 @@
-"""Reading an HTTP request as an event of API Gateway, and checking that it came from one of our gateways."""
+"""Reading an HTTP request as an event of API Gateway, and checking that it came from one of the site's gateways."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _EXPECTED_TYPES = {protocol.CONNECT: "CONNECT", protocol.DISCONNECT: "DISCONNECT
 class GatewayEvent:
     """One connect, disconnect or message, as the gateway describes it in headers.
 
-    If the request carries no secret, only ``api_id`` and ``connection_id`` are read. The other headers mean something
-    only if an integration of ours has written them.
+    Without the secret, only ``api_id`` and ``connection_id`` are read. The other headers are only reliable if an
+    integration of this package has written them.
     """
 
     api_id: str
     connection_id: str
-    proven: bool  # The request carried the secret of its gateway.
+    proven: bool  # Whether the request carried the secret of its gateway.
     event_type: str | None = None  # CONNECT, MESSAGE or DISCONNECT
     source_ip: str | None = None
     stage: str | None = None
@@ -62,7 +62,7 @@ class GatewayEvent:
     def check_type(self, route_key: str) -> None:
         """Raise ``InvalidBody`` if the event does not belong to ``route_key``.
 
-        Otherwise a custom route with the key ``connect`` would reach what only the gateway may call.
+        Otherwise, a custom route with the key ``connect`` could call methods that only the gateway may call.
         """
         expected = _EXPECTED_TYPES.get(route_key, "MESSAGE")
         if self.event_type is not None and self.event_type != expected:
@@ -71,9 +71,10 @@ class GatewayEvent:
 
 
 def _single(headers: Mapping[str, str], name: str) -> str | None:
-    """Return the value that the gateway mapped. Raise ``NotFromGateway`` if a server joined a client's value to it.
+    """Return the value that the gateway mapped. Raise ``NotFromGateway`` if a server joined it with a client's value.
 
-    A client may send ``X_Websocket_Stage``, and WSGI has one name for both spellings. Servers should drop it.
+    A client may send ``X_Websocket_Stage``, and WSGI uses the same name for both spellings. Servers should drop such
+    headers.
     """
     value = headers.get(name)
     if value is not None and "," in value:

@@ -1,4 +1,4 @@
-"""What can go wrong, in our own words: each message names the input and the remedy."""
+"""The package's exceptions. Each message names what failed and how to fix it."""
 
 from __future__ import annotations
 
@@ -43,51 +43,51 @@ __all__ = [
 class WebSocketsError(Exception):
     """The base of every error that this package raises on purpose.
 
-    If a send to many raises one, ``report`` is its ``DeliveryReport`` so far.
+    If a send to many recipients fails, ``report`` is its ``DeliveryReport`` so far.
     """
 
     report: Any = None
 
 
-# --- In: an event is refused -------------------------------------------------------------------
+# --- Incoming: an event is refused -----------------------------------------------------------------
 
 
 class EventRefused(WebSocketsError):
-    """An event that the view answers with ``status``; the text is the answer's ``message``."""
+    """An event that the view refuses with ``status``. The text becomes the ``message`` of the response."""
 
     status = 400
 
 
 class NotFromGateway(EventRefused, SuspiciousOperation):
-    """The request does not prove that it came from one of our gateways."""
+    """The request does not prove that it came from one of the site's gateways."""
 
     status = 403
 
 
 class MissingHeaders(EventRefused):
-    """Headers are absent that every request of a gateway carries."""
+    """Headers are missing that every request of a gateway carries."""
 
 
 class UnknownConnection(EventRefused):
-    """The connection id is unknown, closed, or belongs to another gateway or a user who may not act."""
+    """The connection id is unknown or closed, or belongs to another gateway or to a user who may not act."""
 
     status = 403
 
 
 class OriginRefused(EventRefused, SuspiciousOperation):
-    """The page that opens the socket is none of this site's."""
+    """The page that opens the socket does not belong to this site."""
 
     status = 403
 
 
 class TokenRefused(EventRefused):
-    """The handshake has no connect token where it needs one, or a bad one."""
+    """The view requires a connect token, and the handshake has none or an invalid one."""
 
     status = 403
 
 
 class NotPermitted(EventRefused):
-    """The user may not do this."""
+    """The user does not have permission."""
 
     status = 403
 
@@ -97,17 +97,17 @@ class ChannelRefused(NotPermitted):
 
 
 class InvalidBody(EventRefused):
-    """The body of a message is not what the route takes."""
+    """The route does not accept the body of the message."""
 
 
 class BodyTooLarge(EventRefused):
-    """The body of a message is larger than API Gateway sends any."""
+    """The body of a message is larger than any that API Gateway sends."""
 
     status = 413
 
 
 class RateLimited(EventRefused):
-    """Too many events of one connection, user or address. ``retry_after``: seconds until the count begins anew."""
+    """One connection, user or address has sent too many events. Retry after ``retry_after`` seconds."""
 
     status = 429
 
@@ -117,7 +117,7 @@ class RateLimited(EventRefused):
 
 
 class SubprotocolNotOffered(EventRefused):
-    """The view accepts a sub-protocol that the client did not offer."""
+    """The view accepts a subprotocol that the client did not offer."""
 
 
 class NoHandler(EventRefused):
@@ -127,29 +127,29 @@ class NoHandler(EventRefused):
 
 
 class NoSessionInMessage(WebSocketsError):
-    """A handler used ``request.session``, which a message does not have."""
+    """A handler used ``request.session``, which is not available in a message."""
 
 
-# --- Out and control: AWS says no --------------------------------------------------------------
+# --- Sending and provisioning: AWS refuses ---------------------------------------------------------
 
 
 class GatewayNotCreated(WebSocketsError):
-    """The row has no API in AWS yet, so there is nowhere to send to."""
+    """The gateway has no API in AWS yet, so it has no URL for sending."""
 
 
 class SendDuringConnect(WebSocketsError):
-    """A message was sent to a connection whose ``$connect`` has not returned: AWS would answer 410."""
+    """The connection's ``$connect`` has not returned yet, so AWS would answer the message with 410."""
 
 
 class MessageTooLarge(WebSocketsError, ValueError):
-    """The message exceeds what API Gateway takes."""
+    """The message is larger than API Gateway accepts."""
 
 
 class AwsError(WebSocketsError):
     """A call to AWS failed.
 
     ``operation`` says what was being done, such as "send to the connection L0SM9cOFvHcCIhw=". If AWS answered,
-    ``status`` is the HTTP status, and ``code`` and ``said`` are the error's code and text in AWS's own words.
+    ``status`` is the HTTP status, ``code`` is AWS's error code, and ``said`` is AWS's error text.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class AwsError(WebSocketsError):
 
 
 class CredentialsError(AwsError):
-    """No credentials, or ones that AWS does not accept."""
+    """There are no credentials, or AWS does not accept them."""
 
 
 class PermissionMissing(AwsError):
@@ -171,11 +171,11 @@ class PermissionMissing(AwsError):
 
 
 class AwsUnreachable(AwsError):
-    """AWS did not answer: a wrong endpoint, no network, or a timeout."""
+    """AWS did not answer, because of a wrong endpoint, a network failure or a timeout."""
 
 
 class SendTimedOut(AwsUnreachable):
-    """The answer did not come in time. AWS may have done what was asked, or not."""
+    """The answer did not arrive in time. AWS may or may not have carried out the call."""
 
 
 class ConnectionGone(AwsError):
@@ -183,23 +183,23 @@ class ConnectionGone(AwsError):
 
 
 class PayloadTooLarge(AwsError, MessageTooLarge):
-    """413: AWS found the message too large."""
+    """413: the message is too large for AWS."""
 
 
 class Throttled(AwsError):
-    """429: too many requests in the account, or a client that does not read fast enough."""
+    """429: the account sends too many requests, or a client reads too slowly."""
 
 
 class NotFound(AwsError):
-    """404: AWS does not know the resource."""
+    """404: the resource does not exist in AWS."""
 
 
 class Conflict(AwsError):
-    """409: the resource exists already, or another change of it is under way."""
+    """409: the resource already exists, or another change of it is in progress."""
 
 
 class InvalidGateway(WebSocketsError):
-    """The row holds what AWS would refuse; ``problems`` has the texts by field."""
+    """The row has values that AWS would refuse. ``problems`` has the texts by field."""
 
     def __init__(self, message: str, problems: Mapping[str, Sequence[str]]) -> None:
         super().__init__(message)

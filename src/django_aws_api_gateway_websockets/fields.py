@@ -1,4 +1,4 @@
-"""A text column that every database compares character for character, and one for URLs."""
+"""A text field that every database compares character for character, and a field for URLs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .security.targets import validate_target
 
 _http_url = URLValidator(
     schemes=["http", "https"],
-    # Unlike Django's, this one takes the host of a container or a laptop: http://web:8000.
+    # Unlike Django's validator, this one accepts the host of a container or a laptop: http://web:8000.
     regex=re.compile(r"^https?://[^\s/?#@']+(?:/[^\s?#']*)?$", re.IGNORECASE),
     message=_("Enter an http:// or https:// URL without query string."),
 )
@@ -22,8 +22,8 @@ _http_url = URLValidator(
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
     """A ``CharField`` that tells ``Room`` from ``room`` on MySQL and MariaDB too.
 
-    Their default collations ignore case and accents, so that two connection ids, or two channels, could
-    be taken for one another. The other databases compare exactly as it is.
+    Their default collations ignore case and accents, so two different connection ids or channels could be equal. The
+    other databases compare exactly without help.
     """
 
     def db_parameters(self, connection: Any) -> Any:
@@ -34,7 +34,7 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
 
 
 class HttpUrlField(models.CharField):  # type: ignore[type-arg]
-    """An ``http(s)`` URL without a query string, of a host that need not be public."""
+    """An ``http(s)`` URL without a query string. Its host may be private."""
 
     default_validators = [_http_url, validate_target]
 

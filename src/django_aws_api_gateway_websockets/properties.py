@@ -3,7 +3,7 @@
 Everything that reads, writes, compares, imports or exports a property takes it from here. To add one, add the field to
 the model with a migration, to one of the tables below, to the admin's fieldsets, and to the docs.
 
-In its flat form, a property has a dot in its name: ``"DefaultRouteSettings.LoggingLevel"`` is the member
+In its flat form, a nested property has a dot in its name. ``"DefaultRouteSettings.LoggingLevel"`` is the member
 ``LoggingLevel`` of the structure ``DefaultRouteSettings``.
 """
 
@@ -17,7 +17,7 @@ from . import protocol
 DEFAULT_ROUTE_SELECTION = "$request.body.action"
 DEFAULT_API_KEY_SELECTION = "$request.header.x-api-key"
 DEFAULT_TIMEOUT_MILLIS = int(protocol.INTEGRATION_TIMEOUT * 1000)
-#: AWS's quotas for an account: the throttling of a stage that has none of its own.
+#: AWS's quotas for an account. They apply to a stage without its own throttling.
 ACCOUNT_RATE, ACCOUNT_BURST = 10000.0, 5000
 
 _EMPTY: tuple[Any, ...] = (None, "", False, {}, [])
@@ -27,13 +27,11 @@ _EMPTY: tuple[Any, ...] = (None, "", False, {}, [])
 class Property:
     """One property of a resource in AWS.
 
-    ``name``: AWS's name. ``field``: the row's field; empty for a property that no field describes.
-    ``fixed``: the value that every gateway has, where no field describes it.
-    ``default``: the value in AWS where nobody set one. Creating a resource leaves it out.
-    ``unset``: the value that means ``default`` and can be written, where AWS cannot remove a value.
-    ``is_map``: a map of strings. AWS merges it into the map that it has, and ``""`` removes a key.
-    ``needs``: the property without which AWS does not take this one.
-    ``deployed``: takes effect with the next deployment only.
+    ``name``: AWS's name. ``field``: the row's field; empty for a property that no field describes. ``fixed``: the value
+    that every gateway has, if no field describes it. ``default``: AWS's value if nobody set one. Creating a resource
+    leaves it out. ``unset``: the value to write for ``default``, if AWS cannot remove a value. ``is_map``: a map of
+    strings. AWS merges it into the existing map, and ``""`` removes a key. ``needs``: another property that AWS
+    requires together with this one. ``deployed``: takes effect with the next deployment only.
     """
 
     name: str
@@ -46,7 +44,7 @@ class Property:
     deployed: bool = False
 
     def folded(self, value: Any) -> Any:
-        """Return ``value``, or ``default`` where it says the same."""
+        """Return ``value``, or ``default`` if ``value`` means the same."""
         return self.default if value in (None, "") or value == self.unset else value
 
 
@@ -54,8 +52,8 @@ class Property:
 class Table:
     """The properties of one kind of resource.
 
-    ``filled``: what AWS fills in and a gateway never changes. Another value is drift.
-    ``ignored``: identifiers, dates and states. A property that is in none of the three is drift too.
+    ``filled``: properties that AWS fills in and a gateway never changes. Another value is drift. ``ignored``:
+    identifiers, dates and states. A property that is in none of the three is drift too.
     """
 
     properties: tuple[Property, ...]
@@ -66,15 +64,15 @@ class Table:
         return iter(self.properties)
 
     def get(self, name: str) -> Property | None:
-        """Return the property ``name``; for a key of a map, the map."""
+        """Return the property ``name``. For a key of a map, return the map."""
         return next((one for one in self if one.name == name or (one.is_map and name.startswith(one.name + "."))), None)
 
     def may_write(self, name: str) -> bool:
-        """Whether an update can write ``name``."""
+        """Return whether an update can write ``name``."""
         return self.get(name) is not None or name in self.filled
 
     def described(self, row: Any) -> dict[str, Any]:
-        """Return what the fields of ``row`` ask for, in AWS's names."""
+        """Return what the fields of ``row`` ask for, with AWS's names."""
         found: dict[str, Any] = {}
         for one in self:
             if one.is_map:
@@ -87,7 +85,7 @@ class Table:
         return found
 
     def observed(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what AWS's ``answer`` says, in the form of ``described``, with everything that differs from it."""
+        """Return what AWS's ``answer`` says, in the form of ``described``. Include everything that differs from it."""
         left = flat("", {name: value for name, value in answer.items() if name not in self.ignored})
         found: dict[str, Any] = {}
         for one in self:
@@ -107,9 +105,10 @@ class Table:
         return grouped({name: value for name, value in properties.items() if value != self.default(name)})
 
     def updated(self, properties: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of a call that writes ``changed``, new values by name; None removes a value.
+        """Return the parameters of a call that writes ``changed``, new values by name. None removes a value.
 
-        A structure with a change is written whole: AWS may replace it by what it is given.
+        If a member of a structure changes, the whole structure is written, because AWS may replace it with what it
+        receives.
         """
         written = {name: self._reset(name) if new is None else new for name, new in changed.items()}
         members = {name.partition(".")[0] for name in changed}
@@ -117,7 +116,7 @@ class Table:
         return grouped({name: value for name, value in {**whole, **written}.items() if value is not None})
 
     def default(self, name: str) -> Any:
-        """Return the value of ``name`` in AWS where nobody set one."""
+        """Return the value that ``name`` has in AWS if nobody set one."""
         one = self.get(name)
         return "" if one is None or one.is_map else one.default
 
@@ -142,11 +141,11 @@ API = Table(
             deployed=True,
         ),
         Property("DisableExecuteApiEndpoint", "disable_execute_api_endpoint", default=False, deployed=True),
-        # Old releases of boto3 do not know it, so the default must not be sent.
+        # Old releases of boto3 do not know this property, so the default must not be sent.
         Property("IpAddressType", "ip_address_type", default="ipv4"),
     ),
     filled={"DisableSchemaValidation": False, **_MANAGED},
-    # The version is a label for people, which AWS cannot remove.
+    # The version is a label for people. AWS cannot remove it.
     ignored=("ApiId", "ApiEndpoint", "CreatedDate", "ImportInfo", "ProtocolType", "Tags", "Version", "Warnings"),
 )
 
@@ -166,14 +165,15 @@ INTEGRATION = Table(
         "TemplateSelectionExpression": "\\$default",
         **_MANAGED,
     },
-    # The format version means something to HTTP APIs only.
+    # The format version only matters for HTTP APIs.
     ignored=("IntegrationId", "PayloadFormatVersion"),
 )
 
 ROUTE = Table(
     (),
     filled={"ApiKeyRequired": False, "AuthorizationType": "NONE", **_MANAGED},
-    # Its target is compared as the integration that it names; the selection expression is the route response's.
+    # The target is compared as the integration that it names. The selection expression is compared with the route
+    # response.
     ignored=("RouteId", "RouteKey", "RouteResponseSelectionExpression", "Target"),
 )
 
@@ -194,7 +194,7 @@ STAGE = Table(
     ),
     filled={"AutoDeploy": False, **_MANAGED},
     ignored=(
-        # The deployment is compared by what it holds, and settings of single routes are resources of their own.
+        # The deployment is compared by its contents. Settings of single routes are separate resources.
         "DeploymentId",
         "RouteSettings",
         "CreatedDate",
@@ -219,7 +219,7 @@ DOMAIN = Table(
     },
     ignored=(
         "ApiGatewayDomainName",
-        # It has one value only.
+        # It can only have one value.
         "ApiMappingSelectionExpression",
         "CertificateUploadDate",
         "DomainName",
@@ -238,7 +238,7 @@ MAPPING = Table(
 
 TABLES = (API, INTEGRATION, ROUTE, ROUTE_RESPONSE, STAGE, DOMAIN, MAPPING)
 
-# What AWS answered and the row keeps, by field, with the value of a field that nothing is known of.
+# AWS's answers that the row keeps, by field, with each field's value while nothing is known.
 _API_FACTS: Mapping[str, Any] = {
     "api_id": None,
     "api_endpoint": "",
@@ -254,15 +254,15 @@ _DOMAIN_FACTS: Mapping[str, Any] = {
     "mapped_hosted_zone_id": "",
     "mapped_key": "",
 }
-#: A custom domain outlives its API: it is mapped to the next one, or removed with the rest.
+#: A custom domain outlives its API. It is mapped to the next API, or removed with the rest.
 WITHOUT_API: Mapping[str, Any] = {**_API_FACTS, **_MAPPING_FACTS}
 WITHOUT_DOMAIN: Mapping[str, Any] = {**_MAPPING_FACTS, **_DOMAIN_FACTS}
-#: The facts of a row that has nothing in AWS; its keys are all the facts there are.
+#: The facts of a row that has nothing in AWS. Its keys are all the facts that exist.
 WITHOUT_ANYTHING: Mapping[str, Any] = {**WITHOUT_API, **WITHOUT_DOMAIN}
 
 
 def flat(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return ``{"a": 1}`` as ``{"NAME.a": 1}``, at every depth. A key with an empty string is one that was removed."""
+    """Return ``{"a": 1}`` as ``{"NAME.a": 1}``, at every depth. A key with an empty string has been removed."""
     found: dict[str, Any] = {}
     for key, value in (values or {}).items():
         path = f"{name}.{key}" if name else key
@@ -274,7 +274,7 @@ def flat(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def nested(properties: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return what ``flat`` put under ``name``."""
+    """Return the map that ``flat`` put under ``name``."""
     return {key[len(name) + 1 :]: value for key, value in properties.items() if key.startswith(name + ".")}
 
 

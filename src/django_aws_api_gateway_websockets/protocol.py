@@ -1,7 +1,7 @@
-"""The wire between API Gateway and an HTTP backend: names, limits, route selection and URLs.
+"""The interface between API Gateway and an HTTP backend: names, limits, route selection and URLs.
 
-Standard library only, and no Django: the view, the provisioning and the local gateway all read the
-same facts from here. Limits: AWS, "Quotas for configuring and running a WebSocket API".
+This module uses the standard library only, without Django, because the view, the provisioning and the local gateway all
+need it. Limits: AWS, "Quotas for configuring and running a WebSocket API".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
 
-# Headers. API Gateway writes the first two itself; the others arrive because an integration maps them.
+# Headers. API Gateway writes the first two itself. The others arrive because an integration maps them.
 API_ID_HEADER = "X-Amzn-Apigateway-Api-Id"
 TRACE_ID_HEADER = "X-Amzn-Trace-Id"
 CONNECTION_ID_HEADER = "connectionId"
@@ -27,7 +27,7 @@ ROUTE_KEY_HEADER = "X-Websocket-Route-Key"
 STAGE_HEADER = "X-Websocket-Stage"
 DOMAIN_NAME_HEADER = "X-Websocket-Domain-Name"
 
-#: What every integration of ours maps: header name -> API Gateway context variable.
+#: The headers that every integration of this package maps: header name -> API Gateway context variable.
 CONTEXT_HEADERS: Mapping[str, str] = {
     CONNECTION_ID_HEADER: "context.connectionId",
     REQUEST_ID_HEADER: "context.requestId",
@@ -55,7 +55,7 @@ CLIENT_VERSION = 1
 CLOSE_NORMAL = 1000  # DeleteConnection
 CLOSE_GOING_AWAY = 1001  # the idle limit and the two-hour limit
 CLOSE_UNSUPPORTED_DATA = 1003  # a binary frame from the client
-CLOSE_ABNORMAL = 1006  # never sent: what the peer sees when the socket just died
+CLOSE_ABNORMAL = 1006  # never sent: what the peer sees if the connection just breaks
 CLOSE_TOO_BIG = 1009  # a frame over 32 KB or a message over 128 KB
 
 _BODY_REFERENCE = re.compile(r"\$\{request\.body\.([^}]+)\}|\$request\.body\.([\w.\[\]'\"-]+)")
@@ -66,26 +66,26 @@ _API_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
 def is_connection_id(value: str) -> bool:
-    """Whether ``value`` has the shape of a connection id, such as ``L0SM9cOFvHcCIhw=``."""
+    """Return whether ``value`` has the form of a connection id, such as ``L0SM9cOFvHcCIhw=``."""
     return _CONNECTION_ID.match(value) is not None
 
 
 def is_stage_name(value: str) -> bool:
-    """Whether ``value`` is empty or has the shape of a stage name, such as ``production``."""
+    """Return whether ``value`` is empty or has the form of a stage name, such as ``production``."""
     return _STAGE_NAME.match(value) is not None
 
 
 def is_api_id(value: str) -> bool:
-    """Whether ``value`` has the shape of an API id, such as ``a1b2c3d4e5``."""
+    """Return whether ``value`` has the form of an API id, such as ``a1b2c3d4e5``."""
     return _API_ID.match(value) is not None
 
 
 def select_route(expression: str, body: Any, route_keys: Any) -> str | None:
-    """The route key that a message with the parsed ``body`` goes to, or None where no route takes it.
+    """Return the route key for a message with the parsed ``body``, or None if no route takes it.
 
     ``expression`` is a route selection expression such as ``$request.body.action`` or
-    ``${request.body.a}/${request.body.b}``. A value is compared as a string; anything that selects
-    no existing route falls to ``$default``.
+    ``${request.body.a}/${request.body.b}``. Values are compared as strings. A message that selects no existing route
+    takes ``$default``.
     """
     key = evaluate_selection(expression, body)
     if key is not None and key in route_keys and key not in (CONNECT, DISCONNECT):
@@ -94,7 +94,7 @@ def select_route(expression: str, body: Any, route_keys: Any) -> str | None:
 
 
 def evaluate_selection(expression: str, body: Any) -> str | None:
-    """``expression`` with each reference into the body replaced by its value, or None where one is missing."""
+    """Return ``expression`` with each body reference replaced by its value, or None if a value is missing."""
     parts: list[str] = []
     end = 0
     for match in _BODY_REFERENCE.finditer(expression):
@@ -107,7 +107,7 @@ def evaluate_selection(expression: str, body: Any) -> str | None:
 
 
 def body_value(body: Any, path: str) -> str | None:
-    """The value at ``path`` (``a.b[0]``) of a parsed JSON body, as a string; None where there is none."""
+    """Return the value at ``path`` (``a.b[0]``) of a parsed JSON body as a string, or None if there is none."""
     try:
         return _as_text(body_item(body, path))
     except LookupError:
@@ -115,7 +115,7 @@ def body_value(body: Any, path: str) -> str | None:
 
 
 def body_item(body: Any, path: str) -> Any:
-    """Return what stands at ``path`` (``a.b[0]``) of a parsed JSON body. Raise ``LookupError`` if nothing does."""
+    """Return the value at ``path`` (``a.b[0]``) of a parsed JSON body. Raise ``LookupError`` if there is none."""
     for index, name in _PATH_STEP.findall(path):
         step: Any = name or int(index)
         if not isinstance(body, dict if name else list):
@@ -144,12 +144,12 @@ def route_key_of(path: str) -> str:
 
 
 def route_path(route_key: str) -> str:
-    """The part of the integration URL that stands for a route: its key without ``$``."""
+    """Return the part of the integration URL that stands for a route: its key without ``$``."""
     return route_key[1:] if route_key in PREDEFINED_ROUTES else route_key
 
 
 def connections_url(api_endpoint: str, stage: str) -> str:
-    """Where ``@connections`` of a stage is served, derived from the ``ApiEndpoint`` that AWS returned.
+    """Return the URL of a stage's ``@connections``, derived from the ``ApiEndpoint`` that AWS returned.
 
     >>> connections_url("wss://a1b2.execute-api.eu-west-1.amazonaws.com", "production")
     'https://a1b2.execute-api.eu-west-1.amazonaws.com/production'
@@ -164,7 +164,7 @@ def connections_url(api_endpoint: str, stage: str) -> str:
 
 
 class ConnectionsEndpoint(NamedTuple):
-    """What signing a call to ``@connections`` takes from its URL."""
+    """The parts of a ``@connections`` URL that a signature needs."""
 
     host: str
     region: str | None
@@ -174,7 +174,7 @@ _EXECUTE_API = re.compile(r"[a-z0-9]+\.execute-api(?:-fips)?\.([a-z0-9-]+)\.(?:a
 
 
 def parse_connections_url(url: str) -> ConnectionsEndpoint:
-    """Host and, where AWS's own name shows it, region of a connections URL."""
+    """Return the host of a connections URL, and its region if AWS's own host name contains it."""
     host = urlsplit(url).hostname or ""
     match = _EXECUTE_API.match(host)
     return ConnectionsEndpoint(host, match.group(1) if match else None)
@@ -184,12 +184,12 @@ LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
 def is_loopback(url: str) -> bool:
-    """Whether ``url`` names this machine, as a local gateway's does."""
+    """Return whether ``url`` names this machine, as a local gateway's URL does."""
     return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
 
 
 def same_loopback_host(url: str, page_host: str) -> str:
-    """Return ``url`` under the host of ``page_host`` (``HOST[:PORT]``), where both name this machine.
+    """Return ``url`` with the host of ``page_host`` (``HOST[:PORT]``) if both name this machine.
 
     >>> same_loopback_host("ws://127.0.0.1:8001/a1b2/production", "localhost:8000")
     'ws://localhost:8001/a1b2/production'
@@ -202,5 +202,5 @@ def same_loopback_host(url: str, page_host: str) -> str:
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> dict[str, str]:
-    """The frame by which API Gateway tells a client that a message could not be handled."""
+    """Return the frame with which API Gateway tells a client that a message could not be handled."""
     return {"message": message, "connectionId": connection_id, "requestId": request_id}

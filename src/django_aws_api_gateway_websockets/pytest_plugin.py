@@ -1,4 +1,4 @@
-"""Fixtures for pytest. Nothing of Django is imported before a test asks for one of them."""
+"""Fixtures for pytest. The plugin imports nothing of Django until a test uses a fixture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def gateway_client(db: Any) -> GatewayClient:
-    """A ``GatewayClient``: the gateway in process."""
+    """A ``GatewayClient``: a gateway inside the test process."""
     from .testing import GatewayClient
 
     return GatewayClient()
@@ -20,7 +20,7 @@ def gateway_client(db: Any) -> GatewayClient:
 
 @pytest.fixture
 def live_gateway(live_server: Any) -> Iterator[LiveGateway]:
-    """The local gateway on a free port, in front of ``live_server``'s view under ``/ws/``."""
+    """The local gateway on a free port. It sends events to the view that ``live_server`` serves under ``/ws/``."""
     from .testing import LiveGateway
 
     with LiveGateway(live_server.url) as live:

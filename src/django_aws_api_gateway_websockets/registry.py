@@ -1,4 +1,4 @@
-"""Parts of this package that a setting chooses, by a short name or by the dotted path of your own."""
+"""Parts of this package that a setting selects, by a short name or by the dotted path of your own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .conf import SETTING
 
 
 class Registry:
-    """The parts that the key ``key`` of ``WEBSOCKETS`` can name: ``paths`` maps a short name to a dotted path."""
+    """The parts that the key ``key`` of ``WEBSOCKETS`` can name. ``paths`` maps a short name to a dotted path."""
 
     def __init__(self, key: str, paths: Mapping[str, str]) -> None:
         self.key = key
@@ -19,7 +19,7 @@ class Registry:
 
     @property
     def choices(self) -> str:
-        """What the setting may be, for a message."""
+        """Return the values that the setting may have, for a message."""
         return f"{', '.join(repr(name) for name in self._paths)} or the dotted path of your own".replace("'", '"')
 
     def find(self, name: Any) -> Any:

@@ -6,7 +6,7 @@ from django.dispatch import Signal
 
 __all__ = ["message_delivered"]
 
-#: A send that nobody waited for has ended: one after the commit, or one chunk of ``enqueue_message``.
-#: Arguments: ``report``, a ``DeliveryReport``; ``broadcast``, the id that ``enqueue_message`` returned (None for
-#: a send after the commit); ``chunk`` and ``chunks``, the chunk's number from 1 and how many there are.
+#: Sent when a send that nobody waits for has ended: a send after the commit, or one chunk of ``enqueue_message``.
+#: Arguments: ``report``, a ``DeliveryReport``; ``broadcast``, the id that ``enqueue_message`` returned (None for a send
+#: after the commit); ``chunk`` and ``chunks``, the number of the chunk, starting at 1, and the number of chunks.
 message_delivered = Signal()

@@ -1,4 +1,4 @@
-"""What a Celery worker imports to find tasks. Empty if the site has chosen another task engine."""
+"""The module that Celery workers import to find tasks. It is empty if the site uses another task engine."""
 
 from __future__ import annotations
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
-from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason
+from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, activity
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -135,3 +137,56 @@ def test_the_pages_of_sessions(sessions, window, live_server):
         choose(window, sessions[0], action)
         window.wait_for_text(".session-action", "6 connections")
         keep(window, name)
+
+
+AXE = """
+const done = arguments[0];
+axe.run("#content").then(({violations}) =>
+  done(violations.map(({id, impact, nodes}) => `${impact}: ${id} ${nodes[0].html}`)));
+"""
+
+
+@pytest.fixture
+def three_hours(monkeypatch):
+    """Events of an ordinary afternoon, which rises and falls."""
+    cache.clear()
+    now = time.time()
+    with monkeypatch.context() as patch:
+        for step in range(activity.STEPS):
+            patch.setattr(time, "time", lambda step=step: now - step * activity.STEP)
+            activity.count(activity.CONNECTS, 40 + (step * 7) % 23 - step)
+            activity.count(activity.MESSAGES, 900 + (step * 131) % 420 - 12 * step)
+            activity.count(ClosedReason.CLIENT, 30 + (step * 5) % 17 - step // 2)
+            for number, reason in enumerate(("gone", "expired", "logout", "kicked", "swept", "refused")):
+                activity.count(reason, (step * (2 * number + 3)) % 13 // (number + 1))
+    activity.note_failure(Exception("The connection L0SM9cOFvHcCI7w= does not read: its buffer in AWS is full."))
+    yield
+    cache.clear()
+
+
+def test_the_live_page(sessions, three_hours, window, live_server):
+    window.wait_for_text("#result_list", "prices")
+    window.open(f"{live_server.url}/admin/django_aws_api_gateway_websockets/websocketsession/live/")
+    window.wait_for_text(".live h2", "6 open connections")
+    assert "Removed by the site" in window.text(".live")
+    assert window.run("return document.querySelectorAll('.live svg').length") == 3
+    keep(window, "admin-live")
+
+    # By keyboard: each table opens with Enter.
+    for number in range(3):
+        window.run("document.querySelectorAll('.live summary')[arguments[0]].focus()", number)
+        window.press("ENTER")
+    assert window.run("return document.querySelectorAll('.live details[open]').length") == 3
+    assert window.run("return document.activeElement.tagName") == "SUMMARY"
+
+    script = Path(pytest.importorskip("axe_selenium_python").__file__).with_name("node_modules") / "axe-core/axe.min.js"
+    window.run(script.read_text())
+    # axe takes what lies below the window for text on white, whatever the theme.
+    window.resize(1440, window.run("return document.documentElement.scrollHeight"))
+    for dark in (False, True):
+        window.set_dark(dark)
+        time.sleep(0.5)  # The admin's links fade from one colour to the other.
+        assert [found for found in window.run_async(AXE) if found.startswith(("serious", "critical"))] == []
+    window.resize(420, 900)
+    assert window.run("return document.querySelector('.live').scrollWidth <= document.documentElement.clientWidth")
+    assert [error for error in window.errors() if "favicon" not in error] == []

@@ -319,10 +319,11 @@ def change_password(user, client):
 
 
 @pytest.mark.parametrize(("end", "reason"), [(log_out, "logout"), (change_password, "password_changed")])
-def test_the_end_of_a_login_is_told_and_final(window, row, alice, client, end, reason):
+def test_the_end_of_a_login_is_told_and_final(window, live_server, row, alice, client, end, reason):
     client.force_login(alice)
     window.set_cookie("sessionid", client.cookies["sessionid"].value)
-    opened(window, row)
+    window.open(f"{live_server.url}/tag/self/lobby/")
+    wait_for_state(window, "open")
     assert WebSocketSession.objects.get().user == alice
     end(alice, client)
     wait_for_state(window, "closed")

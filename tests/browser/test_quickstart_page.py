@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.end_to_end.test_quickstart import quickstart
+from tests.end_to_end.terminals import quickstart
 
 pytestmark = pytest.mark.browser
 

@@ -98,6 +98,7 @@ def untrusted_site() -> Iterator[str]:
 
 
 TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+NOT_FOUND = "404: the site found nothing at this URL. Is the target right?"
 NOT_HTTP = "the answer is not HTTP. Does the target need https://?"
 
 
@@ -141,9 +142,20 @@ def test_a_site_whose_certificate_is_not_trusted() -> None:
         ((400, {"message": "\x1b" * 201}), f"400: {(chr(92) + 'x1b') * 49}{chr(92)}x1…"),
         ((400, {"message": ["no", "text"]}), "400"),
         ((400, ["message"]), "400"),
-        ((404, "[" * 100_000), "404"),
+        ((404, "[" * 100_000), NOT_FOUND),
         ((301, b""), "301: a redirect, which the gateway does not follow"),
-        ((404, b"<h1>Not found</h1>\xff"), "404"),
+        ((404, b"<h1>Not found</h1>\xff"), NOT_FOUND),
+        (
+            (400, b"<h1>Bad Request (400)</h1>"),
+            "400: Django refused the request. Is the host of the target in ALLOWED_HOSTS?",
+        ),
+        (
+            (403, b"<p>CSRF verification failed.</p>"),
+            "403: the site asks for a CSRF token, which a gateway does not have",
+        ),
+        ((500, b"<h1>Server Error (500)</h1>"), "500: the log of the site says why"),
+        ((500, b'<title>KeyError at /x</title><pre class="exception_value">&#x27;a&#x27;</pre>'), "500: KeyError: 'a'"),
+        ((418, b"<h1>Teapot</h1>"), "418"),
     ],
 )
 def test_the_reason_that_the_site_gives(backend: Backend, answer: Tuple[int, Any], said: str) -> None:

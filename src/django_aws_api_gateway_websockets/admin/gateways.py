@@ -17,7 +17,7 @@ from ..models.deletion import why_gateway_stays
 from . import operations, plan_page
 
 AWS_FIELDS = (
-    # What the last look found, and when that was: AWS is not asked for a page view.
+    # The result of the last comparison, and its time. Opening a page does not query AWS.
     "status",
     "status_checked_on",
     "last_error",
@@ -189,7 +189,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     # -- deleting rows --------------------------------------------------------------------------------
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Refuse first: a gateway that stays needs no list of the rows that would go with it."""
+        """Check first: if a gateway cannot be deleted, the list of rows that would go with it is not needed."""
         staying = [reason for reason in map(_why_it_stays, objs) if reason]
         if staying:
             return [], {}, set(), staying
@@ -206,7 +206,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _why_it_stays(gateway: ApiGateway) -> str:
-    """Say why the row cannot be deleted now, and what to do. Empty if it can."""
+    """Return why the row cannot be deleted now, and what to do. Return an empty string if it can be deleted."""
     if gateway.api_id:
         text = _("%(name)s: the API %(id)s exists in AWS. Delete it there first, with the action “Delete in AWS”.")
     elif gateway.may_be_in_aws:
@@ -218,7 +218,7 @@ def _why_it_stays(gateway: ApiGateway) -> str:
 
 
 def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:
-    """What can sensibly be done to ``gateway`` next."""
+    """Return the action that makes sense next for ``gateway``."""
     if gateway is None or not gateway.may_be_in_aws:
         return operations.PLAN, operations.CREATE
     if not gateway.api_created:
@@ -235,7 +235,7 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("name", "route_key", "integration_url")
     readonly_fields = ("deployed",)
 
-    # A route that is saved or deleted takes the whole gateway to AWS, so whoever does that must be able to change it.
+    # Saving or deleting a route updates the whole gateway in AWS, so it requires the permission to change the gateway.
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and self._may_change_gateway(request)
@@ -247,12 +247,12 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().has_delete_permission(request, obj) and self._may_change_gateway(request, obj)
 
     def _may_change_gateway(self, request: HttpRequest, route: ApiGatewayAdditionalRoute | None = None) -> bool:
-        # The site's own admin of gateways: it may ask for permissions of single objects.
+        # The site's own admin of gateways, which may check permissions per object.
         registered = self.admin_site._registry.get(ApiGateway) or ApiGatewayAdmin(ApiGateway, self.admin_site)
         return registered.has_change_permission(request, route and route.api_gateway)
 
     def save_model(self, request: HttpRequest, obj: ApiGatewayAdditionalRoute, form: Any, change: bool) -> None:
-        # The one that was chosen; the one that it leaves was asked about when the page was opened.
+        # The newly chosen gateway. The previous one was checked when the page was opened.
         if not self._may_change_gateway(request, obj):
             raise PermissionDenied
         super().save_model(request, obj, form, change)
@@ -263,13 +263,13 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         _tell_after_deployment(self, request, obj.api_gateway_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiGatewayAdditionalRoute]) -> None:
-        # One by one: each takes its route out of AWS.
+        # One by one, because each deletion removes its route from AWS.
         for route in queryset:
             self.delete_model(request, route)
 
 
 def _tell_after_deployment(model_admin: Any, request: HttpRequest, pk: int) -> None:
-    """After the routes were deployed, which is after the commit, say whether that worked."""
+    """Report whether the deployment worked. Routes are deployed after the commit."""
 
     def tell() -> None:
         gateway = ApiGateway.objects.get(pk=pk)

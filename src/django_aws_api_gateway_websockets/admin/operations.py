@@ -1,4 +1,7 @@
-"""What an administrator can do to a gateway in AWS: each shows its plan first, and asks."""
+"""The operations that an administrator can run on a gateway in AWS.
+
+Each shows its plan first and asks for confirmation.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ..provisioning import Plan, plan_gateway, plan_removal_of, remove_gateway, 
 
 
 class Operation(NamedTuple):
-    """``act`` None: looking is all there is to do."""
+    """``act`` is None if the operation only shows the plan."""
 
     name: str
     title: Any
@@ -59,7 +62,7 @@ DELETE = Operation(
 
 
 def left_to_do(gateway: ApiGateway) -> str:
-    """What AWS lacks of the row, and the action that brings it there; empty where that is nothing."""
+    """Return what AWS is missing and the action that adds it. Return an empty string if nothing is missing."""
     if gateway.status not in (gateway.Status.DIFFERS, gateway.Status.LACKS_DOMAIN):
         return ""
     action = CREATE_DOMAIN if gateway.lacks_domain else UPDATE

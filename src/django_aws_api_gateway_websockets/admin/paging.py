@@ -1,4 +1,4 @@
-"""Pages of a list with a million rows."""
+"""Pagination for a list with a million rows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.utils.functional import cached_property
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Pages of the first ``LIMIT`` rows, so that the database never counts all of them."""
+    """Pagination of the first ``LIMIT`` rows only, so that the database never counts all of them."""
 
     LIMIT = 10_000
 
     @cached_property
     def count(self) -> int:
-        """How many rows there are, but at most ``LIMIT``."""
+        """The number of rows, up to ``LIMIT``."""
         rows: Any = self.object_list
         return int(rows.order_by().select_related(None)[: self.LIMIT].count())

@@ -1,4 +1,4 @@
-"""The page between an action and AWS: the plan of each chosen gateway, and a button."""
+"""The confirmation page for an action in AWS: the plan of each chosen gateway, and a button."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEMPLATE = "admin/django_aws_api_gateway_websockets/plan.html"
 def run(
     admin: ModelAdmin[ApiGateway], request: HttpRequest, gateways: QuerySet[ApiGateway], operation: Operation
 ) -> HttpResponse | None:
-    """Show the plans; or, once they were confirmed, carry the operation out and say how it went."""
+    """Show the plans. After confirmation, carry the operation out and report the result."""
     chosen = list(gateways)
     if not all(allowed(admin, request, gateway, operation) for gateway in chosen):
         raise PermissionDenied
@@ -37,13 +37,13 @@ def run(
 
 
 def allowed(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateway: ApiGateway, operation: Operation) -> bool:
-    """Whether the one who asks may do this to this gateway: the admin's own permissions, asked with the object."""
+    """Return whether the user may do this to this gateway. The admin's own permissions are checked with the object."""
     may = admin.has_delete_permission if operation.destroys else admin.has_change_permission
     return may(request, gateway)
 
 
 def _act(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateway: ApiGateway, operation: Operation) -> None:
-    assert operation.act is not None  # noqa: S101  the caller asked
+    assert operation.act is not None  # noqa: S101  # The caller has checked it.
     try:
         done = operation.act(gateway)
     except WebSocketsError as error:
@@ -82,7 +82,7 @@ def _page(
 
 
 def _next(chosen: list[ApiGateway]) -> Operation:
-    """What brings AWS in step, once it was compared."""
+    """Return the operation that brings AWS in step after a comparison."""
     return UPDATE if any(gateway.api_created for gateway in chosen) else CREATE
 
 

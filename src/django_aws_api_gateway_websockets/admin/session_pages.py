@@ -1,4 +1,4 @@
-"""The pages between an action on sessions and their connections: how many there are, and a button."""
+"""The confirmation pages for actions on sessions: the number of connections, and a button."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
 
 TEMPLATE = "admin/django_aws_api_gateway_websockets/session_action.html"
-# How many connections the page names, and how many rows get an entry in their history.
+# How many connections the page names, and how many rows get a history entry.
 SHOWN = 10
 LOGGED = 100
 
 
 class MessageField(forms.JSONField):
-    """A JSON field that is empty at first. Django's own shows "null"."""
+    """A JSON field that is empty at first. Django's own field shows "null"."""
 
     def prepare_value(self, value: Any) -> Any:
         return "" if value is None else super().prepare_value(value)
@@ -82,7 +82,7 @@ def run(
     sessions: WebSocketSessionQuerySet,
     operation: SessionOperation,
 ) -> HttpResponse:
-    """Show the page; or, once it was confirmed, carry the operation out and say how it went."""
+    """Show the page. After confirmation, carry the operation out and report the result."""
     confirmed = "confirmed" in request.POST
     form = operation.form(request.POST if confirmed else None)
     if confirmed and form.is_valid():
@@ -118,7 +118,7 @@ def _act(
         admin.message_user(request, str(error), messages.ERROR)
         return
     for session in logged:
-        # Never what was sent: messages are private.
+        # Never log what was sent, because messages are private.
         admin.log_change(request, session, f"{operation.title}: {_outcome(session, report)}")
     for level, text in _lines(report, operation):
         admin.message_user(request, text, level)

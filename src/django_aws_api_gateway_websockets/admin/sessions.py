@@ -1,25 +1,28 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 
 from ..models import WebSocketSession, WebSocketSessionQuerySet
 from . import session_pages
+from .live import live_page
 from .paging import BoundedPaginator
 
-# How many rows of a user or of a channel a search finds.
+# The most rows of a user or of a channel that a search returns.
 FOUND = 1_000
 
 
 @admin.register(WebSocketSession)
 class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who is connected. Rows come from the gateway, so they can be looked at and deleted, but not edited.
+    """Connected clients. Rows come from the gateway, so they can be viewed and deleted, but not edited.
 
-    The list must open quickly with a million rows. Nothing here counts them all, and nothing sorts without an index.
+    The list must open quickly with a million rows. It never counts all rows, and never sorts without an index.
     """
 
     list_display = (
@@ -33,7 +36,8 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "last_activity_on",
     )
     list_filter = ("connected", "api_gateway")
-    list_select_related = ("user", "api_gateway")
+    # MariaDB begins a join at the gateways and sorts all of their sessions. get_queryset() prefetches instead.
+    list_select_related = ()
     # Named so that the admin shows its search box. get_search_results() does the search.
     search_fields = ("connection_id__exact",)
     search_help_text = _("Enter a whole user name, connection id or channel. A channel finds its open connections.")
@@ -41,15 +45,19 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     sortable_by = ()
     paginator = BoundedPaginator
     show_full_result_count = False
-    # Django 5.0 has counts beside the filters, and each of them reads the whole table.
+    # Django 5.0 shows counts beside the filters, and each of them reads the whole table.
     show_facets: ClassVar[Any] = admin.ShowFacets.NEVER if hasattr(admin, "ShowFacets") else None
     actions = ("send_a_message", "disconnect")
+    change_list_template = "admin/django_aws_api_gateway_websockets/session_list.html"
 
     class Media:
         css = {"all": ["django_aws_api_gateway_websockets/plan.css"]}
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).prefetch_related("user", "api_gateway")
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Find sessions by an index each. A condition with OR would read the whole table on some databases."""
+        """Find sessions with one index per query. A condition with OR would read the whole table on some databases."""
         if not search_term:
             return queryset, False
         term = search_term.strip()
@@ -63,6 +71,11 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             rows = self.model._default_manager.using(queryset.db).filter(**by_index).order_by("-pk")
             found.update(rows.values_list("pk", flat=True)[:FOUND])
         return queryset.filter(pk__in=found), False
+
+    def get_urls(self) -> list[Any]:
+        live = self.admin_site.admin_view(partial(live_page, self))
+        name = f"{self.opts.app_label}_{self.opts.model_name}_live"
+        return [path("live/", live, name=name), *super().get_urls()]
 
     # -- permissions ----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Tables of another package of this app label: kept under other names, and their rows brought over.
+"""Adopting the tables of another package with the same app label: they are renamed, and their rows are copied.
 
 Only migrations use this. It works on the models as they are at that migration.
 """

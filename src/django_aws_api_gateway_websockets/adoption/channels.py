@@ -1,4 +1,4 @@
-"""Channel permissions become channel rules, where a rule says exactly the same. What is unclear lets nobody in."""
+"""Channel permissions become channel rules if a rule means exactly the same. Unclear permissions allow nobody."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 
 from .former import Former
 
-#: What the other package may call these audiences.
+#: The names that the other package may use for these audiences.
 _AUDIENCES = {
     **dict.fromkeys(("public", "anyone", "open", "everyone"), "anyone"),
     **dict.fromkeys(("authenticated", "logged_in", "login"), "logged_in"),
     "staff": "staff",
 }
-# A channel's name there is a pattern here.
+# The other package's channel names are exact, so escape them as patterns.
 _PATTERN = re.compile(r"[*?]|\{user_pk\}")
 _BATCH = 1000
 
 
 def rules_of(former: Former, model: Any, notes: Counter[str]) -> list[Any]:
-    """Return the channel rules that stand for the kept channel permissions."""
+    """Return the channel rules that replace the kept channel permissions."""
     sets = _permission_sets(former)
     rules: list[Any] = []
     for batch in former.rows("channelpermission", _BATCH):
@@ -36,7 +36,7 @@ def rules_of(former: Former, model: Any, notes: Counter[str]) -> list[Any]:
 
 
 def _permission_sets(former: Former) -> dict[int, list[list[int]]]:
-    """The permissions of each rule, by channel."""
+    """Return the permissions of each rule, by channel."""
     of_rule: dict[int, list[int]] = defaultdict(list)
     for batch in former.rows("channelpermissionrule_permissions", _BATCH):
         for row in batch:
@@ -53,6 +53,7 @@ def _rules(model: Any, row: Any, sets: list[list[int]]) -> list[Any]:
         audience = _AUDIENCES.get(str(row.access).lower())
         return [model(pattern=row.channel_name, audience=audience)] if audience else []
     if any(len(one) != 1 for one in sets):
-        # Several permissions at once cannot be said by a ChannelRule, and one of them would let more people in.
+        # A ChannelRule cannot require several permissions at once, and requiring only one of them would admit more
+        # people.
         return []
     return [model(pattern=row.channel_name, audience="permission", permission_id=key) for (key,) in sets]

@@ -1,4 +1,4 @@
-"""The kept tables as models, with the columns that they have: releases differ."""
+"""The kept tables as models with the columns that they really have, because the columns differ between releases."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ class Former:
             self._tables = set(connection.introspection.table_names(cursor))
 
     def rows(self, suffix: str, size: int) -> Any:
-        """Yield lists of up to ``size`` rows of a kept table, by primary key; nothing where it does not exist."""
+        """Yield lists of up to ``size`` rows of a kept table, by primary key.
+
+        Yield nothing if the table does not exist.
+        """
         table = KEPT + suffix
         if table not in self._tables:
             return
         model, last = self._model(table), None
         while True:
-            # By key rather than by cursor: rows are written meanwhile, in the same transaction.
+            # Read by key rather than by cursor, because rows are written meanwhile in the same transaction.
             found = model.objects.using(self._connection.alias).order_by("id")
             batch = list(found.filter(id__gt=last)[:size] if last is not None else found[:size])
             if not batch:
@@ -63,7 +66,7 @@ _KINDS: dict[str, Any] = {
 
 
 def _plain_key(user_model: Any) -> Any:
-    """Return a field that holds a primary key of ``user_model``, and is none itself."""
+    """Return a field that holds a primary key of ``user_model`` but is not a primary key itself."""
     key = user_model._meta.pk
     if isinstance(key, models.AutoField):
         return models.BigIntegerField(null=True)

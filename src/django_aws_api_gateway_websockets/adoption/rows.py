@@ -1,4 +1,4 @@
-"""The rows of the kept tables, written into ours under the same primary keys."""
+"""Copying the rows of the kept tables into this package's tables, under the same primary keys."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ _ROUTE_FIELDS = ("name", "route_key", "integration_url", "deployed", "api_gatewa
 
 
 def bring_over(apps: Any, schema_editor: Any) -> None:
-    """Copy gateways, routes, channel permissions and open connections from the kept tables. They stay as they are."""
+    """Copy gateways, routes, channel permissions and open connections from the kept tables.
+
+    The kept tables do not change.
+    """
     connection = schema_editor.connection
     user_model = apps.get_model(settings.AUTH_USER_MODEL)
     former = Former(connection, user_model)
@@ -64,7 +67,7 @@ def _copy(connection: Any, model: Any, former: Former, suffix: str, convert: Any
 
 
 def _write(connection: Any, model: Any, rows: list[Any]) -> int:
-    # MariaDB keeps the rows of a run that failed only when it was recorded.
+    # On MariaDB, the rows of a failed run remain, unless the run was recorded.
     objects = model.objects.using(connection.alias)
     there = set(objects.filter(pk__in=[row.pk for row in rows]).values_list("pk", flat=True))
     new = [row for row in rows if row.pk not in there]
@@ -73,14 +76,14 @@ def _write(connection: Any, model: Any, rows: list[Any]) -> int:
 
 
 def _numbered(rows: list[Any]) -> list[Any]:
-    """Give rules the same keys in each run: theirs are of several tables."""
+    """Give rules the same keys in each run. In the kept tables, they come from several tables."""
     for number, row in enumerate(rows, start=1):
         row.pk = number
     return rows
 
 
 class _Gateways:
-    """Converts rows of gateways. One API belongs to one row here, and to any number of rows there."""
+    """Converts rows of gateways. Here, an API belongs to one row. In the kept tables, it may belong to several."""
 
     def __init__(self, model: Any, notes: Counter[str]) -> None:
         self._model, self._notes = model, notes
@@ -104,7 +107,7 @@ class _Gateways:
             api_id=api_id,
             api_created=bool(row.api_created and api_id),
             custom_domain_created=bool(row.custom_domain_created and api_id),
-            # The other package sends no secret of ours. updateApiGateway adds it.
+            # The other package does not send this package's secret. updateApiGateway adds it.
             sends_secret=False if row.api_created and api_id else None,
             served_stage_name=values["stage_name"] if row.api_created else "",
             mapped_domain_name=values["domain_name"] if row.custom_domain_created else "",
@@ -126,7 +129,7 @@ def _route(model: Any, row: Any) -> Any:
 
 
 class _Sessions:
-    """Converts rows of open connections. Those that are closed stay in the kept table."""
+    """Converts rows of open connections. Closed ones stay in the kept table."""
 
     def __init__(self, model: Any, user_model: Any, alias: str, only_gateway: int | None, notes: Counter[str]) -> None:
         self._model, self._user_model, self._alias = model, user_model, alias
@@ -148,7 +151,7 @@ class _Sessions:
         return True
 
     def _auth_hashes(self, rows: list[Any]) -> dict[Any, str]:
-        """The session auth hash of users whose rows have none: the first releases did not keep it."""
+        """Return the session auth hash of users whose rows have none, because the first releases did not store it."""
         lacking = {row.user_id for row in rows if row.user_id is not None and not getattr(row, "auth_hash", "")}
         found = self._user_model.objects.using(self._alias).in_bulk(list(lacking)) if lacking else {}
         return defaultdict(str, {key: _auth_hash(user) for key, user in found.items()})
@@ -169,7 +172,7 @@ class _Sessions:
 
 
 def _auth_hash(user: Any) -> str:
-    """Return the hash for a user of the migration's models, by the method of the real one."""
+    """Return the hash of a user of the migration's models, by the method of the real user model."""
     real = get_user_model()
     names = [field.attname for field in real._meta.concrete_fields]
     copy: Any = real(**{name: getattr(user, name) for name in names if hasattr(user, name)})
@@ -183,7 +186,7 @@ def _only(gateway: Any, alias: str) -> int | None:
 
 @contextmanager
 def _times_as_they_were(models: list[Any]) -> Iterator[None]:
-    """Within, ``created_on`` and ``updated_on`` keep the values that they are given."""
+    """Inside this block, ``created_on`` and ``updated_on`` keep the values that they are given."""
     fields = [field for model in models for field in model._meta.local_fields if hasattr(field, "auto_now")]
     before = [(field, field.auto_now, field.auto_now_add) for field in fields]
     for field in fields:

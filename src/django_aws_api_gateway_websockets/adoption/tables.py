@@ -1,6 +1,6 @@
-"""The other package's tables get out of the way of ours, with their rows.
+"""Renaming the other package's tables, so that this package's tables can be created. The rows are kept.
 
-Each step can be repeated: MariaDB and MySQL keep what a migration did before it failed.
+Each step can be repeated, because MariaDB and MySQL keep what a migration did before it failed.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-#: The prefix of the tables of this app label, and of those that are kept.
+#: The prefixes of the tables of this app label, and of the kept tables.
 OURS = "django_aws_api_gateway_websockets_"
 KEPT = "former_websockets_"
 
-#: The tables that the other package makes, without their prefix.
+#: The tables that the other package creates, without their prefix.
 _THEIRS = (
     "apigateway",
     "apigatewayadditionalroute",
@@ -23,20 +23,21 @@ _THEIRS = (
     "websocketsession",
     "websockettoken",
 )
-# 67 characters, which PostgreSQL and MariaDB do not allow: Django cuts it, and puts a hash at its end.
+# 67 characters, which PostgreSQL and MariaDB do not allow. Django shortens the name and appends a hash.
 _CUT = "channelpermissionrule_"
 
 
 def set_aside(apps: Any, schema_editor: Any) -> None:
-    """Rename the tables that another package left behind, so that ours can be created.
+    """Rename the tables that another package left behind, so that this package's tables can be created.
 
-    Where an earlier run failed after it had made some of our tables, drop those: nothing used them.
+    If an earlier run failed after it had created some of this package's tables, drop them, because nothing used them
+    yet.
     """
     tables = _tables(schema_editor.connection)
     kept = {name for name in tables if name.startswith(KEPT)}
     found = {name: KEPT + _suffix(name) for name in tables if name.startswith(OURS)}
     theirs = {name: new for name, new in found.items() if new not in kept and _suffix(name) in _THEIRS}
-    # Children first, since the gateways' table is referenced.
+    # Children first, because they reference the gateways' table.
     for name in sorted(found.keys() - theirs.keys(), key=len, reverse=True):
         _drop_empty(schema_editor, name)
     for name, new in theirs.items():
@@ -69,7 +70,7 @@ def _drop_empty(schema_editor: Any, name: str) -> None:
 
 
 def _free_names(schema_editor: Any, table: str) -> None:
-    """Free the names of indexes and constraints that ours will have: databases do not allow them twice."""
+    """Rename indexes and constraints whose names this package needs. Databases do not allow a name twice."""
     connection = schema_editor.connection
     if connection.vendor == "sqlite":
         statement = "DROP INDEX {name}"

@@ -1,4 +1,4 @@
-"""The one door to AWS: clients made from the settings, and failures translated into errors of our own."""
+"""Access to AWS: clients made from the settings, and AWS's failures translated into this package's exceptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def forget() -> None:
-    """Make every client anew. Tests need this when they change the environment, which boto3 reads once."""
+    """Discard all clients. Tests need this after they change the environment, because boto3 reads it only once."""
     clients.clients.clear()
     credentials.sessions.clear()
     forget_lookups()

@@ -1,6 +1,6 @@
 """boto3's clients, one for each endpoint and set of credentials.
 
-boto3 takes 0.2 s to import, so it is imported when a client is first asked for.
+Importing boto3 takes 0.2 seconds, so it is imported when a client is first needed.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from .errors import translated
 
 _LOCAL_REGION = "us-east-1"
 
-#: By process, because servers fork after import: a client's connections must not be shared between processes.
+#: Keyed by process, because servers fork after import and processes must not share a client's connections.
 clients: dict[tuple[Any, ...], Any] = {}
-# What a send looks up without reading every setting again.
+# What a send looks up once instead of reading every setting again.
 _by_url: dict[tuple[int, str], Any] = {}
 
 
 def connections_client(url: str) -> Any:
     """Return the boto3 client that calls the connections of the stage at ``url``.
 
-    It does not retry: botocore repeats a send whose answer was late, and so delivers twice. With botocore's default
-    one bad recipient costs 1.7 to 9.4 s.
+    The client does not retry. botocore would repeat a send whose answer was late, and deliver the message twice. With
+    botocore's default retries, one bad recipient costs 1.7 to 9.4 seconds.
     """
     key = (os.getpid(), url)
     if key not in _by_url:
@@ -45,10 +45,10 @@ def connections_client(url: str) -> Any:
 
 
 def control_client(endpoint: str | None = None, service: str = "apigatewayv2") -> Any:
-    """Return the boto3 client of the control plane at ``endpoint``; None: of AWS, whatever the environment says.
+    """Return the boto3 client of the control plane at ``endpoint``. None means AWS, whatever the environment says.
 
-    It makes one attempt: botocore would repeat a creation whose answer was lost, and make a second API.
-    ``provisioning.control`` decides what may be repeated.
+    The client makes one attempt. botocore would repeat a creation whose answer was lost, and create a second API.
+    ``provisioning.control`` decides which calls may be repeated.
     """
     return _client(
         service,
@@ -60,7 +60,7 @@ def control_client(endpoint: str | None = None, service: str = "apigatewayv2") -
 
 
 def forget_lookups(**kwargs: Any) -> None:
-    """Read the settings anew."""
+    """Read the settings again."""
     _by_url.clear()
 
 

@@ -1,4 +1,7 @@
-"""Credentials from the settings, or from where boto3 finds them. None of them is in a local, a key or a repr."""
+"""Credentials from the settings, or from boto3's own chain.
+
+None of them is kept in a local variable, a key or a repr.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from ..exceptions import CredentialsError
 _PROFILE = "AWS_IAM_PROFILE"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
-# By process, because servers fork after import.
+# Keyed by process, because servers fork after import.
 sessions: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 #: Held while sessions and clients are made, and while credentials are looked for.
 lock = threading.RLock()
@@ -22,7 +25,7 @@ lock = threading.RLock()
 
 @dataclass(frozen=True, repr=False)  # because error pages show the repr of every local
 class Credentials:
-    """What signs a request."""
+    """The credentials that sign requests."""
 
     access_key: str
     secret_key: str
@@ -34,7 +37,7 @@ LOCAL = Credentials("local", "local", None)
 
 
 def fingerprint() -> str:
-    """Return a hash of the credentials in the settings, by which clients are told apart."""
+    """Return a hash of the credentials in the settings. It tells clients apart."""
     digest = sha256()
     for name in (_PROFILE, *_KEYS):
         digest.update(f"{aws_setting(name)}\n".encode())
@@ -42,7 +45,7 @@ def fingerprint() -> str:
 
 
 def half_set() -> str:
-    """Say what is missing beside the credentials in the settings. Empty if nothing is."""
+    """Return which credentials in the settings are missing. Return an empty string if they are complete."""
     if aws_setting(_PROFILE):
         return ""
     needed, given = _KEYS[:2], [name for name in _KEYS if aws_setting(name)]
@@ -56,7 +59,7 @@ def half_set() -> str:
 
 
 def session(region: str | None) -> tuple[Any, Any]:
-    """Return the sessions of botocore and boto3 for the settings. They hold the credentials, and renew them."""
+    """Return the botocore and boto3 sessions for the settings. They hold the credentials and renew them."""
     import boto3
     from botocore.session import Session
 

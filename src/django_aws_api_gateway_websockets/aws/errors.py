@@ -1,4 +1,7 @@
-"""Failures of AWS as errors of our own. The HTTP status decides: the error's code depends on a header."""
+"""AWS's failures as this package's exceptions.
+
+The HTTP status decides, because the error's code depends on a header.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,8 @@ from ..exceptions import (
     Throttled,
 )
 
-# AWS answers 403 to a missing permission and to bad credentials alike. These are the second, by code or, if a client
-# drops that, by text.
+# AWS answers 403 both to a missing permission and to bad credentials. These codes mean bad credentials. Some clients
+# drop the code, so the text is searched too.
 _BAD_CREDENTIALS = re.compile(
     r"ExpiredToken|UnrecognizedClient|InvalidClientTokenId|InvalidAccessKeyId|InvalidSignature|SignatureDoesNotMatch"
     r"|IncompleteSignature|RequestExpired|security token included in the request|[Ss]ignature (expired|not yet current)"
@@ -46,21 +49,22 @@ _BY_STATUS: Mapping[int, tuple[type[AwsError], str]] = {
     413: (PayloadTooLarge, f"API Gateway takes {protocol.MAX_MESSAGE_BYTES} bytes at most."),
     429: (Throttled, "The account's request limit is reached, or the client reads too slowly. Send later."),
 }
-# What AWS appends if a signature does not match: the signed headers, session token included.
+# AWS appends this if a signature does not match. The signed headers and the session token follow.
 _CANONICAL_REQUEST = "The Canonical String for this request"
-# Characters of an answer that are worth a place in a message.
+# The longest part of an answer that a message quotes, in characters.
 _LONGEST = 500
 
 
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Turn botocore's errors into ours. ``operation`` completes "Could not …"."""
+    """Turn botocore's errors into this package's. ``operation`` completes "Could not …"."""
     from botocore import exceptions as botocore_errors
 
     try:
         yield
     except (botocore_errors.BotoCoreError, botocore_errors.ClientError, UnicodeDecodeError) as error:
-        # From None: botocore's frames hold request bodies and signed headers, and an error page would show them.
+        # "from None", because botocore's frames hold request bodies and signed headers, and an error page would show
+        # them.
         raise _translation(operation, error) from None
 
 
@@ -106,7 +110,10 @@ def _translation(operation: str, error: Any) -> AwsError:
 
 
 def _unsent(operation: str, error: Any) -> AwsError:
-    """Our error for an exception inside of the HTTP client. Its text is not shown: it may quote a signed header."""
+    """Return the error for an exception inside the HTTP client.
+
+    Its text is not shown, because it may quote a signed header.
+    """
     cause = error.kwargs.get("error")
     if isinstance(cause, ValueError):
         return not_for_a_header(operation)
@@ -114,7 +121,7 @@ def _unsent(operation: str, error: Any) -> AwsError:
 
 
 def not_for_a_header(operation: str) -> CredentialsError:
-    """Our error for credentials with a line break, which would end a header."""
+    """Return the error for credentials with a line break. A line break would end the header."""
     return CredentialsError(
         f"Could not {operation}: a header cannot hold the credentials. Remove line breaks from the access key and "
         "the session token.",
@@ -123,14 +130,14 @@ def not_for_a_header(operation: str) -> CredentialsError:
 
 
 def from_client_error(operation: str, error: Any) -> AwsError:
-    """Our error for botocore's ``ClientError``."""
+    """Return the error for botocore's ``ClientError``."""
     detail = error.response.get("Error", {})
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     return from_status(operation, status, str(detail.get("Code", "")), str(detail.get("Message", "")))
 
 
 def from_answer(operation: str, status: int, error_type: str, body: bytes) -> AwsError:
-    """Our error for an answer that boto3 did not read: with the code and the text that boto3 would find in it.
+    """Return the error for an answer that boto3 did not read, with the code and the text that boto3 would find in it.
 
     ``error_type`` is the header ``x-amzn-ErrorType``.
     """
@@ -149,7 +156,7 @@ def from_answer(operation: str, status: int, error_type: str, body: bytes) -> Aw
 
 
 def from_status(operation: str, status: int, code: str = "", message: str = "") -> AwsError:
-    """Our error for an answer with the HTTP status ``status``."""
+    """Return the error for an answer with the HTTP status ``status``."""
     kind, remedy = _BY_STATUS.get(status, (AwsError, ""))
     if status in (400, 403) and _BAD_CREDENTIALS.search(f"{code} {message}"):
         kind, remedy = _CREDENTIALS
@@ -162,7 +169,7 @@ def from_status(operation: str, status: int, code: str = "", message: str = "") 
 
 
 def unreachable(operation: str, reason: str) -> AwsUnreachable:
-    """Our error for a call that did not get through."""
+    """Return the error for a call that did not reach AWS."""
     return AwsUnreachable(
         f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network; for a local gateway, "
         "check that runLocalGateway runs.",
@@ -171,7 +178,7 @@ def unreachable(operation: str, reason: str) -> AwsUnreachable:
 
 
 def timed_out(operation: str) -> SendTimedOut:
-    """Our error for an answer that did not come."""
+    """Return the error for an answer that did not arrive in time."""
     return SendTimedOut(
         f"Could not {operation}: AWS did not answer in time, and may have done it all the same.", operation=operation
     )

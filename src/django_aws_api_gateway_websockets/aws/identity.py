@@ -1,4 +1,4 @@
-"""What signs a call to ``@connections`` where boto3 does not."""
+"""Credentials and settings for calls to ``@connections`` that boto3 does not make."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .clients import connections_client
 from .credentials import LOCAL, Credentials, lock, session
 from .errors import not_for_a_header, translated
 
-#: Credentials are read again after so many seconds: botocore has new ones minutes before the old ones expire.
+#: Seconds after which credentials are read again. botocore renews them minutes before the old ones expire.
 IDENTITY_SECONDS = 60.0
 
 _identities: dict[tuple[int, str], tuple[float, SigningIdentity]] = {}
@@ -23,19 +23,19 @@ _identities: dict[tuple[int, str], tuple[float, SigningIdentity]] = {}
 
 @dataclass(frozen=True, repr=False)
 class SigningIdentity:
-    """What it takes to sign and send a call to ``@connections`` without boto3."""
+    """Everything needed to sign and send a call to ``@connections`` without boto3."""
 
     credentials: Credentials
     region: str
     ca_bundle: str
-    proxy: str  # empty: none; may hold a password
+    proxy: str  # An empty string means no proxy. The URL may hold a password.
     over_tls: bool
 
 
 def signing_identity(url: str) -> SigningIdentity:
-    """Return what signs and sends a call to the connections at ``url``, from where boto3 takes it.
+    """Return what is needed to call the connections at ``url``, from the same sources as boto3.
 
-    Ask again now and then: temporary credentials are renewed before they expire.
+    Call this regularly, because temporary credentials are renewed before they expire.
     """
     key = (os.getpid(), url)
     at, identity = _identities.get(key, (0.0, None))
@@ -46,7 +46,7 @@ def signing_identity(url: str) -> SigningIdentity:
 
 
 def forget_identities(**kwargs: Any) -> None:
-    """Look everything up anew."""
+    """Look everything up again."""
     _identities.clear()
 
 

@@ -1,1 +1,1 @@
-"""What the workers of Celery and of Django's tasks enter by: rows are loaded from keys, and the send goes down."""
+"""The entry points of Celery's and Django's task workers. They load rows from keys and send."""

@@ -1,7 +1,7 @@
 """Jobs as Django tasks: ``django.tasks`` of Django 6, or the ``django-tasks`` backport.
 
-The database backend leaves a task whose worker was killed as running for ever. So jobs have a guard: a task that runs
-after a while and enqueues such a job again.
+If a worker is killed, the database backend leaves its task marked as running for ever. Each job therefore has a guard:
+a task that runs later and enqueues such a job again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def run_job(name: str, *arguments: Any) -> Any:
 
 @task()  # type: ignore[untyped-decorator]
 def guard_jobs(result_ids: list[str]) -> None:
-    """Enqueue again the jobs that run for longer than ``BACKGROUND_LEASE``, and look again until all have ended."""
+    """Enqueue again the jobs that have run for longer than ``BACKGROUND_LEASE``. Repeat until all jobs have ended."""
     waiting = []
     for result_id in result_ids:
         result = run_job.get_result(result_id)
@@ -49,9 +49,9 @@ def guard_jobs(result_ids: list[str]) -> None:
 
 
 def enqueue(jobs: Sequence[Job]) -> None:
-    """Enqueue ``jobs``, and a guard for messages if the backend can wait and can look results up.
+    """Enqueue ``jobs``, and a guard for messages if the backend supports delays and results.
 
-    Sockets to be closed have no guard: their rows are closed, so no message of theirs is accepted in any case.
+    Closing sockets needs no guard. Their rows are already closed, so the view refuses their messages in any case.
     """
     results = [(job.name, run_job.enqueue(job.name, *job.arguments)) for job in jobs]
     backend = task_backends[run_job.backend]

@@ -1,6 +1,6 @@
-"""What a worker does with a job: load the rows that its keys name, and send, or close their sockets.
+"""What a worker does with a job: load the rows by their keys, and send to them or close their sockets.
 
-A job runs at least once: the job of a worker that was killed runs again, so some recipients may get a message twice.
+A job runs at least once. If a worker is killed, its job runs again, so some recipients may get a message twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..models.sending import send_to_many
 
 
 def deliver(*arguments: Any) -> dict[str, Any]:
-    """Send to the recipients of a chunk that are still connected, and announce the report. Return its summary."""
+    """Send to those recipients of a chunk that are still connected, and announce the report. Return its summary."""
     chunk = Chunk(*arguments)
     sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
     try:
@@ -32,7 +32,10 @@ def deliver(*arguments: Any) -> dict[str, Any]:
 
 
 def disconnect(*arguments: Any) -> None:
-    """Have AWS close sockets. Their URLs come from the database, because anyone who reaches the broker writes jobs."""
+    """Have AWS close sockets.
+
+    Their URLs come from the database, because anyone who can reach the broker can write jobs.
+    """
     closing = Closing(*arguments)
     sockets = [socket for socket in (Socket(*one) for one in closing.sockets) if _is_possible(socket)]
     close_sockets(closing.using, sockets, ClosedReason(closing.reason))
@@ -42,5 +45,5 @@ def _is_possible(socket: Socket) -> bool:
     return protocol.is_connection_id(socket.connection_id) and protocol.is_stage_name(socket.stage_name)
 
 
-#: What a worker can be asked to do.
+#: The jobs that a worker knows, by name.
 JOBS = {"deliver": deliver, "disconnect": disconnect}

@@ -1,4 +1,4 @@
-"""What the modules of checks share."""
+"""Helpers that all modules of checks share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ Checks = Iterator[CheckMessage]
 
 
 def collected(check: Callable[[], Checks]) -> Callable[..., list[CheckMessage]]:
-    """Return ``check`` as a function that Django can call. If the setting is not a dict, only E001 reports it."""
+    """Return ``check`` as a function that Django can call.
+
+    It reports nothing while the setting is not a dict (E001).
+    """
 
     def run(**kwargs: Any) -> list[CheckMessage]:
         return list(check()) if isinstance(getattr(settings, SETTING, {}), dict) else []

@@ -1,4 +1,4 @@
-"""System checks of what is fine on a laptop but not in production. docs/checks.md lists them."""
+"""System checks for settings that are fine on a laptop but not in production. docs/checks.md lists them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .settings import RATES, listed_origins
 
 __all__ = ["check_deployment"]
 
-#: They are not shared between processes, drop entries before they expire, or do not add atomically.
+#: These caches are not shared between processes, drop entries before they expire, or do not add atomically.
 _UNFIT_CACHES = (DatabaseCache, DummyCache, FileBasedCache, LocMemCache)
 
 

@@ -32,7 +32,7 @@ def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
     try:
         gateways = list(ApiGateway.objects.prefetch_related("additional_routes"))
     except DatabaseError:
-        return []  # The tables are not migrated yet.
+        return []  # The tables have not been migrated yet.
     return [message for gateway in gateways for message in _check_gateway(gateway)]
 
 
@@ -92,7 +92,10 @@ def _check_target(gateway: ApiGateway, target: str) -> Checks:
 
 
 def _check_selection(gateway: ApiGateway) -> Checks:
-    """Compare the key that a view sets by hand with the expression of its gateway. Other views follow the gateway."""
+    """Compare a key that a view sets by hand with its gateway's expression.
+
+    Views without a key of their own follow the gateway.
+    """
     path = urlsplit(integration_uri(gateway.target_base_endpoint, protocol.DEFAULT)).path
     try:
         callback: Any = resolve(path).func

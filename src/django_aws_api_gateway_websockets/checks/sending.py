@@ -1,4 +1,4 @@
-"""System checks of the settings of sending."""
+"""System checks of the settings for sending."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COUNTS = ("SEND_THREADS", "SEND_CONNECTIONS", "BACKGROUND_CHUNK")
 
 @register("websockets")
 def check_sending(**kwargs: Any) -> list[CheckMessage]:
-    """E030 to E034, W030: what sends, what runs in the background, numbers, and credentials."""
+    """E030 to E034, W030: the transport, the task engine, numbers, and credentials."""
     return [*_transport(), *_engine(), *_encoder(), *_numbers(), *_credentials(), *_patched_sockets()]
 
 

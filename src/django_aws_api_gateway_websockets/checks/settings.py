@@ -61,8 +61,8 @@ def check_setting_name(**kwargs: Any) -> list[CheckMessage]:
 def _looks_like_ours(name: str) -> bool:
     words = name.replace("_", "")
     similar = words.startswith("WEBSOCKET") or difflib.get_close_matches(words, [SETTING], cutoff=0.85)
-    # Only a dict can be meant as ours: WEBSOCKET_URL is probably the site's own. The value comes last, because Django
-    # warns when somebody reads a deprecated setting.
+    # Report only dicts, because a WEBSOCKET_URL is probably the site's own. Read the value last, because Django warns
+    # about deprecated settings when they are read.
     return name != SETTING and bool(similar) and isinstance(getattr(settings, name), dict)
 
 
@@ -78,7 +78,7 @@ def _unknown_key(key: object) -> CheckMessage:
 @register("websockets")
 @collected
 def check_values() -> Checks:
-    """E003, E004, E005: values of ``WEBSOCKETS`` are possible ones."""
+    """E003, E004, E005: values of ``WEBSOCKETS`` are valid."""
     yield from _check_numbers()
     yield from _check_lists()
     try:

@@ -1,4 +1,4 @@
-"""A check of options on views that nothing reads: somebody relies on them, and they do nothing."""
+"""A check for view options that nothing reads. Somebody relies on them, but they do nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 from ..views import WebSocketView
 from ..views.mounted import mounted_views
 
-#: Options and hooks of another package, whose names nothing else gives away.
+#: Options and hooks of another package whose names do not look like options.
 _OTHER_PACKAGE = ("aws_api_gateway_id", "can_join_channel")
 
 _REMEDIES = {
@@ -27,7 +27,7 @@ _ANY = "Rename it to an option of WebSocketView (docs: The view), or delete it."
 
 @register("websockets")
 def check_unread_options(**kwargs: Any) -> list[CheckMessage]:
-    """E008: an attribute of a view that looks like an option, and that neither this package nor your code reads."""
+    """E008: an attribute of a view looks like an option, but neither this package nor your code reads it."""
     views = {mounted.view for mounted in mounted_views(WebSocketView)}
     return [
         Error(
@@ -42,7 +42,7 @@ def check_unread_options(**kwargs: Any) -> list[CheckMessage]:
 
 
 def unread_options(view: type) -> list[str]:
-    """Return the names of the attributes of ``view`` that look like options and are not read."""
+    """Return the names of attributes of ``view`` that look like options and that no code reads."""
     own = [one for one in view.__mro__ if one not in WebSocketView.__mro__]
     names = {name for one in own for name in vars(one) if _looks_like_option(name) and not hasattr(WebSocketView, name)}
     if not names:
@@ -58,7 +58,7 @@ def _looks_like_option(name: str) -> bool:
 
 
 def _names_read(owner: type) -> Iterator[str]:
-    """The names in the code of a class and of the module around it. One that is written as a text counts too."""
+    """Return the names that appear in the code of a class and of its module. A name in a string counts too."""
     module = sys.modules.get(owner.__module__)
     for holder in (owner, module):
         for value in list(vars(holder).values()) if holder is not None else ():

@@ -30,7 +30,7 @@ def check_urls() -> Checks:
 @register("websockets", Tags.urls)
 @collected
 def check_handlers() -> Checks:
-    """E007: each handler of a view can be picked by a message."""
+    """E007: a message can select each handler of a view."""
     for view in {mounted.view: None for mounted in mounted_views(WebSocketView)}:
         try:
             handler_names(view)

@@ -1,4 +1,4 @@
-"""Out: calls to connections, whoever names them. It knows connection ids and URLs, and no rows."""
+"""Outgoing calls to connections. This layer knows connection ids and URLs, but no rows."""
 
 from __future__ import annotations
 

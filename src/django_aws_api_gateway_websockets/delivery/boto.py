@@ -1,4 +1,4 @@
-"""Calls by boto3: one shared client for each stage, and threads that live as long as a send."""
+"""Calls by boto3: one shared client for each stage, and threads that live as long as one send."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _METHODS = {
 
 @contextmanager
 def boto3_transport(call: Call, many: bool) -> Iterator[BotoTransport]:
-    """Open a transport of boto3: ``SEND_THREADS`` threads for many targets, and none for one."""
+    """Open a boto3 transport: ``SEND_THREADS`` threads for many targets, none for one."""
     transport = BotoTransport(call, conf.SEND_THREADS if many else 1)
     try:
         yield transport
@@ -30,7 +30,7 @@ def boto3_transport(call: Call, many: bool) -> Iterator[BotoTransport]:
 
 
 class BotoTransport:
-    """Calls by threads. With one slot there is no thread: the call is made when it is submitted."""
+    """Calls by threads. With one slot there is no thread, and ``submit`` makes the call itself."""
 
     def __init__(self, call: Call, slots: int) -> None:
         self.slots = slots
@@ -63,18 +63,18 @@ class BotoTransport:
         return outcomes
 
     def end(self) -> None:
-        """Let the threads end. The outcomes of their last calls reach nobody."""
+        """Let the threads end. Outcomes of calls that are still running are lost."""
         while self._threads:
             self._threads -= 1
             self._targets.put(None)
 
 
 def _work(call: Call, targets: SimpleQueue[Target | None], outcomes: SimpleQueue[Outcome | Exception]) -> None:
-    """Make calls until there are no more targets. A ThreadPoolExecutor would do more for each of them."""
+    """Make calls until there are no more targets. A ThreadPoolExecutor would cost more for each target."""
     for target in iter(targets.get, None):
         try:
             outcomes.put(_make(call, target))
-        except Exception as error:  # such as one of a site's own botocore hook: the send ends with it
+        except Exception as error:  # An error of a site's own botocore hook, for example. It ends the send.
             outcomes.put(error)
 
 

@@ -1,4 +1,4 @@
-"""Which transport carries a call: the one that ``SEND_TRANSPORT`` names, or the fastest one that works here."""
+"""The choice of a transport: the one that ``SEND_TRANSPORT`` names, or the fastest one that works here."""
 
 from __future__ import annotations
 
@@ -26,13 +26,16 @@ TRANSPORTS = Registry(
 
 @contextmanager
 def open_transport(call: Call, *, many: bool) -> Iterator[Transport]:
-    """Open the transport that carries ``call`` to one target or to many. It is the caller's alone."""
+    """Open the transport that carries ``call`` to one target or to many. Nobody else uses it meanwhile."""
     with transport_factory()(call, many) as transport:
         yield WithInProcess(transport, call) if in_process else transport
 
 
 def transport_factory() -> TransportFactory:
-    """Return what opens a transport. Raise ``ImproperlyConfigured`` if the setting names nothing that works."""
+    """Return a function that opens a transport.
+
+    Raise ``ImproperlyConfigured`` if the setting names nothing that works.
+    """
     name = wanted_transport()
     library = sockets_patched_by()
     if name == "curl" and library:
@@ -42,13 +45,13 @@ def transport_factory() -> TransportFactory:
 
 
 def wanted_transport() -> str:
-    """Return the transport of the setting, or else the fastest one that is installed."""
+    """Return the transport that the setting names, or else the fastest one that is installed."""
     return conf.SEND_TRANSPORT or ("curl" if has_curl() else "boto3")
 
 
 @lru_cache(maxsize=None)
 def has_curl() -> bool:
-    """Whether the extra ``[fast]`` is installed, with a libcurl that is new enough."""
+    """Return whether the extra ``[fast]`` is installed with a recent enough libcurl."""
     try:
         from . import curl  # noqa: F401
     except ImportError:
@@ -59,7 +62,7 @@ def has_curl() -> bool:
 def sockets_patched_by() -> str:
     """Return "gevent" or "eventlet" if it has replaced Python's sockets, or else an empty string.
 
-    libcurl does not know of that: it would block every greenlet of the worker for as long as a send takes.
+    libcurl does not use the replaced sockets, so a send would block every greenlet of the worker.
     """
     gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
     if gevent is not None and gevent.is_module_patched("socket"):

@@ -1,4 +1,4 @@
-"""Which connection's ``$connect`` is being handled right now: nothing can be sent to it yet."""
+"""The connections whose ``$connect`` is being handled right now. Nothing can be sent to them yet."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Collection, Iterator
 
-# A set that is emptied, since a task or thread that outlives the $connect has a copy of the context.
+# A mutable set, because a task or thread that outlives the $connect keeps a copy of the context.
 _connecting: ContextVar[set[str]] = ContextVar("connecting")
 
 
 @contextmanager
 def connecting(connection_id: str) -> Iterator[None]:
-    """While this lasts, ``connection_id`` takes no messages: API Gateway answers 410 until ``$connect`` returns."""
+    """Keep messages from ``connection_id`` inside this block. API Gateway answers 410 until ``$connect`` returns."""
     current = {connection_id}
     token = _connecting.set(current)
     try:
@@ -23,5 +23,8 @@ def connecting(connection_id: str) -> Iterator[None]:
 
 
 def now_connecting() -> Collection[str]:
-    """Return the ids of the connections whose ``$connect`` is being handled here. It is emptied when that returns."""
+    """Return the ids of the connections whose ``$connect`` is being handled here.
+
+    The set is emptied when it returns.
+    """
     return _connecting.get(())

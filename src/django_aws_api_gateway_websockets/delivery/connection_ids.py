@@ -1,4 +1,4 @@
-"""A list of connection ids that takes a quarter of the memory of one made of strings."""
+"""A list of connection ids that takes a quarter of the memory of a list of strings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _BATCH = 1024
 
 
 class ConnectionIds(Sequence[str]):
-    """A sequence of connection ids that grows at its end. A million of them takes 17 MB.
+    """A sequence of connection ids that grows at its end. A million ids take 17 MB.
 
     It is equal to any list or tuple of the same ids in the same order. A slice is a list. For JSON, write
     ``list(ids)``.
@@ -50,7 +50,7 @@ class ConnectionIds(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
 
     def __getitem__(self, index: int | slice) -> str | list[str]:
-        places = range(len(self))[index]  # raises IndexError, and counts from the end if the index is negative
+        places = range(len(self))[index]  # Raises IndexError, and counts from the end if the index is negative.
         return self._at(places) if isinstance(places, int) else [self._at(place) for place in places]
 
     def _at(self, place: int) -> str:

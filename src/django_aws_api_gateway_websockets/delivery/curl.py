@@ -18,44 +18,44 @@ from .transport import Call, Outcome, Target
 if pycurl.version_info()[2] < 0x080000:
     raise ImportError(f"libcurl 8 or newer is needed, and pycurl has {pycurl.version_info()[1]}")
 
-#: Calls under way at once. Few at first, because a fast server needs no more and each costs a connection; twice as many
-#: each time that all were under way and the first answer took longer than so many seconds.
+#: Calls in progress at once. Each needs a connection, and a fast server needs few, so start low. Double the limit
+#: whenever all slots were busy and the first answer took longer than this many seconds.
 FEW, _LONG = 32, 0.002
 
 
 class ConnectionBudget:
-    """How many connections of a process are left for sends that need more than their first few."""
+    """How many more connections this process may open for sends that need more than their first few."""
 
     def __init__(self, size: int) -> None:
         self._left = size
         self._lock = Lock()
 
     def acquire(self, wanted: int) -> int:
-        """Take up to ``wanted`` of them. Return how many."""
+        """Reserve up to ``wanted`` connections. Return how many were reserved."""
         with self._lock:
             acquired = max(0, min(wanted, self._left))
             self._left -= acquired
         return acquired
 
     def release(self, count: int) -> None:
-        """Give ``count`` of them back."""
+        """Release ``count`` connections."""
         with self._lock:
             self._left += count
 
 
 class CurlTransport:
-    """One libcurl multi handle. Its connections stay open for the next call."""
+    """A libcurl multi handle. Its connections stay open for the next call."""
 
     def __init__(self, most: int, budget: ConnectionBudget) -> None:
         self._most, self._budget = most, budget
         self._acquired = 0
-        self.has_grown = False  # whether it ever had more than a few connections
+        self.has_grown = False  # whether it ever had more than the first few connections
         self._multi = pycurl.CurlMulti()
-        # Never more calls than connections: a call that waited for one would use up its own timeout.
+        # As many connections as calls, because a call that waits for a connection uses up its own timeout.
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, most)
         self._multi.setopt(pycurl.M_MAXCONNECTS, most)
         self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
-        self._idle: dict[str, list[Handle]] = {}  # by the URL for which they are configured
+        self._idle: dict[str, list[Handle]] = {}  # keyed by the URL for which they are configured
         self._spare: list[Handle] = []
         self._busy: dict[Any, Handle] = {}
         self._unsigned: list[Outcome] = []
@@ -136,9 +136,9 @@ class CurlTransport:
         return handle
 
     def end(self) -> None:
-        """Let go of what is still under way, and keep the connections."""
+        """Abandon the calls in progress, and keep the connections."""
         self._budget.release(self._acquired)
         self._acquired = 0
-        # Removing a handle that has not finished closes its connection: its answer reaches nobody.
+        # Removing a handle that has not finished closes its connection, so its answer is lost.
         for curl in tuple(self._busy):
             self._release(curl)

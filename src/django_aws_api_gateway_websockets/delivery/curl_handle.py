@@ -1,4 +1,4 @@
-"""One libcurl easy handle: how a call to ``@connections`` is written, and how its answer is read."""
+"""One libcurl easy handle: writes a call to ``@connections`` and reads its answer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..conf import conf
 from .signing import Signer
 from .transport import Call, Outcome, Target
 
-_is_plain = re.compile(r"[A-Za-z0-9_=-]*\Z").match  # what quote() would do takes ten times as long
+_is_plain = re.compile(r"[A-Za-z0-9_=-]*\Z").match  # Faster than quote() by a factor of ten.
 _ERROR_TYPE = b"x-amzn-errortype:"
 _WEB = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS
 
 
 class Handle:
-    """One libcurl easy handle, set up for one call at one URL: only the path and its signature change."""
+    """A libcurl easy handle, set up for one call at one URL. Only the path and its signature change."""
 
     def __init__(self) -> None:
         self.curl = pycurl.Curl()
@@ -34,7 +34,7 @@ class Handle:
         # list.append is called without a Python frame, so each line of an answer costs little.
         self.curl.setopt(pycurl.HEADERFUNCTION, self._head.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._body.append)
-        # A row's URL must not make libcurl speak anything but HTTP, and an answer must not lead anywhere else.
+        # libcurl must speak only HTTP, whatever the row's URL says, and must not follow an answer anywhere else.
         self.curl.setopt(pycurl.PROTOCOLS, _WEB)
         self.curl.setopt(pycurl.REDIR_PROTOCOLS, _WEB)
         self.curl.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -42,13 +42,13 @@ class Handle:
         self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
 
     def configure(self, call: Call, signer: Signer) -> None:
-        """Set what all targets of a call at one URL share."""
+        """Set the options that all targets of a call at one URL share."""
         self.signer, self._call = signer, call
         curl, identity = self.curl, signer.identity
         if call.method == "POST":
             curl.unsetopt(pycurl.CUSTOMREQUEST)
-            # Not POSTFIELDS: if a connection that was used before is cut, libcurl sends those again by itself, and
-            # again. It cannot rewind what it reads from a function, so the engine decides about another try.
+            # Not POSTFIELDS: if a reused connection is cut, libcurl would send that data again by itself. It cannot
+            # rewind a read function, so the engine decides about another try.
             self._data = BytesIO(call.data)
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDSIZE, len(call.data))
@@ -56,10 +56,10 @@ class Handle:
         else:
             curl.setopt(pycurl.HTTPGET, 1)
             curl.setopt(pycurl.CUSTOMREQUEST, call.method)
-        # Over TLS the first connection tells whether the server speaks HTTP/2, which takes the others too.
+        # Over TLS, wait until the first connection shows whether the server speaks HTTP/2, and then share it.
         curl.setopt(pycurl.PIPEWAIT, int(identity.over_tls))
         curl.setopt(pycurl.CAINFO, identity.ca_bundle)
-        # Set even if empty: libcurl must not read the environment by rules of its own.
+        # Set it even if empty, so that libcurl does not read the environment by its own rules.
         curl.setopt(pycurl.PROXY, identity.proxy)
         curl.setopt(pycurl.NOPROXY, "")
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(conf.SEND_CONNECT_TIMEOUT * 1000))
@@ -73,7 +73,7 @@ class Handle:
         if self._body:
             self._body.clear()
         self._data.seek(0)
-        # As boto3 writes it: "=" as %3D.
+        # boto3 writes "=" as %3D too.
         name = target.connection_id
         encoded = name.replace("=", "%3D") if _is_plain(name) else quote(name, safe="")
         self.curl.setopt(pycurl.URL, f"{target.url}/@connections/{encoded}")
@@ -87,7 +87,7 @@ class Handle:
         return Outcome(self.target, from_answer(self._doing(), status, self._error_type(), b"".join(self._body)))
 
     def failure(self, number: int, text: str) -> Outcome:
-        """Say why there is no answer: libcurl's error and its text."""
+        """Return why there is no answer: libcurl's error and its text."""
         if number == pycurl.E_OPERATION_TIMEDOUT and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0:
             return Outcome(self.target, timed_out(self._doing()))
         # libcurl would have had to send the body a second time.

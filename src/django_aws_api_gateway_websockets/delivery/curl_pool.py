@@ -1,4 +1,4 @@
-"""libcurl's transports of a process. Their open connections are kept for the next send, up to a limit."""
+"""The libcurl transports of a process. Their open connections are kept for the next send, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..conf import conf
 from .curl import FEW, ConnectionBudget, CurlTransport
 from .transport import Call
 
-# By process and size: servers fork, and a connection must not be shared between processes.
+# Keyed by process and size, because servers fork and processes must not share a connection.
 _pools: dict[tuple[int, int], Pool] = {}
 
 
@@ -26,16 +26,16 @@ def curl_transport(call: Call, many: bool) -> Iterator[CurlTransport]:
         yield transport
     finally:
         transport.end()
-    # Not after an exception, which may have left it in any state.
+    # Not kept after an exception, which may have left it in any state.
     pool.release(transport)
 
 
 class Pool:
-    """Transports that no send uses at the moment.
+    """Transports that no send is using.
 
-    A process has few file descriptors. So each send has 32 connections, all sends share ``SEND_CONNECTIONS`` more, and
-    at most one transport that has grown beyond 32 is kept. The last one released is the next one acquired, so that a
-    single thread always finds its connections again.
+    A process has few file descriptors. Each send therefore gets 32 connections, and all sends share
+    ``SEND_CONNECTIONS`` more. At most one transport that has grown beyond 32 is kept. The transport released last is
+    acquired first, so that a single thread always finds its connections again.
     """
 
     def __init__(self, most: int) -> None:

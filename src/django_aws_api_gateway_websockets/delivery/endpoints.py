@@ -1,17 +1,18 @@
-"""Whether a failure is one recipient's or everybody's at one endpoint."""
+"""Whether a failure concerns one recipient or everyone at an endpoint."""
 
 from __future__ import annotations
 
 from ..exceptions import AwsError, SendTimedOut, WebSocketsError
 
-#: First tries that fail in a row until the endpoint counts as broken. They come in the order of the recipients.
+#: How many first tries in a row must fail before the endpoint counts as broken. They come in the recipients' order.
 STREAK = 50
-# What @connections says of one connection: gone, message too large, throttled. A wrong endpoint answers anything else.
+# The errors that @connections answers about a single connection: gone, message too large, throttled. A wrong endpoint
+# answers with any other error.
 _OF_ONE = (410, 413, 429)
 
 
 class Endpoint:
-    """One connections URL during a send: once everybody there fails, nobody else is tried there."""
+    """One connections URL during a send. Once everyone there fails, no further recipient is tried there."""
 
     __slots__ = ("broken", "has_answered", "last_error", "streak")
 
@@ -21,11 +22,11 @@ class Endpoint:
         self.streak = 0
 
     def failed(self, error: AwsError, *, first: bool, final: bool) -> None:
-        """Note the failure of a target's first try, of its last one, or of both in one."""
+        """Note that a target's first try failed, its last try, or both."""
         if error.status in _OF_ONE:
             self.has_answered, self.streak = True, 0
             return
-        # Targets that hang are the last ones to finish, so they come in a row.
+        # Targets that hang finish last, so they come in a row.
         self.streak += first and not (isinstance(error, SendTimedOut) and self.has_answered)
         if final:
             self.last_error = error

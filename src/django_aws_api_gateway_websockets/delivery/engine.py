@@ -1,6 +1,6 @@
-"""One call to many targets: keeps the transport busy, tries again what deserves it, and reports.
+"""One call to many targets: keeps the transport busy, repeats failed calls, and reports.
 
-The way of a target::
+The states of a target::
 
     stream ---> under way ---> sent, gone, timed out, failed, slow, throttled
                  ^     |
@@ -8,8 +8,9 @@ The way of a target::
                  |     v
                 waiting (a tenth of a second, or longer if the pace says so)
 
-    Nobody answers at an endpoint: its other targets go from the stream and from waiting to failed.
-    Deadline: from the stream to not tried, from under way to timed out, from waiting to what the last answer says.
+    If an endpoint does not answer anyone, its other targets go from the stream and from waiting to failed. At the
+    deadline, targets go from the stream to not tried, from under way to timed out, and from waiting to the state that
+    their last answer implies.
 """
 
 from __future__ import annotations
@@ -28,26 +29,27 @@ from .pace import Pace
 from .report import DeliveryReport
 from .transport import Target, Transport
 
-# Tries of one target: connection broke or 5xx, 429 of a slow client, 429 of a throttled account.
+# Tries of one target if the connection broke or AWS answered 5xx; on 429 for a slow client; on 429 for a throttled
+# account.
 _TRIES, _SLOW_TRIES, _THROTTLED_TRIES = 2, 3, 12
-# Seconds before another try; and the longest waits for an answer, before something may be started and otherwise.
+# Seconds before the next try. Then the longest waits for an answer: before a start is possible, and otherwise.
 _RETRY_AFTER, _SOON, _LATER = 0.1, 0.01, 0.5
 
 
 class _State:
-    """What a send knows of one target."""
+    """The engine's state for one target."""
 
     __slots__ = ("endpoint", "error", "since", "target", "tries")
 
     def __init__(self, target: Target, endpoint: Endpoint) -> None:
         self.target, self.endpoint = target, endpoint
-        self.tries, self.since = 0, 0.0  # how many failed, and when the last of them did
-        self.error: AwsError | None = None  # of the last of them
+        self.tries, self.since = 0, 0.0  # how many tries failed, and when the last one did
+        self.error: AwsError | None = None  # the error of the last failed try
 
 
 @dataclass(eq=False, repr=False)
 class Sending:
-    """One send: ``run`` fills ``report``, and gives the id of each gone connection to ``on_gone`` as it is found."""
+    """One send. ``run`` fills ``report``, and passes the id of each gone connection to ``on_gone`` when it is found."""
 
     transport: Transport
     report: DeliveryReport
@@ -68,7 +70,7 @@ class Sending:
         self._exhausted = False  # whether the stream has ended
 
     def run(self, targets: Iterable[Target]) -> None:
-        """Call every target. Raise only if nobody was reached at all, with ``report`` on the error."""
+        """Call every target. Raise only if nobody was reached at all, with ``report`` on the exception."""
         stream = self._stream(targets)
         while self._fill(stream):
             self._collect()
@@ -79,7 +81,7 @@ class Sending:
             raise error
 
     def _stream(self, targets: Iterable[Target]) -> Iterator[_State]:
-        """Yield the targets to which a call is possible."""
+        """Yield the targets that can be called."""
         connecting, endpoints = now_connecting(), self._endpoints
         for target in targets:
             endpoint = endpoints.get(target.url) or endpoints.setdefault(target.url, Endpoint(target.problem))
@@ -90,11 +92,11 @@ class Sending:
         self._exhausted = True
 
     def _fill(self, stream: Iterator[_State]) -> bool:
-        """Start what may start now. Return False if everything is done."""
+        """Start the calls that may start now. Return False if everything is done."""
         now = time.monotonic()
         if now >= self._ends:
             return self._stop(stream, self.report.not_tried)
-        if self._pace.is_hopeless:  # but AWS may still take what is under way
+        if self._pace.is_hopeless:  # but AWS may still carry out the calls in progress
             return bool(self._under_way) or self._stop(stream, self.report.throttled)
         free = self._pace.take(now, max(0, self.transport.slots - len(self._under_way)))
         for state in islice(chain(self._due(now), stream), free):
@@ -106,12 +108,15 @@ class Sending:
         return bool(self._under_way or self._waiting or not self._exhausted)
 
     def _due(self, now: float) -> Iterator[_State]:
-        """Yield what is to be tried again by now."""
+        """Yield the targets whose next try is due."""
         while self._waiting and self._waiting[0].since + _RETRY_AFTER <= now:
             yield self._waiting.popleft()
 
     def _stop(self, stream: Iterator[_State], rest: ConnectionIds) -> bool:
-        """End the send now; ``rest`` takes the targets that had no try. Return False: everything is done."""
+        """End the send now; ``rest`` takes the targets that were never tried.
+
+        Return False, because everything is done.
+        """
         self.report.timed_out.extend(self._under_way)
         for state in self._waiting:
             self._record(state)
@@ -119,7 +124,7 @@ class Sending:
         return False
 
     def _collect(self) -> None:
-        """Wait for answers, or until something may be started."""
+        """Wait for answers, or until a call may be started."""
         is_full = len(self._under_way) >= self.transport.slots or (self._exhausted and not self._waiting)
         timeout = min(_LATER if is_full else _SOON, max(0.0, self._ends - time.monotonic()))
         if not self._under_way:
@@ -144,7 +149,7 @@ class Sending:
             self._settle(state, error, now)
 
     def _settle(self, state: _State, error: AwsError, now: float) -> None:
-        """Decide what becomes of a target that failed."""
+        """Decide what happens to a target that failed."""
         if isinstance(error, Throttled):
             self._pace.refused(now, again=isinstance(state.error, Throttled))
         else:
@@ -161,7 +166,7 @@ class Sending:
         if isinstance(error, Throttled):
             return state.tries < (_THROTTLED_TRIES if self._pace.throttled else _SLOW_TRIES)
         if isinstance(error, SendTimedOut) and not self.repeatable:
-            return False  # AWS may have delivered it
+            return False  # AWS may have delivered the message.
         transient = isinstance(error, AwsUnreachable) or (error.status or 0) >= 500
         return transient and state.tries < _TRIES and state.endpoint.broken is None
 

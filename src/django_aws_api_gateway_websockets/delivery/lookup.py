@@ -1,4 +1,4 @@
-"""What API Gateway knows of a connection."""
+"""Asking API Gateway about a connection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .transport import GET, Target
 
 
 class ConnectionInfo(NamedTuple):
-    """AWS's view of an open connection. Times are aware."""
+    """AWS's information about an open connection. Times are aware."""
 
     connected_at: datetime
     last_active_at: datetime
@@ -40,7 +40,7 @@ def look_up(target: Target) -> ConnectionInfo:
 
 
 def _time(value: Any) -> datetime:
-    """A time as boto3 gives it, or as it stands in the JSON of an answer."""
+    """Parse a time from boto3, or from the JSON of an answer."""
     parsed = parse_datetime(value) if isinstance(value, str) else value
     if not isinstance(parsed, datetime):
         raise ValueError(f"{value!r} is not a time")

@@ -1,18 +1,19 @@
-"""How fast to send: a budget, and what 429 teaches.
+"""How fast to send: a budget per second, adjusted when AWS answers 429.
 
-429 means that the requests of the account are used up, or that one client does not read (botocore's model of
-PostToConnection). What the others answer tells the two apart, and so does the next try: a slow client refuses again.
-Against an account's limit the pace is that of TCP: multiplicative decrease, and additive increase after a slow start.
+A 429 means that the account's requests are used up, or that one client does not read (botocore's model of
+PostToConnection). The answers for other recipients tell the two apart, and so does the next try: a slow client refuses
+again. Against an account's limit, the pace follows TCP: multiplicative decrease, and additive increase after a slow
+start.
 """
 
 from __future__ import annotations
 
 from math import inf, log2
 
-#: 429 is the account's limit if at least so many of the latest answers say it, and at least this share of them. It is
-#: also if so many more of the refused recipients got through at their next try than did not.
+#: A 429 counts as the account's limit if at least this many of the latest answers are 429, and at least this share of
+#: them. It also counts if this many more of the refused recipients got through at their next try than did not.
 _ENOUGH, _SHARE, _LATEST, _RECOVERED = 8, 0.2, 200, 3
-#: The pace is multiplied by this, and is twice as high again after so many seconds. Its floor is in sends per second.
+#: The pace is multiplied by this factor, and doubles again after this many seconds. Its floor is in sends per second.
 _DECREASE, _DOUBLED, _SLOWEST = 0.5, 2.0, 10.0
 #: Seconds without sends after a decrease, and seconds of nothing but refusals after which a send gives up.
 _PAUSE, _PATIENCE = 0.1, 6.0
@@ -24,20 +25,20 @@ class Pace:
     def __init__(self, budget: float | None, now: float) -> None:
         self._budget = inf if budget is None else budget
         self._base = self._known = inf  # the pace after the last decrease, and after the last one that sent anything
-        self._since = self._refilled = self._last = now  # of the last decrease, refill, and answer other than 429
+        self._since = self._refilled = self._last = now  # times of the last decrease, refill, and answer other than 429
         self._tokens = 1.0
         self._answers = self._refusals = 0.0  # the latest
         self._through = 0  # answers other than 429 since the last decrease
         self._recovered = 0
         self.throttled = False  # whether the account is at its limit
-        self.is_hopeless = False  # whether the account takes nothing, however long one waits
+        self.is_hopeless = False  # whether the account takes nothing, however long the send waits
 
     def take(self, now: float, most: int) -> int:
         """Return how many of ``most`` sends may start now, and count them as started."""
         rate = self._rate(now)
         if rate == inf:
             return most
-        # At most what is due in a tenth of a second, so that the budget holds over short spans too.
+        # Start at most what is due in a tenth of a second, so that the budget also holds over short spans.
         self._tokens = min(max(1.0, rate / 10), self._tokens + max(0.0, now - self._refilled) * rate)
         self._refilled = max(now, self._refilled)
         taken = min(most, int(self._tokens))
@@ -47,7 +48,7 @@ class Pace:
     def accepted(self, count: int, now: float) -> None:
         """Note ``count`` answers that were not 429."""
         if self._base == inf and not self._through:
-            self._since = now  # from here the pace is measured
+            self._since = now  # The pace is measured from here.
         self._last = now
         self._through += count
         self._note(count, 0, now)
@@ -56,14 +57,14 @@ class Pace:
         """Note a 429; ``again`` if this recipient's last answer was 429 too."""
         self._recovered -= again
         if again and not self.throttled:
-            return  # a client that refuses twice says nothing of the account
+            return  # A client that refuses twice says nothing about the account.
         self._note(1, 1, now)
         if self._refusals >= max(_ENOUGH, _SHARE * self._answers):
             self._decrease(now)
         self.is_hopeless = self.throttled and now - self._last >= _PATIENCE
 
     def recovered(self) -> None:
-        """Note that a recipient that had been refused got through."""
+        """Note that a refused recipient got through."""
         self._recovered += 1
         self.throttled = self.throttled or self._recovered >= _RECOVERED
 
@@ -76,7 +77,7 @@ class Pace:
 
     def _note(self, answers: int, refusals: int, now: float) -> None:
         if now >= self._since:
-            forget = min(1.0, _LATEST / (self._answers + answers))  # a part of the older ones
+            forget = min(1.0, _LATEST / (self._answers + answers))  # Forget a part of the older answers.
             self._answers = (self._answers + answers) * forget
             self._refusals = (self._refusals + refusals) * forget
 

@@ -1,4 +1,4 @@
-"""A message as the bytes that the client gets."""
+"""A message as the bytes that the client receives."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ ENCODERS = Registry("MESSAGE_ENCODER", {"json": f"{__name__}.as_json"})
 
 
 class Message(NamedTuple):
-    """The bytes to send, and whether they carry an id, by which a client drops a repetition."""
+    """The bytes to send, and whether they carry an id by which a client can drop repetitions."""
 
     data: bytes
     has_id: bool = False
 
-    def __repr__(self) -> str:  # without the message: error pages show the repr of every local
+    def __repr__(self) -> str:  # leaves out the message, because error pages show the repr of every local
         return f"<message of {len(self.data)} bytes>"
 
 
 def encoded(data: Any, message_id: str | None = None) -> Message:
-    """Encode ``data`` by ``MESSAGE_ENCODER``. With ``MESSAGE_ID_KEY`` set, a dict gets an id unless it has one.
+    """Encode ``data`` with ``MESSAGE_ENCODER``. If ``MESSAGE_ID_KEY`` is set, a dict gets an id unless it has one.
 
-    Raise ``MessageTooLarge``, ``TypeError`` for data that is neither dict nor list, and ``ValueError`` for NaN and
-    lone surrogates.
+    Raise ``MessageTooLarge``, ``TypeError`` if data is neither dict nor list, and ``ValueError`` for NaN and lone
+    surrogates.
     """
     key = conf.MESSAGE_ID_KEY
     has_id = bool(key) and isinstance(data, Mapping)
@@ -43,14 +43,14 @@ def encoded(data: Any, message_id: str | None = None) -> Message:
 
 
 def text(value: str) -> Message:
-    """Encode text that is sent as it is. Raise ``MessageTooLarge``, and ``TypeError`` for anything but text."""
+    """Encode text without changing it. Raise ``MessageTooLarge``, or ``TypeError`` if ``value`` is not a str."""
     if not isinstance(value, str):
         raise TypeError(f"send_text takes a str, not {type(value).__name__}. Send a dict or a list by send_message.")
     return Message(_as_bytes(value))
 
 
 def as_json(data: Any) -> str:
-    """Encode a dict or a list as Django's JSON encoder does: dates, decimals and UUIDs become strings."""
+    """Encode a dict or a list with Django's JSON encoder. Dates, decimals and UUIDs become strings."""
     if not isinstance(data, (Mapping, list, tuple)):
         raise TypeError(f"send_message takes a dict or a list, not {type(data).__name__}. Send text by send_text.")
     return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -1,4 +1,4 @@
-"""Who got a message and who did not."""
+"""Who received a message and who did not."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 from ..exceptions import ConnectionGone, SendTimedOut, Throttled
 from .connection_ids import ConnectionIds
 
-#: The lists of a report, in the order in which it prints them.
+#: The lists of a report, in the order in which they are printed.
 LISTS = ("sent", "gone", "throttled", "slow", "timed_out", "not_tried")
 
 
 @dataclass
 class DeliveryReport:
-    """The outcome of one send to many: connection ids by what became of them.
+    """The outcome of one send to many recipients: the connection ids, grouped by result.
 
     Each recipient is in exactly one of the lists. ``elapsed`` is in seconds.
     """
 
-    #: AWS took the message. Of ``disconnect()``: AWS closed the connection.
+    #: AWS accepted the message. For ``disconnect()``, AWS closed the connection.
     sent: ConnectionIds = field(default_factory=ConnectionIds)
-    #: The client had left; the row is closed, unless it is younger than 10 s.
+    #: The client had disconnected. The row is closed, unless it is younger than 10 seconds.
     gone: ConnectionIds = field(default_factory=ConnectionIds)
     #: The account's request limit was reached, and waiting did not help.
     throttled: ConnectionIds = field(default_factory=ConnectionIds)
-    #: This client alone does not read fast enough, so its buffer in AWS is full.
+    #: Only this client is affected: it reads too slowly, so its buffer in AWS is full.
     slow: ConnectionIds = field(default_factory=ConnectionIds)
-    #: No answer came in time. The client may have got the message, or not.
+    #: No answer came in time. The client may or may not have received the message.
     timed_out: ConnectionIds = field(default_factory=ConnectionIds)
     #: Not sent, because the deadline had passed or the connection's ``$connect`` is being handled right now.
     not_tried: ConnectionIds = field(default_factory=ConnectionIds)
-    #: Anything else, with the error.
+    #: Any other failure, with the error.
     failed: dict[str, Exception] = field(default_factory=dict)
     elapsed: float = 0.0
 
     def add_failure(self, connection_id: str, error: Exception, *, throttled: bool) -> None:
-        """Note why the call to a connection failed; ``throttled`` if the account is at its limit."""
+        """Note why the call to a connection failed. ``throttled`` means that the account is at its limit."""
         if isinstance(error, ConnectionGone):
             self.gone.append(connection_id)
         elif isinstance(error, Throttled):
@@ -48,7 +48,7 @@ class DeliveryReport:
 
     @property
     def total(self) -> int:
-        """How many recipients there were."""
+        """The number of recipients."""
         return sum(len(getattr(self, name)) for name in LISTS) + len(self.failed)
 
     @property
@@ -58,15 +58,15 @@ class DeliveryReport:
 
     @property
     def complete(self) -> bool:
-        """Whether everyone who is still connected got the message."""
+        """Whether every recipient who is still connected received the message."""
         return len(self.sent) + len(self.gone) == self.total
 
     def counts(self) -> dict[str, int]:
-        """How many recipients are in each list. JSON can hold it."""
+        """Return the number of recipients in each list, in a form that JSON can hold."""
         return {**{name: len(getattr(self, name)) for name in LISTS}, "failed": len(self.failed)}
 
     def summary(self) -> dict[str, Any]:
-        """The counts, the seconds and the first error. JSON can hold it; it names no connection."""
+        """Return the counts, the seconds and the first error, in a form that JSON can hold. It names no connection."""
         first = next(iter(self.failed.values()), None)
         return {**self.counts(), "elapsed": round(self.elapsed, 3), "error": str(first) if first else ""}
 

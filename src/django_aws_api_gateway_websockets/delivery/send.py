@@ -1,4 +1,4 @@
-"""One call to many connections, or to one. The caller says which, by a stream of targets."""
+"""One call to many connections, or to one. The caller passes the connections as a stream of targets."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def call_many(
     deadline: float | None = None,
     rate: float | None = None,
 ) -> DeliveryReport:
-    """Make ``call`` to every target and report what became of each. Raise only if nobody was reached at all.
+    """Make ``call`` to every target and report each result. Raise only if nobody was reached at all.
 
-    ``report`` is filled and returned, so that you have it whatever is raised. ``on_gone`` gets the id of each
-    connection that AWS calls gone. ``deadline`` (seconds) and ``rate`` (calls per second) default to the settings
+    ``report`` is filled and returned, so that you have it even if an error is raised. ``on_gone`` receives the id of
+    each connection that AWS calls gone. ``deadline`` (seconds) and ``rate`` (calls per second) default to the settings
     ``SEND_DEADLINE`` and ``SEND_RATE``.
     """
     report = DeliveryReport() if report is None else report
@@ -40,7 +40,7 @@ def call_many(
 
 
 def call_one(call: Call, target: Target) -> Any:
-    """Make ``call`` to one target and return AWS's answer. Raise ``ConnectionGone`` or whatever else went wrong."""
+    """Make ``call`` to one target and return AWS's answer. Raise ``ConnectionGone`` or another error."""
     with open_transport(call, many=False) as transport:
         sending = Sending(transport, DeliveryReport(), call.repeatable)
         sending.run((target,))

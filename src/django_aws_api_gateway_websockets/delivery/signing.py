@@ -1,8 +1,8 @@
 """Signature version 4 for ``@connections``: what botocore computes, for many calls that differ only in the path.
 
-The signing key depends on the day, and everything but the path on the second, so three hashes remain for each call.
-Measured: 10 µs, where libcurl's own signer takes 35 µs and botocore's 300 µs.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+The signing key changes once per day, and everything except the path once per second, so each call needs only three
+hashes. Measured: 10 µs per call, compared with 35 µs for libcurl's own signer and 300 µs for botocore's. Source:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Signer:
         parts = urlsplit(url)
         default_port = _DEFAULT_PORTS.get(parts.scheme, "")
         host = parts.netloc[: -len(default_port)] if parts.netloc.endswith(default_port) else parts.netloc
-        # AWS encodes the path that it gets once more: /@connections/ID%3D is signed as /%40connections/ID%253D.
+        # AWS encodes the path once more: /@connections/ID%3D is signed as /%40connections/ID%253D.
         self._path = quote(f"{parts.path}/@connections/", safe="/~")
         self._digest = sha256(call.data).hexdigest()
         self._signed = {"content-type": CONTENT_TYPE, "host": host, "x-amz-date": ""}
@@ -41,17 +41,17 @@ class Signer:
         self._second, self._day = -1, ""
 
     def headers(self, encoded_id: str) -> list[str]:
-        """The headers of the call to a connection whose id is written ``encoded_id`` in the URL."""
+        """Return the headers of the call to a connection. ``encoded_id`` is the id as the URL contains it."""
         second = int(self._clock())
         if second != self._second:
             self._begin(second)
         name = encoded_id.replace("%", "%25")
-        # No local holds the request, of which a session token is a part: error pages show locals.
+        # No local variable holds the request, because it contains the session token and error pages show locals.
         digest = sha256(f"{self._method}\n{self._path}{name}{self._rest}".encode()).hexdigest()
         return [*self._headers, self._authorization + self._hmac.hexdigest(digest.encode())]
 
     def _begin(self, second: int) -> None:
-        """What the calls of this second share."""
+        """The values that all calls in this second share."""
         self._second = second
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         scope = f"{now[:8]}/{self.identity.region}/{_SERVICE}/aws4_request"
@@ -74,9 +74,9 @@ class Signer:
 
 
 class _Hmac:
-    """HMAC-SHA-256 of many texts that begin alike. Both of its hashes (RFC 2104) are computed up to there once.
+    """HMAC-SHA-256 of many texts that begin alike. Both of its hashes (RFC 2104) are computed once up to that point.
 
-    Measured: 0.6 µs, where ``hmac.digest`` takes 1.7 µs.
+    Measured: 0.6 µs, compared with 1.7 µs for ``hmac.digest``.
     """
 
     def __init__(self, key: bytes, start: bytes) -> None:

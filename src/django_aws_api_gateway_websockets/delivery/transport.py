@@ -1,4 +1,4 @@
-"""The seam between the engine and what carries its calls: boto3, libcurl, a gateway in this process, or your own."""
+"""The interface between the engine and its transports: boto3, libcurl, a gateway in this process, or your own."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ class Target(NamedTuple):
 
     connection_id: str
     url: str
-    #: Why there is no URL; ``url`` then only tells the stages apart.
+    #: Why there is no URL. ``url`` then only tells the stages apart.
     problem: WebSocketsError | None = None
 
 
 class Call(NamedTuple):
-    """What to ask of ``@connections``."""
+    """The call to make to ``@connections``."""
 
-    operation: str  #: AWS's name of it, such as ``PostToConnection``
+    operation: str  #: AWS's name for it, such as ``PostToConnection``
     method: str  #: the HTTP method
     verb: str  #: for error messages, such as "send to"
     data: bytes = b""  #: the body
-    repeatable: bool = True  #: whether a second delivery does no harm
+    repeatable: bool = True  #: whether delivering it twice is harmless
 
-    def __repr__(self) -> str:  # without the message: error pages show the repr of every local
+    def __repr__(self) -> str:  # leaves out the message, because error pages show the repr of every local
         return f"<{self.operation}, {len(self.data)} bytes>"
 
     def describe(self, target: Target) -> str:
-        """Say in an error message what was being done."""
+        """Return what was being done, for an error message."""
         return f"{self.verb} the connection {target.connection_id}"
 
 
 def post(data: bytes, repeatable: bool) -> Call:
-    """The call that sends ``data``. It is repeatable if clients drop a message whose id they have seen."""
+    """Return the call that sends ``data``. It is repeatable if clients drop messages whose id they have seen."""
     return Call("PostToConnection", "POST", "send to", data, repeatable)
 
 
@@ -44,46 +44,46 @@ GET = Call("GetConnection", "GET", "look up")
 
 
 class Outcome(NamedTuple):
-    """What became of one target. No error means that AWS did what was asked."""
+    """The result for one target. Without an error, AWS did what was asked."""
 
     target: Target
     error: AwsError | None = None
-    #: What AWS answered to ``GET``, by the names of boto3: ``ConnectedAt``, ``Identity`` and so on.
+    #: AWS's answer to ``GET``, with boto3's names: ``ConnectedAt``, ``Identity`` and so on.
     answer: Any = None
 
 
 class Transport(Protocol):
-    """Carries one call to many targets: ``submit`` up to ``slots`` of them, then collect what has ``finished``.
+    """Carries one call to many targets. ``submit`` up to ``slots`` of them, then collect those that have ``finished``.
 
-    One thread uses it. A transport never retries, and raises nothing because of one target.
+    Only one thread uses a transport. It never retries, and it does not raise an error because of one target.
     """
 
     @property
     def slots(self) -> int:
-        """How many targets may be under way now."""
+        """How many targets may be in progress now."""
         ...
 
     def submit(self, target: Target) -> None:
         """Start the call to ``target``."""
 
     def finished(self, timeout: float) -> list[Outcome]:
-        """Return what has finished since the last time; wait up to ``timeout`` seconds for the first."""
+        """Return the results since the last call. Wait up to ``timeout`` seconds for the first one."""
         ...
 
 
-#: Opens a transport for one call; the flag is True if the call goes to many targets. Whatever is still under way when
-#: the block ends is let go.
+#: Opens a transport for one call. The flag is True if the call goes to many targets. When the block ends, calls that
+#: are still in progress are abandoned.
 TransportFactory = Callable[[Call, bool], ContextManager[Transport]]
 
-#: Stands for a gateway in this process: it does ``call`` to ``target`` and returns an answer, or raises ``AwsError``.
+#: Stands for a gateway in this process. It makes ``call`` to ``target`` and returns an answer, or raises ``AwsError``.
 InProcess = Callable[[Target, Call], Any]
 
-#: Gateways of this process by their connections URL. A test client registers one for as long as it holds it.
+#: Gateways in this process, by their connections URL. A test client registers its gateway while it uses it.
 in_process: WeakValueDictionary[str, InProcess] = WeakValueDictionary()
 
 
 class WithInProcess:
-    """Does calls to gateways of this process at once, and gives all others to the transport ``behind``."""
+    """Makes calls to gateways in this process itself, and passes all others to the transport ``behind``."""
 
     def __init__(self, behind: Transport, call: Call) -> None:
         self._behind = behind

@@ -1,4 +1,4 @@
-"""The doctor: looks at a gateway from the settings to a live socket, and names what is wrong with its remedy."""
+"""The doctor checks a gateway, from the settings to a live socket. It reports each problem with its solution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API as AWS, or the local gateway, has it."""
+"""The API as it exists in AWS, or on the local gateway."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def created(gateway: ApiGateway) -> Iterator[Finding]:
 
 
 def in_step(gateway: ApiGateway) -> Iterator[Finding]:
-    """The plan is empty: routes, integrations, deployment, stage and mapping are what the row says."""
+    """The plan is empty: routes, integrations, deployment, stage and mapping match the row."""
     if not gateway.api_created:
         return
     try:
@@ -39,7 +39,7 @@ def in_step(gateway: ApiGateway) -> Iterator[Finding]:
 
 
 def reachable(gateway: ApiGateway) -> Iterator[Finding]:
-    """Messages can be sent: the callback URL is one that is served."""
+    """Messages can be sent: the callback URL is in service."""
     closed = gateway.disable_execute_api_endpoint or gateway.execute_api_closed
     if gateway.api_created and closed and not gateway.custom_domain_created:
         yield Finding(

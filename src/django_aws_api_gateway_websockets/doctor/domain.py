@@ -36,7 +36,7 @@ def certificate(gateway: ApiGateway) -> Iterator[Finding]:
 
 
 def check_certificate(host: str, port: int, context: ssl.SSLContext | None = None) -> Iterator[Finding]:
-    """Open a TLS connection to ``host``, and look at the certificate."""
+    """Open a TLS connection to ``host``, and check the certificate."""
     remedy = "Renew it in AWS Certificate Manager, and write its ARN into the row."
     context = context or ssl.create_default_context()
     try:

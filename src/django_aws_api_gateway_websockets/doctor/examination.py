@@ -1,4 +1,4 @@
-"""Every probe, one after the other, and then the live round trip."""
+"""All probes, one after the other, and then the live round trip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBES = (*settings.PROBES, *urls.PROBES, *api.PROBES, *domain.PROBES)
 
 
 class Visit(NamedTuple):
-    """How the live round trip is made. ``live`` False: it is left out."""
+    """Options for the live round trip. ``live`` False skips it."""
 
     live: bool = True
     user: Any = None
@@ -22,7 +22,7 @@ class Visit(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What was found, and the hops of the round trip that worked."""
+    """The findings, and the steps of the round trip that succeeded."""
 
     findings: list[Finding]
     hops: list[Hop]
@@ -32,12 +32,12 @@ class Report(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """1: an error; 3: warnings only; 0: neither."""
+        """1 for an error, 3 for warnings only, 0 if there is neither."""
         return 1 if self.has(ERROR) else 3 if self.has(WARNING) else 0
 
 
 def examine(gateway: ApiGateway, visit: Visit = Visit()) -> Report:  # noqa: B008  immutable
-    """Look at ``gateway``. Nothing in AWS is changed; the round trip opens one connection and closes it."""
+    """Examine ``gateway``. This changes nothing in AWS. The round trip opens one connection and closes it."""
     findings = [finding for probe in PROBES for finding in probe(gateway)]
     trip = RoundTrip(gateway, visit.user, visit.origin, visit.channel)
     if visit.live:

@@ -1,4 +1,4 @@
-"""What a probe found."""
+"""The findings of a probe."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ ERROR, WARNING, INFO = "error", "warning", "info"
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong. ``id`` is stable, for scripts."""
+    """A problem. ``id`` is stable, so scripts can use it."""
 
     level: str
     id: str
@@ -17,7 +17,7 @@ class Finding(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """One step of the live round trip, and how long it took."""
+    """A step of the live round trip, and how long it took."""
 
     name: str
     seconds: float

@@ -1,4 +1,4 @@
-"""The live round trip: connect, message, push, disconnect. Each hop is timed, and the one that fails is named."""
+"""The live round trip: connect, message, push, disconnect. Each step is timed, and a step that fails is named."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FAILED = "Look at the site's log: it failed, did not answer in time, or cannot 
 
 
 class RoundTrip:
-    """One trip through ``gateway``. ``hops`` are those that worked."""
+    """A round trip through ``gateway``. ``hops`` are the steps that succeeded."""
 
     def __init__(self, gateway: ApiGateway, user: Any = None, origin: str = "", channel: str = "") -> None:
         self.hops: list[Hop] = []
@@ -79,7 +79,7 @@ class RoundTrip:
         return WebSocket(url, {"Origin": self._origin, "User-Agent": "websockets-doctor"}, _TIMEOUT)
 
     def _message(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
-        """A beat, as the page's own client sends it."""
+        """Send a heartbeat, as the JavaScript client does."""
         try:
             answer = self._timed("message", lambda: self._asked(socket))
         except OSError:

@@ -1,4 +1,4 @@
-"""Settings that keep sockets from working, or logins from reaching them."""
+"""Settings that prevent sockets from working, or logins from reaching them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The URLconf against the routes of a gateway."""
+"""The site's URLs compared with the routes of a gateway."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .finding import ERROR, WARNING, Finding
 
 
 def mounted(gateway: ApiGateway) -> Iterator[Finding]:
-    """The predefined routes lead to a WebSocketView, with the parameter ``route``."""
+    """The predefined routes lead to a WebSocketView with the parameter ``route``."""
     yield from _leads_to_view(integration_uri(gateway.target_base_endpoint, protocol.CONNECT), "connect")
 
 
 def additional(gateway: ApiGateway) -> Iterator[Finding]:
-    """Each additional route on the gateway's own host leads to a view that gets its key."""
+    """Each additional route on the gateway's own host leads to a view that receives its key."""
     own = urlsplit(gateway.target_base_endpoint).netloc
     for route in gateway.additional_routes.all():
         if urlsplit(route.integration_url).netloc == own:

@@ -24,7 +24,7 @@ class HandshakeFailed(WebSocketsError):
 
 
 class WebSocket:
-    """A connection to ``url``; ``timeout`` seconds for each step. Raises ``OSError``."""
+    """A connection to ``url`` with ``timeout`` seconds for each step. Raises ``OSError``."""
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
         parts = urlsplit(url)
@@ -45,7 +45,7 @@ class WebSocket:
         self._write(_TEXT, text.encode())
 
     def receive(self) -> str | None:
-        """Return the next text; None where the gateway closes."""
+        """Return the next text, or None when the gateway closes the connection."""
         while True:
             code, data = self._read()
             if code == _TEXT:
@@ -103,7 +103,7 @@ class WebSocket:
         return data
 
     def _read_more(self) -> None:
-        # Not by a file object: after a timeout it would never read again.
+        # Not through a file object, which cannot be read again after a timeout.
         data = self._socket.recv(65536)
         if not data:
             raise ConnectionResetError("The gateway ended the connection.")

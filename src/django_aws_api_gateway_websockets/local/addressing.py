@@ -1,4 +1,4 @@
-"""From the URL of a request to the stage that it means."""
+"""Finding the stage for the URL of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ class Addressing:
         self._store, self._hosts = store, hosts
 
     def stage_at(self, request: Request, segments: list[str]) -> ServedStage:
-        """Return the stage at the path ``segments``. Raise NoStage, or Misdirected for a host that is not ours."""
+        """Return the stage at the path ``segments``.
+
+        Raise NoStage, or Misdirected for a host that this gateway does not serve.
+        """
         segments = [segment for segment in segments if segment]
         domain = self._domain_of(request.host)
         if domain is not None:
@@ -35,6 +38,6 @@ class Addressing:
         raise NoStage(f"the domain {domain} has no API mapping with the key {key!r}")
 
     def _domain_of(self, host: str) -> str | None:
-        """Return the custom domain that serves ``host``: that name, else the wildcard for its first label."""
+        """Return the custom domain that serves ``host``: an exact match, or else the wildcard for its first label."""
         names = (host, f"*.{host.partition('.')[2]}")
         return next((name for name in names if self._store.get("DomainName", name) is not None), None)

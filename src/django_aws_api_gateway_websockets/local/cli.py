@@ -22,7 +22,7 @@ from .options import Options, check_public_url
 if TYPE_CHECKING:
     from .server import GatewayServer
 
-# The extra's packages by name, because the index may have another project of this name.
+# The extra's packages by name, because the index may have a different project with this package's name.
 INSTALL_HINT = "pip install aiohttp h11 wsproto"
 _DEFAULTS = Options()
 
@@ -125,7 +125,7 @@ def run(arguments: Any) -> int:
         _say(_explain(error, options))
         return 1
     except KeyboardInterrupt:
-        pass  # Ctrl-C where the event loop cannot handle signals
+        pass  # Ctrl-C, if the event loop cannot handle signals
     return 0
 
 
@@ -146,7 +146,7 @@ def _options(arguments: Any) -> Options:
 
 
 def _problem(options: Options, allow_remote: bool) -> str:
-    """Say why the gateway must not start with these options, or return an empty string."""
+    """Return why the gateway must not start with these options, or an empty string."""
     if options.host not in LOOPBACK_HOSTS and not allow_remote:
         return f"--host {options.host} lets other machines connect, and nothing checks who calls. Add --allow-remote."
     if options.needs_public_url:
@@ -158,7 +158,7 @@ async def _serve(server: GatewayServer) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # on Windows, Ctrl-C arrives as KeyboardInterrupt
+        with contextlib.suppress(NotImplementedError):  # On Windows, Ctrl-C arrives as KeyboardInterrupt.
             loop.add_signal_handler(number, stopping.set)
     await server.start()
     sys.stdout.write(f"Local API Gateway is ready at {server.options.public.url} (Ctrl-C stops it)\n")

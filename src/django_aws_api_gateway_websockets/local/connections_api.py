@@ -32,7 +32,7 @@ class Connections:
         return self._open.get(connection_id)
 
     async def handle(self, request: Request, api_id: str, stage: str, connection_id: str) -> Response:
-        """Answer a request for a connection of ``stage``. Raise ApiError for a refusal."""
+        """Answer a request for a connection of ``stage``. Raise ApiError to refuse it."""
         if request.method not in ("POST", "GET", "DELETE"):
             raise Forbidden(f"Unsupported method {request.method}")
         if not is_connection_id(connection_id):

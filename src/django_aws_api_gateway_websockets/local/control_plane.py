@@ -32,7 +32,7 @@ class Kind(NamedTuple):
     named_by_caller: bool = False
 
     def path(self, given: dict[str, Any]) -> Ids:
-        """Return the path of the resource that an input names, without its own identifier where that is missing."""
+        """Return the path of the resource that an input names. Its last identifier may be missing."""
         members = [member for _, member in self.parents] + [self.identifier]
         return tuple(given[member] for member in members if member in given)
 
@@ -78,7 +78,7 @@ class ControlPlane:
             self._handlers.update(self._verbs(kind))
 
     def handle(self, request: Request) -> Response:
-        """Run the operation that ``request`` asks for. Raise ApiError for a refusal."""
+        """Run the operation that ``request`` asks for. Raise ApiError to refuse it."""
         operation, given = self._model.match(request)
         handler = self._handlers.get(operation.name)
         if handler is None:
@@ -118,7 +118,7 @@ class ControlPlane:
         return self._shown(kind, resource)
 
     def _complete(self, kind: Kind, ids: Ids, resource: Resource) -> None:
-        """Fill in the members that follow from others. Raise ApiError where they cannot be."""
+        """Fill in the members that follow from others. Raise ApiError if they are impossible."""
         if kind.name == "Deployment":
             self._deploy(ids, resource)
         elif kind.name == "Stage":

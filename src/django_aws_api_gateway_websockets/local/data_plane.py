@@ -35,7 +35,7 @@ class Accepted(NamedTuple):
 
 
 class DataPlane:
-    """Opens connections and calls the integrations of their events. Lives in one event loop."""
+    """Opens connections and calls the integrations of their events. It lives in one event loop."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class DataPlane:
         self.connections.add(socket)
         self._observer.record("opened", socket.connection_id, socket.api_id, socket.stage)
         if served_stage(self._store, socket.api_id, socket.stage) is None:
-            self.close_deleted()  # the stage was deleted while $connect was under way
+            self.close_deleted()  # the stage was deleted while $connect was running
 
     # -- messages -------------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class DataPlane:
         try:
             socket.push(text)
         except ApiError:
-            return  # the client has left or does not read, so nobody can be told
+            return  # The client has left or does not read, so it cannot be told.
         self._observer.record(kind, socket.connection_id, text)
 
     # -- the end --------------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class DataPlane:
             event = new_event(socket, "DISCONNECT", DISCONNECT)
             await self._integrations.call(stage.routes[DISCONNECT], event, stage.variables)
         except IntegrationFailed:
-            pass  # $disconnect is best effort, and the failed call has been logged
+            pass  # $disconnect is best effort, and the failed call has already been logged.
 
     def close_deleted(self) -> None:
         """Close the connections whose stage or API no longer exists."""
@@ -201,7 +201,7 @@ class DataPlane:
     async def stop(self, seconds: float) -> None:
         """Refuse handshakes with 503 and close connections with 1001.
 
-        Wait at most ``seconds`` for the clients to answer and for the ``$disconnect`` calls under way.
+        Wait at most ``seconds`` for the clients to answer and for ``$disconnect`` calls to finish.
         """
         self._stopping = True
         for handshake in self._handshakes:
@@ -215,7 +215,7 @@ class DataPlane:
 
 
 def _refused(request: Request, status: int, why: str, message: str) -> Response:
-    """Log ``why`` for the developer. ``message`` is what the client gets."""
+    """Log ``why`` for the developer. The client gets ``message``."""
     logger.warning("%d %s: %s", status, one_line(request.path), one_line(why, 400))
     return refusal(status, message)
 

@@ -1,4 +1,4 @@
-"""What AWS fills in where the caller of the control plane left something out."""
+"""The values that AWS fills in if the caller of the control plane left them out."""
 
 from __future__ import annotations
 

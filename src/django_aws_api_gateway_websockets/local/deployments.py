@@ -1,4 +1,4 @@
-"""What a stage serves: the copy of the API in its deployment, with the settings of the stage as they are now."""
+"""The contents of a stage: the copy of the API in its deployment, and the current settings of the stage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ServedStage(NamedTuple):
 
 
 class NoStage(Exception):
-    """No stage is served there. ``str(error)`` tells the developer why; the client must not see it."""
+    """There is no stage at this place. ``str(error)`` tells the developer why. The client must not see it."""
 
 
 def snapshot(store: Store, api_id: str) -> Resource:
@@ -45,7 +45,7 @@ def _route(store: Store, ids: tuple[str, ...], route: Resource) -> Resource:
 
 
 def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | None:
-    """Return the stage as clients see it, or None where it does not exist or has no deployment."""
+    """Return the stage as clients see it. Return None if it does not exist or has no deployment."""
     try:
         return find_stage(store, api_id, stage_name)
     except NoStage:

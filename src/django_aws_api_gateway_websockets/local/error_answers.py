@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ApiError(Exception):
-    """Refuse a request. ``str(error)`` is the message of the answer."""
+    """A refusal of a request. ``str(error)`` is the message of the answer."""
 
     code = "InternalServerErrorException"
     status = 500
@@ -49,6 +49,6 @@ class LimitExceeded(ApiError):
 
 
 class NotServed(ApiError):
-    """The control plane has this operation in AWS, but not in the local gateway."""
+    """AWS's control plane has this operation, but the local gateway does not."""
 
     code, status = "NotImplementedException", 501

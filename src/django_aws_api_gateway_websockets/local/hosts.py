@@ -1,7 +1,7 @@
-"""Which ``Host`` names the gateway answers: the defence against DNS rebinding.
+"""The ``Host`` names that the gateway answers: the defence against DNS rebinding.
 
-The owner of a web page can point the page's own name at 127.0.0.1. The browser then takes the gateway for a part of
-that page, and would let the page read the gateway's answers. The ``Host`` header still carries the page's name.
+The owner of a web page can point the page's own domain at 127.0.0.1. The browser then treats the gateway as a part of
+that page, and would let the page read the gateway's answers. The ``Host`` header still carries the page's domain.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class AllowedHosts:
         return host in self._names or is_loopback_name(host)
 
     def check(self, request: Request) -> None:
-        """Raise Misdirected where ``request`` names another host."""
+        """Raise Misdirected if ``request`` names another host."""
         if request.host not in self:
             raise Misdirected(refusal_of(request.host))
 
 
 def refusal_of(host: str) -> str:
-    """Say why ``host`` is refused, and what to do about it."""
+    """Return why ``host`` is refused, and what to do about it."""
     return (
         f"The local gateway does not answer to the host {host!r}. "
         f"Use 127.0.0.1 or localhost, or start the gateway with --allowed-host {host or 'NAME'}."
@@ -37,7 +37,7 @@ def refusal_of(host: str) -> str:
 
 
 def is_loopback_name(host: str) -> bool:
-    """Whether ``host`` always means this machine. Browsers resolve each name under ``localhost`` themselves."""
+    """Return whether ``host`` always means this machine. Browsers resolve each name under ``localhost`` themselves."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

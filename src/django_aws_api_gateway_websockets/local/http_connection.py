@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one TCP connection, by h11, until it ends or becomes a WebSocket."""
+"""HTTP/1.1 on one TCP connection, using h11, until it ends or becomes a WebSocket."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class HttpConnection:
             return json_response(500, {"message": "Internal server error"})
 
     async def _read_request(self) -> Request | Response | None:
-        """Return the next request, a Response where it is too large, or None at the end of the connection."""
+        """Return the next request, a Response if it is too large, or None at the end of the connection."""
         head: Any = await self._next_event()
         if not isinstance(head, h11.Request):
             return None

@@ -38,7 +38,7 @@ class Request(NamedTuple):
 
     @property
     def from_web_page(self) -> bool:
-        """Whether a script or a form of a web page sent this request. No SDK sends these headers."""
+        """Return whether a script or a form of a web page sent this request. SDKs do not send these headers."""
         return self.header("Origin") is not None or self.header("Sec-Fetch-Site") not in (None, "none")
 
 

@@ -1,4 +1,4 @@
-"""Call an integration: HTTP_PROXY by aiohttp, MOCK inside the process."""
+"""Calling an integration: HTTP_PROXY with aiohttp, MOCK inside the process."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import aiohttp
 from yarl import URL
 
 from ..protocol import DEFAULT
-from .log_text import describe_answer, describe_failure, one_line
+from .log_text import describe_failure, one_line
 from .mapping import Event, Outgoing, build_request
 from .observer import Observer
+from .site_answers import summary_of
 from .store import Resource
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.local")
 
 # aiohttp would add these headers by itself, but backends must only see what API Gateway sends.
 _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-# A backend may close an idle connection just as we send on it. gunicorn closes after 2 s, so keep them for less.
+# A backend may close an idle connection just as the gateway uses it. gunicorn closes after 2 s, so keep connections for
+# less.
 _KEEP_ALIVE = 1.0
 
 
@@ -40,7 +42,7 @@ class Reply(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A request to a backend. ``target`` names method and URL for the log; ``timeout`` is in seconds."""
+    """A request to a backend. ``target`` is the method and URL for the log. ``timeout`` is in seconds."""
 
     connection_id: str
     route_key: str
@@ -55,13 +57,13 @@ class Call(NamedTuple):
 
     @classmethod
     def from_flat(cls, connection_id: str, flat: tuple[Any, ...]) -> Call:
-        """Return the call that :meth:`flat` was made of."""
+        """Return the call from which :meth:`flat` was made."""
         route_key, target, timeout, method, url, headers, body = flat
         return cls(connection_id, route_key, target, timeout, Outgoing(method, url, list(headers), body))
 
 
 class Integrations:
-    """Calls backends. ``timeout``, in seconds, is an upper limit to the timeouts of the integrations."""
+    """Calls backends. ``timeout``, in seconds, is an upper limit for the timeouts of the integrations."""
 
     def __init__(self, timeout: float, observer: Observer) -> None:
         self._timeout, self._observer = timeout, observer
@@ -111,7 +113,7 @@ class Integrations:
         self._record(call, began, reply.status, reply.body, "")
         # For a one-way route, this line may be the only trace of an error.
         level = logging.WARNING if reply.status >= 300 else logging.INFO
-        logger.log(level, "%r: %s: %s", call.route_key, call.target, describe_answer(reply.status, reply.body))
+        logger.log(level, "%r: %s: %s", call.route_key, call.target, summary_of(reply.status, reply.body))
         return reply
 
     def _record(self, call: Call, began: float, status: int | None, body: bytes, failure: str) -> None:
@@ -128,7 +130,7 @@ class Integrations:
                 f"no answer within {call.timeout:g} s. Is the site busy, or the address wrong?"
             ) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            # A header that cannot be encoded, such as half of a surrogate pair, is a ValueError.
+            # A header that cannot be encoded, such as half of a surrogate pair, raises ValueError.
             stopped = self._session is None
             raise IntegrationFailed(
                 "cut off because the gateway stopped" if stopped else describe_failure(error)
@@ -151,7 +153,7 @@ class Integrations:
 def _mock(route: Resource, integration: Resource) -> Reply:
     """Answer for a MOCK integration.
 
-    The status comes from the request template, and the body from the integration response for that status.
+    The status comes from the request template. The body comes from the integration response for that status.
     """
     templates = integration.get("RequestTemplates", {})
     chosen = templates.get(integration.get("TemplateSelectionExpression"), templates.get(DEFAULT))

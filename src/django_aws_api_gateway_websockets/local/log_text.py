@@ -11,6 +11,13 @@ from typing import Any
 import aiohttp
 
 _MAX_CHARS = 200
+#: What an error without a message means, by its status and by a text in Django's own pages.
+_ERROR_PAGES = (
+    (400, b"Bad Request (400)", "Django refused the request. Is the host of the target in ALLOWED_HOSTS?"),
+    (403, b"CSRF verification failed", "the site asks for a CSRF token, which a gateway does not have"),
+    (404, b"", "the site found nothing at this URL. Is the target right?"),
+    (500, b"Server Error (500)", "the log of the site says why"),
+)
 # OpenSSL's names, by version, for an answer that is not TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 _FAILURES = (
@@ -28,11 +35,19 @@ def one_line(text: str, most: int = _MAX_CHARS) -> str:
 
 
 def describe_answer(status: int, body: bytes) -> str:
-    """Return the status and, for an error, the ``message`` of its JSON body: ``403: No such channel``."""
+    """Return the status and, for an error, the ``message`` of its JSON body: ``403: No such channel``.
+
+    An error without a message gets a hint, if its status and its page tell the likely cause.
+    """
     if 300 <= status < 400:
         return f"{status}: a redirect, which the gateway does not follow"
     message = _message(body) if status >= 400 else None
-    return f"{status}: {one_line(message)}" if isinstance(message, str) and message else str(status)
+    reason = message if isinstance(message, str) and message else _hint(status, body)
+    return f"{status}: {one_line(reason)}" if reason else str(status)
+
+
+def _hint(status: int, body: bytes) -> str:
+    return next((hint for code, text, hint in _ERROR_PAGES if code == status and text in body), "")
 
 
 def _message(body: bytes) -> Any:
@@ -44,7 +59,7 @@ def _message(body: bytes) -> Any:
 
 
 def describe_failure(error: Exception) -> str:
-    """Say why a backend did not answer, and what to do about it."""
+    """Return why a backend did not answer, and what to do about it."""
     if isinstance(error, aiohttp.ClientConnectorError):
         return one_line(_describe_connect_error(error))
     known = (text for kind, text in _FAILURES if isinstance(error, kind))

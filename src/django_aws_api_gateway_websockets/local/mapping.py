@@ -1,4 +1,4 @@
-"""Build the HTTP request that an integration gets for an event. Pure: no socket, no clock.
+"""Building the HTTP request that an integration gets for an event. This module is pure: no socket, no clock.
 
 Source: AWS, "WebSocket API mapping template and parameter mapping reference".
 """
@@ -34,7 +34,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Event(NamedTuple):
-    """An event of a connection. Only ``$connect`` has ``headers`` and ``query``: those of the handshake."""
+    """An event of a connection. Only ``$connect`` has ``headers`` and ``query``, which are those of the handshake."""
 
     context: Mapping[str, str]
     headers: Headers
@@ -53,7 +53,7 @@ class Outgoing(NamedTuple):
 
 
 def check_mapping(target: str, source: str) -> str | None:
-    """Say what is wrong with this entry of ``RequestParameters``, or return None."""
+    """Return what is wrong with this entry of ``RequestParameters``, or None."""
     if not _TARGET.match(target):
         return f"{target!r} is not a target. Expected integration.request.header|querystring|path.NAME"
     if source.startswith("context.") and source[len("context.") :] in CONTEXT_VARIABLES:
@@ -64,7 +64,7 @@ def check_mapping(target: str, source: str) -> str | None:
 
 
 def build_request(route: Resource, event: Event, variables: Mapping[str, str]) -> Outgoing:
-    """Return the request to the integration of ``route``. ``variables`` are those of the stage."""
+    """Return the request to the integration of ``route``. ``variables`` are the stage's variables."""
     integration = route["Integration"]
     mapped: dict[str, dict[str, str | None]] = {"header": {}, "querystring": {}, "path": {}}
     for target, source in integration.get("RequestParameters", {}).items():
@@ -113,7 +113,7 @@ def handshake_values(kind: str, name: str, event: Event) -> list[str]:
 
 
 def missing_parameter(route: Resource, event: Event) -> str | None:
-    """Return a parameter that the route requires and the handshake does not have."""
+    """Return a parameter that the route requires but the handshake does not have."""
     for parameter, constraint in route.get("RequestParameters", {}).items():
         _, _, kind, name = parameter.split(".", 3)
         if constraint.get("Required") and not handshake_values(kind, name, event):
@@ -133,22 +133,22 @@ def _url(uri: str, event: Event, mapped: Mapping[str, Mapping[str, str | None]],
 
 
 def _pairs(query: str) -> list[str]:
-    """Return the handshake's parameters as they were written. A ``#`` would cut off the rest of the URL."""
+    """Return the handshake's parameters as the client wrote them. A ``#`` would cut off the rest of the URL."""
     return query.replace("#", "%23").split("&") if query else []
 
 
 def _path_segment(name: str, value: str | None) -> str:
-    """Return ``value`` for the place of ``{name}``. Raise ValueError where it would change the path otherwise."""
+    """Return ``value`` for the place of ``{name}``. Raise ValueError if it would change the path otherwise."""
     if not value or value in unknowns.NO_PATH_VALUES or set(value) & set(unknowns.NO_PATH_CHARACTERS):
         raise ValueError(f"{value!r} cannot replace {{{name}}} in the path. Expected one segment of a path")
     return quote(value, safe="")
 
 
 def _headers(event: Event, mapped: Mapping[str, str | None]) -> Headers:
-    """Return the handshake's headers, the gateway's own and the mapped ones. The last of a name wins.
+    """Return the handshake's headers, the gateway's own and the mapped ones. For each name, the last header wins.
 
-    WSGI cannot tell some names apart (another case, ``_`` for ``-``). A client's header with such a name is dropped,
-    even where the mapping has no value for this event.
+    WSGI cannot tell some names apart (different case, ``_`` for ``-``). A client's header with such a name is dropped,
+    even if the mapping has no value for this event.
     """
     own = _own_headers(event)
     written: Headers = [(name, value) for name, value in own.items() if _wsgi_name(name) not in _names(mapped)]

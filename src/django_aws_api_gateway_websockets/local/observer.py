@@ -1,4 +1,4 @@
-"""The hook by which the inspector sees what happens in the gateway, and breaks it on request."""
+"""The interface through which the inspector watches the gateway and breaks it on request."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Observer:
-    """Sees nothing and breaks nothing. The inspector overrides every method."""
+    """Does nothing. The inspector overrides every method."""
 
     def record(self, kind: str, connection_id: str, *details: Any) -> None:
-        """Note an event. This runs for every frame, so it must not do more than keep its arguments.
+        """Note an event. This runs for every frame, so it must only keep its arguments.
 
         ``details`` are strings, bytes, numbers, and tuples of them.
         """
@@ -18,5 +18,5 @@ class Observer:
         """Raise ApiError to refuse a push to this connection."""
 
     def site_is_away(self, connection_id: str) -> bool:
-        """Return whether the backend cannot be reached for events of this connection."""
+        """Return whether the backend is unreachable for events of this connection."""
         return False

@@ -1,4 +1,4 @@
-"""How the gateway runs: one immutable value, from the command line or from a test."""
+"""The options of the gateway: one immutable value, from the command line or from a test."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 class Options(NamedTuple):
     """Times are in seconds.
 
-    ``public_url`` is what ``ApiEndpoint`` begins with; see :func:`check_public_url`. ``events`` is a file that gets
-    each event as a JSON line. ``chaos`` is the seed by which faults are chosen.
+    ``public_url`` is the beginning of ``ApiEndpoint``. See :func:`check_public_url`. ``events`` is a file that gets
+    each event as a JSON line. ``chaos`` is the seed that selects faults.
     """
 
     host: str = "127.0.0.1"
@@ -41,13 +41,13 @@ class Options(NamedTuple):
 
     @property
     def address(self) -> str:
-        """``HOST:PORT`` at which this machine reaches the gateway."""
+        """The ``HOST:PORT`` at which this machine reaches the gateway."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     @property
     def public(self) -> PublicAddress:
-        """Where clients reach the gateway: the public URL if there is one, else where it listens."""
+        """The address at which clients reach the gateway: the public URL if there is one, or else where it listens."""
         return PublicAddress.of(self.public_url or f"http://{self.address}")
 
     @property
@@ -78,7 +78,7 @@ class PublicAddress(NamedTuple):
 
 
 def check_public_url(url: str) -> str:
-    """Return ``url`` without a slash at its end. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
+    """Return ``url`` without a trailing slash. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
     parts = urlsplit(url.rstrip("/"))
     if not _is_plain(parts):
         raise ValueError(f"{url!r} is not a public URL: expected http://HOST[:PORT] or https://HOST[:PORT]")
@@ -86,7 +86,7 @@ def check_public_url(url: str) -> str:
 
 
 def _is_plain(parts: SplitResult) -> bool:
-    """Whether the URL consists of scheme, host and port. Raises ValueError where the port is not a number."""
+    """Return whether the URL consists of scheme, host and port. Raise ValueError if the port is not a number."""
     extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc
     valid_port = parts.port is None or parts.port > 0
     return parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and not extra and valid_port

@@ -1,4 +1,4 @@
-"""What is served by plain HTTP: the control plane, ``@connections`` and the index page."""
+"""The plain HTTP side: the control plane, ``@connections`` and the index page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlainHttp:
         self._control_plane = ControlPlane(store, public.websocket_url)
 
     async def answer(self, request: Request) -> Response:
-        """Return the response to ``request``, which is an error in AWS's form where it is refused."""
+        """Return the response to ``request``. If the request is refused, the response is an error in AWS's form."""
         try:
             return await self._answer(request)
         except ApiError as error:

@@ -1,7 +1,7 @@
-"""Which members of a resource the local gateway serves. It refuses every other one that botocore's model has.
+"""The members of each resource that the local gateway supports. It refuses all others in botocore's model.
 
-A setting that AWS obeys and the local gateway ignores would work on your laptop and fail in AWS, or worse: it would
-let through in one place what it refuses in the other.
+A setting that AWS obeys and the local gateway ignores would work on your laptop and fail in AWS. It could even allow in
+one place what the other refuses.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Mapping
 
 from .error_answers import BadRequest
 
-#: Members that do what they do in AWS.
+#: Members that have the same effect as in AWS.
 _SERVED: Mapping[str, str] = {
     "Api": "Name ProtocolType RouteSelectionExpression DisableExecuteApiEndpoint Tags",
     "Integration": "IntegrationType IntegrationMethod IntegrationUri TimeoutInMillis RequestParameters RequestTemplates"
@@ -24,8 +24,8 @@ _SERVED: Mapping[str, str] = {
     "ApiMapping": "ApiId Stage ApiMappingKey",
 }
 
-#: Members that are kept and returned, without effect. They describe, observe or slow down, or concern TLS. None of
-#: them decides which requests pass, or what a backend receives.
+#: Members that are kept and returned, without effect. They describe, observe or slow down, or concern TLS. None of them
+#: decides which requests pass or what a backend receives.
 _KEPT: Mapping[str, str] = {
     "Api": "ApiKeySelectionExpression Description DisableSchemaValidation IpAddressType Version",
     "Integration": "Description",
@@ -35,7 +35,7 @@ _KEPT: Mapping[str, str] = {
     "DomainName": "DomainNameConfigurations",
 }
 
-#: Members of which only these values are served. AWS fills in most of them by itself.
+#: Members with only these values. AWS fills in most of them by itself.
 _ONLY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "Integration": {
         "ConnectionType": ("INTERNET",),
@@ -49,7 +49,7 @@ _ONLY: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def check_served(kind: str, given: Mapping[str, Any]) -> None:
-    """Raise BadRequest where the input ``given`` asks for something that the local gateway does not do."""
+    """Raise BadRequest if the input ``given`` asks for something that the local gateway does not do."""
     free = {*_SERVED[kind].split(), *_KEPT.get(kind, "").split()}
     only = _ONLY.get(kind, {})
     for name, value in given.items():

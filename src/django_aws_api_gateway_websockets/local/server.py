@@ -1,8 +1,4 @@
-"""The running gateway: its event loop, its listening socket, and how it stops.
-
->>> with LocalGateway(port=0) as gateway:                           # doctest: +SKIP
-...     client = boto3.client("apigatewayv2", endpoint_url=gateway.url)
-"""
+"""The running gateway: its event loop, its listening socket, and how it stops."""
 
 from __future__ import annotations
 
@@ -48,11 +44,11 @@ class GatewayServer:
 
     @property
     def inspector_url(self) -> str | None:
-        """The page of the inspector, with its token; None where it is off."""
+        """The URL of the inspector's page, with its token; None if the inspector is off."""
         return None if self._site is None else f"http://{self.options.address}{PREFIX}?token={self._site.token}"
 
     async def start(self) -> None:
-        """Listen. Raise OSError where the port is in use. ``options.port`` is then the real one."""
+        """Start to listen. Raise OSError if the port is in use. Afterwards, ``options.port`` is the real port."""
         host, port = self.options.host, self.options.port
         self._server = await asyncio.start_server(self._serve, host, port, start_serving=False)
         self.options = self.options._replace(port=self._server.sockets[0].getsockname()[1])
@@ -90,7 +86,7 @@ class GatewayServer:
         try:
             await HttpConnection(self._answer, self._data_plane, reader, writer).run()
         except asyncio.CancelledError:
-            writer.transport.abort()  # close() would wait for a client that does not read
+            writer.transport.abort()  # close() would wait for a client that does not read.
         except Exception:
             logger.exception("A connection failed")
         finally:
@@ -106,8 +102,8 @@ class GatewayServer:
 class LocalGateway:
     """The gateway in its own thread, for tests: a context manager with ``url`` and ``port``.
 
-    ``options`` are the fields of :class:`~django_aws_api_gateway_websockets.local.options.Options`. The port is a
-    free one unless you pass it.
+    ``options`` are the fields of :class:`~django_aws_api_gateway_websockets.local.options.Options`. The gateway uses a
+    free port unless you pass one.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
@@ -127,11 +123,11 @@ class LocalGateway:
 
     @property
     def inspector_url(self) -> str | None:
-        """The page of the inspector, with its token. Pass ``inspector=True`` to have one."""
+        """The URL of the inspector's page, with its token. Pass ``inspector=True`` to enable it."""
         return self._server.inspector_url
 
     def start(self) -> LocalGateway:
-        """Return when the gateway listens. Raise what starting raised, such as OSError."""
+        """Return when the gateway listens. Raise the error with which starting failed, such as OSError."""
         self._thread.start()
         self._ready.wait()
         if self._error is not None:
@@ -150,7 +146,7 @@ class LocalGateway:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         try:
             await self._server.start()
-        except BaseException as error:  # start() raises it in the caller's thread
+        except BaseException as error:  # start() raises it in the caller's thread.
             self._error = error
             return
         finally:

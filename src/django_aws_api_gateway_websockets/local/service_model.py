@@ -1,7 +1,7 @@
 """Botocore's service model of ``apigatewayv2``, read from the server's side.
 
-Paths, members, enums, ranges and statuses all come from botocore, so nothing here names an operation. Values are
-dicts with member names (``ApiId``), while the JSON on the wire has ``apiId``.
+Paths, members, enums, ranges and statuses all come from botocore, so nothing here names an operation. Values are dicts
+with member names (``ApiId``), but the JSON on the wire has ``apiId``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PARAMETER = re.compile(r"\{([\w-]+)\+?\}")
 
 
 class Operation(NamedTuple):
-    """One operation. ``path`` holds the segments of its path, in which ``{name}`` is a parameter."""
+    """An operation. ``path`` holds the segments of its path, and ``{name}`` in it is a parameter."""
 
     name: str
     method: str
@@ -116,7 +116,7 @@ def _require(shape: Any, value: dict[str, Any], where: str) -> None:
 
 
 def _read(shape: Any, value: Any, where: str) -> Any:
-    """Check ``value`` of the wire against ``shape``, and return it with member names."""
+    """Check ``value`` from the wire against ``shape``, and return it with member names."""
     read: _Reader = _READERS.get(shape.type_name, _read_string)
     return read(shape, value, where)
 
@@ -135,7 +135,7 @@ def _read_structure(shape: Any, value: Any, where: str) -> dict[str, Any]:
 def _read_map(shape: Any, value: Any, where: str) -> dict[str, Any]:
     _expect(isinstance(value, dict), where, "a map")
     return {
-        # In an update the empty string removes a key, so it may be shorter than the values must be.
+        # In an update, the empty string removes a key, so it may be shorter than the values must be.
         key: item if item == "" else _read(shape.value, item, f"{where}.{key}")
         for key, item in value.items()
         if item is not None
@@ -191,7 +191,7 @@ _READERS: dict[str, _Reader] = {
 
 
 def write_output(operation: Operation, value: dict[str, Any]) -> dict[str, Any] | None:
-    """Return ``value`` as the body of the response: the members of the output shape, under their wire names."""
+    """Return ``value`` as the body of the response: the members of the output shape, under their names on the wire."""
     shape = operation.model.output_shape
     if shape is None or operation.status == 204:
         return None

@@ -28,14 +28,14 @@ _READ_BYTES = 64 * 1024
 
 
 class Timers(NamedTuple):
-    """After how many seconds a connection is closed: without a message, and in any case."""
+    """The seconds after which a connection is closed: without a message, and in any case."""
 
     idle: float
     age: float
 
 
 class Client(NamedTuple):
-    """The client's address and User-Agent. ``domain_name`` is its ``Host`` header."""
+    """The client's address and User-Agent. ``domain_name`` comes from its ``Host`` header."""
 
     source_ip: str
     user_agent: str | None
@@ -65,7 +65,7 @@ class Socket:
         on_message: Callable[[Socket, str], Awaitable[None]],
         on_end: Callable[[Socket, int], None],
     ) -> None:
-        """Start the life of the connection. From here on you can push to it and close it."""
+        """Start the life of the connection. From now on, you can push to it and close it."""
         self._writer, self._on_message, self._on_end = writer, on_message, on_end
         self._loop = asyncio.get_running_loop()
         self.finished = asyncio.Event()
@@ -83,7 +83,7 @@ class Socket:
                 if not data:
                     break
         except OSError:
-            pass  # the client was killed, so no close frame comes
+            pass  # The client was killed, so no close frame arrives.
         finally:
             self._end(CLOSE_ABNORMAL)
             self._writer.close()
@@ -92,7 +92,7 @@ class Socket:
     # -- what the gateway does -------------------------------------------------------------------------------
 
     def push(self, text: str) -> None:
-        """Send a text frame. Raise Gone after the end, and LimitExceeded while the client does not read."""
+        """Send a text frame. Raise Gone after the end, and LimitExceeded if the client does not read."""
         if self.ended:
             raise Gone("Gone")
         if self._writer.transport.get_write_buffer_size() > unknowns.SEND_BUFFER_BYTES:
@@ -101,9 +101,10 @@ class Socket:
         self.last_active_at = time.time()
 
     def close(self, code: int, reason: str = "", why: str = "") -> None:
-        """Close from our side. The client has a moment to answer, and its messages are ignored meanwhile.
+        """Close the connection from the gateway's side. The client has a moment to answer. Its messages are ignored
+        meanwhile.
 
-        The client gets ``reason``; ``why`` is for the inspector.
+        The client gets ``reason``. ``why`` is for the inspector.
         """
         if self.ended:
             return
@@ -121,7 +122,7 @@ class Socket:
         self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: no message for too long")
 
     def cut(self) -> None:
-        """End without a close frame, as a network failure that nobody notices: ``$disconnect`` is not sent."""
+        """End without a close frame, like a network failure that nobody notices. ``$disconnect`` is not sent."""
         if not self.ended:
             self.cut_off, self.end_reason = True, "cut by the inspector"
             self._end(CLOSE_ABNORMAL)
@@ -130,7 +131,7 @@ class Socket:
     # -- what the client does -------------------------------------------------------------------------------
 
     async def _receive(self, data: bytes) -> bool:
-        """Handle what has arrived. Return False when there is nothing more to read."""
+        """Handle the data that has arrived. Return False if there is nothing more to read."""
         self._ws.receive_data(data)
         for event in self._ws.events():
             if isinstance(event, CloseConnection):
@@ -147,7 +148,7 @@ class Socket:
             self.close(CLOSE_UNSUPPORTED_DATA, "Binary frames are not supported")
         elif isinstance(event, Ping):
             self._send(event.response())
-            await self._writer.drain()  # stop reading from a client that does not read the pongs
+            await self._writer.drain()  # Stop reading from a client that does not read the pongs.
 
     async def _on_text(self, event: TextMessage) -> None:
         size = len(event.data.encode())

@@ -1,4 +1,4 @@
-"""The resources of the control plane, in memory and, if you like, in a JSON file."""
+"""The resources of the control plane, in memory and optionally in a JSON file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _VERSION = 1
 
 
 class StateFileError(Exception):
-    """The state file cannot be read or is not ours. It is not changed."""
+    """The state file cannot be read or belongs to something else. It is not changed."""
 
 
 class Store:
     """Resources by kind (``Route``) and path (``API_ID/ROUTE_ID``), in the order of their creation.
 
-    Every change is saved at once, by a temporary file and a rename. A reader sees either the old or the new state,
+    Every change is saved at once, with a temporary file and a rename. A reader sees either the old or the new state,
     even if the gateway is killed.
     """
 
@@ -52,7 +52,7 @@ class Store:
                 del resources[child]
 
     def save(self) -> None:
-        """Write the state file, if there is one. Raise OSError where that fails."""
+        """Write the state file, if there is one. Raise OSError if that fails."""
         if self._path is None:
             return
         text = json.dumps({"version": _VERSION, "resources": self._kinds}, indent=1)

@@ -1,7 +1,7 @@
-"""What nobody has established about API Gateway, and what the local gateway does instead.
+"""The behaviour of API Gateway that nobody has established, and what the local gateway does instead.
 
-AWS promises none of these values, so your code must tolerate every outcome. Where a strict and a lenient answer were
-both possible, the local gateway takes the strict one: what works here then works in AWS too.
+AWS promises none of these values, so your code must tolerate every outcome. If both a strict and a lenient answer were
+possible, the local gateway gives the strict one. Code that works here then also works in AWS.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MISSING_PARAMETER_STATUS = 400
 
 # -- What the backend receives ----------------------------------------------------------------------------
 
-#: The headers Accept and Content-Type of messages and of ``$disconnect``, whatever the text is. HTTP integrations of
+#: The headers Accept and Content-Type of messages and of ``$disconnect``, whatever their text is. HTTP integrations of
 #: REST APIs have the same defaults. ``$connect`` and ``$disconnect`` have no body, as in Lambda events.
 MESSAGE_ACCEPT = "application/json"
 MESSAGE_CONTENT_TYPE = "application/json"
@@ -33,14 +33,14 @@ MESSAGE_CONTENT_TYPE = "application/json"
 #: The User-Agent of messages and of ``$disconnect``. On ``$connect`` it replaces a missing one.
 USER_AGENT = "AmazonAPIGateway_{api_id}"
 
-#: The HTTP method of an integration whose method is ``ANY``. A message has no method of its own.
+#: The HTTP method of an integration whose method is ``ANY``. A message has no method.
 ANY_METHOD = "POST"
 
-#: What replaces a control character in a mapped header value. A message body may hold any character.
+#: The replacement for a control character in a mapped header value. A message body may hold any character.
 CONTROL_CHARACTER = " "
 
-#: What a mapped path parameter must not be or contain. A backend that decodes or tidies its paths would read another
-#: path. The integration is not called, as for a parameter without a value.
+#: What a mapped path parameter must not be or contain. A backend that decodes or normalizes its paths would read a
+#: different path. The integration is not called, as for a parameter without a value.
 NO_PATH_VALUES = (".", "..")
 NO_PATH_CHARACTERS = "/\\"
 
@@ -73,14 +73,14 @@ DELETED_CLOSE_CODE = 1001
 # Neither a ping from the client nor a push to it restarts the ten idle minutes. A client that sends a message in time
 # stays connected either way.
 
-#: How many messages of one connection are handled at the same time. Beyond that the gateway stops reading the socket.
-#: AWS promises no order, so a backend that needs one must number its messages.
+#: How many messages of one connection are handled at the same time. At this limit, the gateway stops reading the
+#: socket. AWS promises no order, so a backend that needs one must number its messages.
 MESSAGES_IN_FLIGHT = 64
 
 #: How many bytes may wait for a slow client before a push to it gets 429.
 SEND_BUFFER_BYTES = 512 * 1024
 
-#: How many seconds a client has to answer a close frame before its socket is cut. With less, a busy client that is
+#: How many seconds a client has to answer a close frame before its socket is cut. With less time, a busy client that is
 #: still sending 30 MB sees 1006 instead of 1009.
 CLOSE_GRACE = 5.0
 

@@ -26,7 +26,7 @@ _VELOCITY = re.compile(r"\$!?\{?[A-Za-z]|#\{?[A-Za-z@]|##|#\*")
 
 
 def check(kind: str, store: Store, ids: Ids, new: Resource) -> None:
-    """Raise BadRequest, NotFound or Conflict where ``new`` is not acceptable."""
+    """Raise BadRequest, NotFound or Conflict if ``new`` is not acceptable."""
     if kind in _CHECKS:
         _CHECKS[kind](store, ids, new)
 
@@ -131,7 +131,7 @@ def _check_api_mapping(store: Store, ids: Ids, new: Resource) -> None:
 
 
 def _unique(store: Store, kind: str, ids: Ids, new: Resource, member: str) -> None:
-    """Raise Conflict where a sibling of ``new`` has the same ``member``."""
+    """Raise Conflict if a sibling of ``new`` has the same ``member``."""
     for found, other in store.children(kind, *ids[:-1]):
         if found != ids and other[member] == new[member]:
             raise Conflict(f"{member} {new[member]!r} already exists")
@@ -156,7 +156,7 @@ _CHECKS: dict[str, Callable[[Store, Ids, Resource], None]] = {
 
 
 def check_delete(kind: str, store: Store, ids: Ids) -> None:
-    """Raise ApiError where another resource still needs this one."""
+    """Raise ApiError if another resource still needs this one."""
     if kind == "Integration":
         for _, route in store.children("Route", ids[0]):
             if route.get("Target") == f"integrations/{ids[1]}":
@@ -172,7 +172,7 @@ def check_delete(kind: str, store: Store, ids: Ids) -> None:
 
 
 def known(kind: str, store: Store, ids: Ids) -> Resource:
-    """Return the resource at ``ids``, or raise NotFound in AWS's words."""
+    """Return the resource at ``ids``, or raise NotFound with AWS's text."""
     resource = store.get(kind, *ids)
     if resource is None:
         raise NotFound(f"Invalid {kind} identifier specified {'/'.join(ids)}")

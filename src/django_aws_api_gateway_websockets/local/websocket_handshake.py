@@ -16,7 +16,7 @@ def wants_upgrade(request: Request) -> bool:
 
 
 def handshake_problem(request: Request) -> str | None:
-    """Say what is wrong with an upgrade request, or return None."""
+    """Return what is wrong with an upgrade request, or None."""
     connection = [part.strip().lower() for part in (request.header("Connection") or "").split(",")]
     if request.method != "GET" or "upgrade" not in connection:
         return "Not a WebSocket handshake: expected GET with Connection: Upgrade"
@@ -37,7 +37,8 @@ def offered_subprotocols(request: Request) -> list[str]:
 def accept_headers(request: Request, subprotocol: str | None) -> Headers:
     """Return the headers of the 101 response. No extension is accepted."""
     key = (request.header("Sec-WebSocket-Key") or "").strip()
-    digest = hashlib.sha1((key + _GUID).encode()).digest()  # noqa: S324  the RFC wants this hash, and it protects nothing
+    # The RFC requires this hash, and it protects nothing.
+    digest = hashlib.sha1((key + _GUID).encode()).digest()  # noqa: S324
     headers = [
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),

@@ -1,1 +1,1 @@
-"""The user of a connection and the login behind it: handshakes, connect tokens, and what ends a login."""
+"""The user and the login of a connection: handshakes, connect tokens, and what ends a login."""

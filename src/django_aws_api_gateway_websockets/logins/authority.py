@@ -1,8 +1,8 @@
-"""Whether the login that opened a connection still stands, and which user it stands for.
+"""Whether the login that opened a connection is still valid, and which user it stands for.
 
-A session row keeps a mark of the login: a hash over the user's session auth hash, which changes with the password,
-and over the authentication backend that the login went through. A message compares the mark with the user row that
-its one query loads anyway, and asks the same backend that a page would ask for ``request.user``.
+A session row keeps a mark of the login. It is a hash over the user's session auth hash, which changes with the
+password, and over the authentication backend of the login. For each message, the mark is compared with the user row
+that the message's only query loads anyway. The backend that a page would ask for ``request.user`` is asked as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django.utils.crypto import constant_time_compare
 
 __all__ = ["backend_of_mark", "backend_of_request", "current_user", "login_mark", "standing_marks", "visible_users"]
 
-#: The backend of a login that is in no session, such as one by a middleware of the site.
+#: The backend of a login that is not in a session, such as one by a middleware of the site.
 NO_BACKEND = ""
 
 
@@ -28,7 +28,7 @@ def backend_of_request(request: HttpRequest) -> str:
     """Return the path of the authentication backend that ``request.user`` comes from, or ``NO_BACKEND``."""
     session = getattr(request, "session", None)
     user: Any = request.user
-    # A middleware may have set another user than the one of the session.
+    # A middleware may have set a different user from the one in the session.
     if isinstance(session, SessionBase) and session.get(SESSION_KEY) == user._meta.pk.value_to_string(user):
         return str(session.get(BACKEND_SESSION_KEY, NO_BACKEND))
     return NO_BACKEND
@@ -37,13 +37,13 @@ def backend_of_request(request: HttpRequest) -> str:
 def login_mark(user: Any, backend: str, purpose: str = "") -> str:
     """Return the mark of a login of ``user`` through ``backend``. It changes with the password.
 
-    Marks for different purposes differ, and none of them tells anything about the password.
+    Marks for different purposes differ, and none of them reveals anything about the password.
     """
     return _mark(_auth_hash(user), backend, purpose)
 
 
 def backend_of_mark(user: Any, mark: str, purpose: str = "") -> str | None:
-    """Return the backend of the login that ``mark`` was made for. Return None if the login has ended.
+    """Return the backend that ``mark`` was made for. Return None if the login has ended.
 
     A login ends if the password changes, or if its backend is removed from ``AUTHENTICATION_BACKENDS``.
     """
@@ -55,7 +55,7 @@ def backend_of_mark(user: Any, mark: str, purpose: str = "") -> str | None:
 
 
 def standing_marks(user: Any, database: str) -> list[str]:
-    """Return the marks of all logins of ``user`` that still stand."""
+    """Return the marks of all logins of ``user`` that are still valid."""
     users = visible_users(database)
     visible = users is None or users.filter(pk=user.pk).exists()
     backends = [backend for backend in _backends() if current_user(user, backend, visible=visible) is not None]
@@ -63,7 +63,7 @@ def standing_marks(user: Any, database: str) -> list[str]:
 
 
 def visible_users(database: str) -> QuerySet[Any] | None:
-    """Return the users that the default manager of the user model gives. Return None if it gives all of them."""
+    """Return the users that the default manager of the user model includes. Return None if it includes all."""
     users: QuerySet[Any] = get_user_model()._default_manager.using(database).all()
     return users if users.query.where else None
 
@@ -71,7 +71,7 @@ def visible_users(database: str) -> QuerySet[Any] | None:
 def current_user(user: Any, backend: str, *, visible: bool) -> Any:
     """Return the user that a page would have as ``request.user``, or None if ``backend`` refuses ``user``.
 
-    ``visible``: whether the default manager gives the user. A backend with a ``get_user`` of its own is asked, which
+    ``visible``: whether the default manager includes the user. A backend that overrides ``get_user`` is asked, which
     may cost a query.
     """
     if backend == NO_BACKEND:
@@ -88,7 +88,7 @@ def _backends() -> Iterator[str]:
 
 
 def _auth_hash(user: Any) -> str:
-    """Return the hash that Django puts into the user's sessions. User models without one get an empty string."""
+    """Return the hash that Django puts into the user's sessions. It is an empty string if the user model has none."""
     return user.get_session_auth_hash() if hasattr(user, "get_session_auth_hash") else ""
 
 
@@ -99,5 +99,5 @@ def _auth_hashes(user: Any) -> Iterator[str]:
 
 
 def _mark(auth_hash: str, backend: str, purpose: str) -> str:
-    # The session auth hash is keyed with SECRET_KEY already. Another key would make marks invalid after a rotation.
+    # The session auth hash is already keyed with SECRET_KEY. Another key would make marks invalid after a rotation.
     return hashlib.sha256(f"{purpose}\n{backend}\n{auth_hash}".encode()).hexdigest()

@@ -1,8 +1,8 @@
 """The browser session that a connection belongs to, so that its logout finds the connection.
 
-A session row keeps a hash of one of two things. With database sessions it is the session key, because the deletion
-of the session is heard and names that key. With all other sessions it is an id that this package writes into the
-session at login: it survives ``cycle_key()``, and signed cookies have no key at all.
+A session row keeps a hash of one of two values. With database sessions it is the session key, because the signal for
+the session's deletion names that key. With all other sessions it is an id that this package writes into the session at
+login. The id survives ``cycle_key()``, and it also works with signed cookies, which have no key.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ def session_hash(request: HttpRequest) -> str:
 
 
 def hash_of(secret: str | None) -> str:
-    """Return what rows keep of a session key or id. The key itself would be a login."""
+    """Return the hash that rows keep of a session key or id. The key itself would allow a login."""
     # Keys and ids are random and long, so neither a salt nor a slow hash is needed.
     return hashlib.sha256(secret.encode()).hexdigest() if secret else ""
 
 
 def start_session(request: HttpRequest) -> None:
-    """Write the id into the session of a new login, unless it has one or does not need one."""
+    """Write the id into the session of a new login, unless the session has one or does not need one."""
     session = getattr(request, "session", None)
     if isinstance(session, SessionBase) and not _deletion_is_heard(session) and _ID not in session:
         session[_ID] = secrets.token_urlsafe(16)
 
 
 def previous_session_hash(request: HttpRequest) -> str:
-    """Return the hash of the session that the browser had before it logged in, if that was another one.
+    """Return the hash of the session that the browser had before it logged in, if it was a different one.
 
     If somebody else was logged in, Django has deleted their session by now. Only the cookie still names it.
     """

@@ -1,4 +1,4 @@
-"""Writing the row of a connection: at its ``$connect``, and at its ``$disconnect``."""
+"""Writing the row of a connection at its ``$connect`` and at its ``$disconnect``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def record_connect(
 def check_login_stands(event: GatewayEvent, login: HandshakeLogin, user: Any) -> None:
     """Raise ``UnknownConnection`` if the login of a ``$connect`` has ended since the handshake began.
 
-    Call it after the row is written. Whatever ends a login from then on finds the row and closes it.
+    Call this after writing the row. An event that ends the login later finds the row and closes it.
     """
     if has_ended(login.session_hash, user, since=event.received_at):
         raise UnknownConnection("The login under which the connection was opened has ended.")
@@ -60,7 +60,7 @@ def check_login_stands(event: GatewayEvent, login: HandshakeLogin, user: Any) ->
 def record_disconnect(event: GatewayEvent, session: WebSocketSession | None) -> None:
     """Mark the row of a connection as closed by the client.
 
-    A ``$disconnect`` may overtake its ``$connect``. Then write a closed row, so that the ``$connect`` finds it.
+    A ``$disconnect`` may overtake its ``$connect``. In this case, write a closed row for the ``$connect`` to find.
     """
     if session is not None:
         session.mark_disconnected(ClosedReason.CLIENT)
@@ -72,5 +72,5 @@ def record_disconnect(event: GatewayEvent, session: WebSocketSession | None) -> 
         connection_id=event.connection_id, api_gateway=gateway, connected=False, closed_reason=ClosedReason.CLIENT
     )
     if session.connected and session.api_gateway_id == gateway.pk:
-        # The $connect wrote its row after we looked for it.
+        # The $connect wrote its row after the lookup.
         session.mark_disconnected(ClosedReason.CLIENT)

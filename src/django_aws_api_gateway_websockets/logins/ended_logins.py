@@ -1,7 +1,7 @@
-"""Logins that have just ended, for connect tokens and handshakes that were under way at that moment.
+"""Logins that have just ended. Connect tokens and handshakes in progress are checked against them.
 
-The cache remembers an ended login for as long as either can last. It is named by the hash of its session. A login
-without a session is named by its user, and what began before the logout ended with it.
+The cache remembers an ended login for as long as a token or handshake can last. The key is the hash of its session. For
+a login without a session, the key is its user, and everything that began before the logout counts as ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 
 def note_end(session_hash: str, user: Any = None) -> None:
-    """Note that a session has ended, and with ``user`` also every login of theirs that has no session."""
+    """Note that a session has ended. With ``user``, all logins of this user without a session have ended too."""
     keys = [_session_key(session_hash)] if session_hash else []
     if user is not None:
         keys.append(_user_key(user))
@@ -46,7 +46,7 @@ def _note(keys: list[str]) -> None:
 
 
 def has_ended(session_hash: str, user: Any, since: float) -> bool:
-    """Return whether a login that stood at ``since``, in seconds since the epoch, has ended by now.
+    """Return whether a login that was valid at ``since``, in seconds since the epoch, has ended by now.
 
     If the cache fails, the answer is False, because a broken cache must not refuse every handshake.
     """
@@ -57,7 +57,7 @@ def has_ended(session_hash: str, user: Any, since: float) -> bool:
     except Exception as error:
         logger.error("The end of a login was not checked: the cache %r failed: %r", conf.CACHE, error)
         return False
-    # A session that has ended never comes back, whatever the clocks of two machines say.
+    # A session that has ended never becomes valid again, even if the clocks of two machines differ.
     return ended is not None and (bool(session_hash) or since <= ended)
 
 

@@ -20,7 +20,7 @@ __all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake", "check_page"]
 
 
 class HandshakePolicy(Protocol):
-    """The attributes of a view that decide about its handshakes. None means that the setting decides."""
+    """The attributes of a view that control its handshakes. None means that the setting decides."""
 
     allowed_origins: Sequence[str] | None
     require_origin: bool | None
@@ -28,7 +28,7 @@ class HandshakePolicy(Protocol):
 
 
 class HandshakeLogin(NamedTuple):
-    """The login of a handshake, as a session row keeps it. Both are empty for anonymous users without a session."""
+    """The login of a handshake, as a session row stores it. Both are empty for anonymous users without a session."""
 
     session_hash: str = ""
     mark: str = ""
@@ -51,7 +51,7 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
         )
     else:
         _keep_session_key(request)
-        # Reading the user first, because Django may end the session to find out who it is.
+        # Read the user first, because Django may end the session while it finds out the user.
         backend = backend_of_request(request) if request.user.is_authenticated else ""
         found = session_hash(request)
         remember_browser(request)
@@ -90,9 +90,9 @@ def _check_address(limit: Limit, event: GatewayEvent) -> None:
 
 
 def _keep_session_key(request: HttpRequest) -> None:
-    """Keep Django from giving the session another key, as it does at the first request after ``SECRET_KEY`` changed.
+    """Keep Django from changing the session key, as it does at the first request after ``SECRET_KEY`` changed.
 
-    The browser never gets a cookie from a handshake, so the user would be logged out.
+    The browser does not store a cookie from a handshake, so the user would be logged out.
     """
     session: Any = getattr(request, "session", None)
     if session is not None:

@@ -1,4 +1,4 @@
-"""What ``request.session`` is in a message: nothing that can be used, and an error that says so."""
+"""The ``request.session`` of a message: a stand-in that explains why the session is not available."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["NoSession"]
 class NoSession:
     """A stand-in for ``request.session`` that raises ``NoSessionInMessage`` whenever it is used.
 
-    A message carries no cookie, and rows keep only a hash of the session key. An empty session would be saved as a
-    new row for each message. The attributes below are those that ``SessionMiddleware`` reads.
+    A message carries no cookie, and rows keep only a hash of the session key. An empty session would be saved as a new
+    row for each message. ``SessionMiddleware`` reads the attributes below.
     """
 
     accessed = False

@@ -1,4 +1,4 @@
-"""What ends a login in Django closes its connections: logout, password change, deactivation, the end of a session."""
+"""Closing the connections of a login that ends: logout, password change, deactivation, the end of a session."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from .ended_logins import note_end, note_ends
 
 __all__ = ["connect_signals"]
 
-# Fields that Django itself writes at each login. No login ends with them.
+# Fields that Django itself writes at each login. Changing them does not end a login.
 _HARMLESS_UPDATES = {"last_login"}
 
 
 def connect_signals() -> None:
-    """Connect the signals below. Called once, when the apps are ready."""
+    """Connect the signals below. This runs once, when the apps are ready."""
     user_logged_in.connect(_on_login, dispatch_uid="websockets.login")
     user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
     for model in apps.get_models():
         _watch(model)
-    # Models that are defined later, such as a proxy in an admin.py.
+    # For models that are defined later, such as a proxy in an admin.py.
     signals.class_prepared.connect(_watch, dispatch_uid="websockets.model")
 
 
 def _watch(sender: type[Model], **kwargs: Any) -> None:
     """Connect the signals of ``sender`` if it is a user or a session.
 
-    Django sends the signals of a proxy or a child under its own name, not under its parent's. Listening to all
-    models instead would make Django delete their rows one by one.
+    Django sends the signals of a proxy or a child model with its own class as sender, not with its parent's. Listening
+    to all models instead would make Django delete their rows one by one.
     """
     if issubclass(sender, get_user_model()):
         signals.post_save.connect(_on_user_saved, sender=sender, dispatch_uid="websockets.user_saved")
@@ -49,7 +49,7 @@ def _watch(sender: type[Model], **kwargs: Any) -> None:
 
 
 def _on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-    """Close the connections of the login before this one in the same browser."""
+    """Close the connections of the previous login in the same browser."""
     if request is None:
         return
     previous = previous_session_hash(request)
@@ -59,7 +59,7 @@ def _on_login(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
 
 
 def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
-    """Close the connections opened under this session, and those of the user that belong to no session."""
+    """Close the connections opened under this session, and those of its user that belong to no session."""
     found = session_hash(request)
     note_end(found, user)
     which = Q(session_key_hash=found) if found else Q(pk__in=[])
@@ -80,7 +80,7 @@ def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, 
         return
     ended: list[str] = vars(queryset).setdefault("_websockets_ended", [])
     ended.append(session_hash)
-    # For each signal, because an earlier deletion by the same queryset may have been rolled back.
+    # Register a callback for each signal, because an earlier deletion by the same queryset may have been rolled back.
     transaction.on_commit(partial(_close_ended, ended), using=using)
 
 
@@ -104,5 +104,5 @@ def _on_user_saved(
     ended = WebSocketSession.objects.filter(user=instance.pk).exclude(session_auth_hash__in=standing)
     close_connections(ended, reason)
     if connections[using].in_atomic_block:
-        # A $connect that is being answered does not see this transaction, and its row was not there a moment ago.
+        # A $connect that is still being answered does not see this transaction, and its row did not exist a moment ago.
         transaction.on_commit(partial(close_connections, ended.all(), reason), using=using, robust=True)

@@ -1,4 +1,4 @@
-"""The user of a message. The connection id is the only identity that a message has, so the session row decides."""
+"""The user of a message. A message is identified only by its connection id, so the session row decides."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VISIBLE = "user_is_visible"
 
 
 class LoginEnded(UnknownConnection):
-    """The login of a connection does not stand any more. ``reason`` is one of ``ClosedReason``."""
+    """The login of a connection is no longer valid. ``reason`` is one of ``ClosedReason``."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -33,14 +33,14 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
 
     Raise ``UnknownConnection`` if the connection belongs to another gateway.
     """
-    # A replica may not know yet that a row was opened or closed, so read where rows are written.
+    # Read from the database for writing, because a replica may not know yet that a row was opened or closed.
     database = WebSocketSession.objects.all().write_db
     sessions = WebSocketSession.objects.using(database).select_related("user", "api_gateway")
     users = visible_users(database)
     if users is not None:
         sessions = sessions.annotate(**{_VISIBLE: Exists(users.filter(pk=OuterRef("user_id")))})
     try:
-        # Not first(), which would sort although the id is unique.
+        # Not first(), which would sort the rows although the id is unique.
         session: WebSocketSession = sessions.get(connection_id=event.connection_id)
     except WebSocketSession.DoesNotExist:
         return None
@@ -56,14 +56,14 @@ def set_user(request: HttpRequest, user: Any) -> None:
 
 
 async def _already(value: Any) -> Any:
-    """Return ``value``: what ``request.auser`` does once the user is known."""
+    """Return ``value``. This is what ``request.auser`` does once the user is known."""
     return value
 
 
 def user_of(session: WebSocketSession) -> Any:
-    """Return the user that the connection speaks for, or None if it is anonymous.
+    """Return the user of the connection, or None if it is anonymous.
 
-    Raise ``LoginEnded`` if a page of the same login would not have this user either.
+    Raise ``LoginEnded`` if a page with the same login would not get this user either.
     """
     user = session.user
     if user is None:
@@ -80,10 +80,11 @@ def user_of(session: WebSocketSession) -> Any:
 
 
 def check_may_speak(session: WebSocketSession | None) -> Any:
-    """Return the user of a message on this connection, or None. Raise ``UnknownConnection`` if it may send none.
+    """Return the user of a message on this connection, or None. Raise ``UnknownConnection`` if the connection may not
+    send.
 
-    This costs no query while the login stands. Otherwise it closes the connection: some changes send no signal, such
-    as ``User.objects.update(is_active=False)``.
+    This costs no query while the login is valid. Otherwise, it closes the connection, because some changes send no
+    signal. An example is ``User.objects.update(is_active=False)``.
     """
     if session is None:
         raise UnknownConnection("The connection is unknown. Its $connect was not recorded here.")

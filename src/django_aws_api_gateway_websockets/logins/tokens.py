@@ -1,7 +1,8 @@
-"""Connect tokens: a login for one handshake, for gateways whose domain the session cookie does not reach.
+"""Connect tokens: a login for one handshake. Gateways whose domain does not get the session cookie need them.
 
-A token is signed, valid for ``CONNECT_TOKEN_MAX_AGE`` seconds, bound to the user, the password, the authentication
-backend and the Django session, and works once. Nothing is stored in the database. The cache remembers used tokens.
+A token is signed, works once, and is valid for ``CONNECT_TOKEN_MAX_AGE`` seconds. It is bound to the user, the
+password, the authentication backend and the Django session. Nothing is stored in the database. The cache remembers used
+tokens.
 """
 
 from __future__ import annotations
@@ -64,19 +65,20 @@ def redeem_token(token: str) -> TokenLogin:
     except signing.BadSignature:
         raise TokenRefused(_REFUSED) from None
     age = time.time() - content["issued"]
-    # The signature's own age is never negative, so a token from the future would live longer than it is remembered.
+    # The signature's own age is never negative, so a token from the future would live longer than the cache remembers
+    # it.
     if age < -CLOCK_TOLERANCE or not _use_up(content["nonce"], age):
         raise TokenRefused(_REFUSED)
     return _login(content)
 
 
 def _use_up(nonce: str, age: float) -> bool:
-    """Return True for the first caller only. Remember the token until no machine would accept it."""
+    """Return True for the first caller only. Remember the token until every machine would refuse it."""
     key = f"websockets:token:{nonce}"
     cache = caches[conf.CACHE]
     remaining = int(conf.CONNECT_TOKEN_MAX_AGE - age) + 2 * CLOCK_TOLERANCE + 1
     try:
-        # The get() refuses tokens if the cache keeps nothing, as Django's dummy cache does.
+        # The get() refuses tokens if the cache stores nothing, as Django's dummy cache does.
         return bool(cache.add(key, True, remaining)) and cache.get(key) is not None
     except Exception as error:
         logger.error("A connect token was refused: the cache %r failed: %r", conf.CACHE, error)

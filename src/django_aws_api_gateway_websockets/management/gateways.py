@@ -1,7 +1,7 @@
 """The common parts of the gateway commands: the choice of rows, the output of plans, and exit codes.
 
-Exit codes: 0 for success, 1 for an error, 2 for wrong usage, 3 where AWS differs from the row (``planApiGateway``, and
-every command with ``--dry-run``). An error of one gateway does not stop the others.
+Exit codes: 0 for success, 1 for an error, 2 for wrong usage, 3 if AWS differs from the row (``planApiGateway``, and
+every command with ``--dry-run``). An error with one gateway does not stop the others.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class PlaceCommand(BaseCommand):
     _place = ""
 
     def say_place(self, gateway: ApiGateway) -> None:
-        """Say where the API of ``gateway`` is, unless the gateway before it was in the same place."""
+        """Print where the API of ``gateway`` is, unless the previous gateway was in the same place."""
         if place(gateway) != self._place:
             self._place = place(gateway)
-            # On stderr, because --format json keeps stdout for the document.
+            # On stderr, because --format json reserves stdout for the document.
             self.stderr.write(f"Speaking to {self._place}.", style_func=str)
 
 
 class GatewayCommand(PlaceCommand):
     """A command that does the same to each of several gateways. Subclasses define ``plan_for`` and ``act``."""
 
-    #: The output for a gateway for which ``act`` has nothing to do.
+    #: The output for a gateway if ``act`` has nothing to do.
     nothing = "in step"
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,22 +46,22 @@ class GatewayCommand(PlaceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
-        """Change what the options ask of the row itself. Raises ``WebSocketsError``."""
+        """Change the row as the options ask. Raise ``WebSocketsError``."""
 
     def report(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> str:
-        """Return the text that says what was, or would be, ``done``."""
+        """Return the text that describes what was, or would be, ``done``."""
         return "\n".join([f"{label(gateway)}:", *(f"  {line}" for line in done.lines())])
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
-        """Return what ``act`` would do. Raise ``WebSocketsError`` where AWS cannot be compared."""
+        """Return what ``act`` would do. Raise ``WebSocketsError`` if AWS cannot be compared."""
         raise NotImplementedError
 
     def act(self, gateway: ApiGateway) -> Plan:
-        """Change AWS, and return what was done. Raise ``WebSocketsError`` where that fails."""
+        """Change AWS and return what was done. Raise ``WebSocketsError`` if that fails."""
         raise NotImplementedError
 
     def about(self, gateway: ApiGateway, done: Plan) -> str:
-        """Return a last line of output about ``gateway``, for which ``done`` was done."""
+        """Return a last line of output about ``gateway``, after ``done`` was done."""
         return ""
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -99,14 +99,14 @@ class GatewayCommand(PlaceCommand):
             self.stdout.write(one_line(about))
 
     def progress(self, step: Step) -> None:
-        """Show the step that begins, on a terminal only."""
+        """Show the step that begins, but only on a terminal."""
         if self.stdout.isatty():
             self.stdout.write(f"  {step} …")
             self.stdout.flush()
 
 
 def label(gateway: ApiGateway) -> str:
-    """Return the gateway's name as a terminal may have it. Names may come from an import."""
+    """Return the gateway's name, safe for a terminal. Names may come from an import."""
     return one_line(str(gateway))
 
 
@@ -118,7 +118,7 @@ def add_choice(parser: CommandParser, required: bool) -> None:
 
 
 def choose(options: dict[str, Any]) -> list[ApiGateway]:
-    """Return the rows that ``--pk`` or ``--all`` name. Raise ``CommandError`` where one does not exist."""
+    """Return the rows that ``--pk`` or ``--all`` select. Raise ``CommandError`` if a row does not exist."""
     rows = ApiGateway.objects.order_by("pk")
     if options.get("all"):
         return list(rows)
@@ -131,13 +131,16 @@ def choose(options: dict[str, Any]) -> list[ApiGateway]:
 
 
 def one_by_one(gateways: Iterable[ApiGateway]) -> Iterator[ApiGateway]:
-    """Yield each row, read when its turn comes. The rows before it may take minutes."""
+    """Yield each row, and read it only when its turn comes, because the previous rows may take minutes."""
     for gateway in gateways:
         yield from ApiGateway.objects.filter(pk=gateway.pk)
 
 
 def end(results: list[dict[str, Any]], differs: bool) -> None:
-    """End the command: ``CommandError`` (1) where a result has an ``error``, exit code 3 where something differs."""
+    """End the command.
+
+    Raise ``CommandError`` (1) if a result has an ``error``; exit with code 3 if something differs.
+    """
     failed = [result for result in results if "error" in result]
     if failed:
         raise CommandError(_failure(failed, len(results)))

@@ -1,4 +1,4 @@
-"""A gateway row for each mounted view, kept in step with the local gateway while you develop."""
+"""A gateway row for each mounted view, updated with the local gateway while you develop."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import update_gateway
 from ..provisioning.endpoints import check_place
+from ..security.targets import is_allowed_target, target_hosts_setting
 from ..views import WebSocketView
 from ..views.mounted import Mounted, mounted_views
 
 Say = Callable[[str], object]
 
-# "ws/<slug:route>": a literal path, and the route at its end.
+# "ws/<slug:route>": a literal path with the route at its end.
 _LITERAL = re.compile(r"([A-Za-z0-9_.~/-]*)<(?:\w+:)?route>\Z")
 
 
 def keep_rows(site: str, say: Say) -> None:
-    """Make or update a gateway row for each view that the site at ``site`` mounts, and say where its socket is.
+    """Create or update a gateway row for each view that the site at ``site`` mounts. Print the URL of its socket.
 
-    Only rows that are marked as local are found or changed. One view's failure does not stop the others.
+    Only rows that are marked as local are found or changed. If one view fails, the others are still processed.
     """
     if not settings.DEBUG:
         say("DEBUG is False, so no gateway rows are made. Run createApiGateway --local --pk=PK for a row of your own.")
+        if not is_allowed_target(site):
+            say(f"{site} is not in {target_hosts_setting()}, so the site refuses its own events. Add its host.")
         return
     views = list(mounted_views(WebSocketView))
     if not views:

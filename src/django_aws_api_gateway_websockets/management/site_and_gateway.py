@@ -19,16 +19,17 @@ from ..local.cli import add_arguments
 
 DEFAULT_SITE = "127.0.0.1:8000"
 
-#: What the gateway and runserver write once they listen. Django 6.1 writes "Starting WSGI development server at".
+#: The lines that the gateway and runserver print when they listen. Django 6.1 prints "Starting WSGI development server
+#: at".
 GATEWAY_READY = "Local API Gateway is ready"
 SITE_LOADED = " development server at http"
 
-#: Seconds that a process has to end after Ctrl-C.
+#: Seconds within which a process must end after Ctrl-C.
 _PATIENCE = 5.0
 
 
 def site_url(addrport: str) -> str:
-    """Return the URL under which this machine reaches ``runserver ADDRPORT``."""
+    """Return the URL at which this machine reaches ``runserver ADDRPORT``."""
     host, _, port = addrport.rpartition(":")
     if not port.isdigit():
         raise CommandError(f"--site {addrport}: expected PORT or ADDRESS:PORT, such as {DEFAULT_SITE}.", returncode=2)
@@ -37,7 +38,7 @@ def site_url(addrport: str) -> str:
 
 
 def options_of_gateway(options: Mapping[str, Any]) -> list[str]:
-    """Return the words of the command line that give the gateway ``options`` again."""
+    """Return the command-line arguments that give the gateway ``options`` again."""
     parser = argparse.ArgumentParser(add_help=False)
     add_arguments(parser)
     words: list[str] = []
@@ -49,10 +50,10 @@ def options_of_gateway(options: Mapping[str, Any]) -> list[str]:
 
 
 def run_both(addrport: str, url: str, gateway_options: Sequence[str], pythonpath: str | None = None) -> int:
-    """Run the gateway, then the site, until one of them or Ctrl-C ends both. Return the exit code.
+    """Run the gateway, then the site, until one of them ends or you press Ctrl-C. Return the exit code.
 
-    Each time that runserver has loaded the code, the rows are brought in step by a process of its own, which
-    sees the new urls.py. The gateway is never restarted, so no socket is dropped.
+    Each time runserver has loaded the code, a separate process updates the rows, so that it sees the new urls.py. The
+    gateway is never restarted, so no socket is dropped.
     """
     terminal = _Terminal(pythonpath)
     restore = [(number, signal.signal(number, terminal.interrupt)) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -74,7 +75,7 @@ def run_both(addrport: str, url: str, gateway_options: Sequence[str], pythonpath
 
 
 class _Terminal:
-    """Processes that write into one terminal, each line after the name of its process."""
+    """Processes that share one terminal. Each line begins with the name of its process."""
 
     def __init__(self, pythonpath: str | None) -> None:
         self._options = ["--pythonpath", pythonpath] if pythonpath else []
@@ -90,7 +91,7 @@ class _Terminal:
         once: bool = False,
         must_live: bool = True,
     ) -> None:
-        """Start a management command. A line that holds the text of ``on_line`` calls its function."""
+        """Start a management command. When a line contains the text of ``on_line``, call its function."""
         process = subprocess.Popen(  # noqa: S603  this project's own commands
             [*_manage(), *words, *self._options],
             stdout=subprocess.PIPE,
@@ -98,7 +99,7 @@ class _Terminal:
             text=True,
             errors="replace",
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            # Ctrl-C is for this process only, which ends the others in order.
+            # Only this process receives Ctrl-C. It ends the others in order.
             start_new_session=True,
         )
         self._running.append(process)
@@ -108,10 +109,10 @@ class _Terminal:
         self._todo.put(0)
 
     def wait(self) -> int:
-        """Carry out what lines call for, until a process that must live has ended, or Ctrl-C."""
+        """Run the functions that lines trigger, until a required process ends or you press Ctrl-C."""
         while True:
             try:
-                # With a timeout, or Windows does not see Ctrl-C.
+                # With a timeout, because otherwise Windows does not see Ctrl-C.
                 todo = self._todo.get(timeout=1)
             except queue.Empty:
                 continue
@@ -120,7 +121,7 @@ class _Terminal:
             todo()
 
     def end(self) -> None:
-        """End every process, the gateway first: it tells the site of each socket that it closes."""
+        """End every process. The gateway is first, so that it can tell the site about each socket that it closes."""
         for process in self._running:
             _signal(process, signal.SIGINT)
             deadline = time.monotonic() + _PATIENCE
@@ -163,7 +164,7 @@ def _signal(process: subprocess.Popen[str], number: int) -> None:
     if process.poll() is not None:
         return
     if hasattr(os, "killpg"):
-        # runserver's reloader runs the site in a child of its own.
+        # runserver's reloader runs the site in a child process.
         os.killpg(process.pid, number)
     else:
         process.terminate()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from . import installed  # noqa: F401  It comes first: without the app, no model can be defined.
 from .additional_routes import ApiGatewayAdditionalRoute
 from .channel_rules import ChannelRule, ManagedChannels
 from .gateways import ApiGateway

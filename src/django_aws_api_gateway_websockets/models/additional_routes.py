@@ -1,4 +1,4 @@
-"""Additional routes: route keys with a URL of their own. A change of one reaches AWS, however it is made."""
+"""Additional routes: route keys with their own URL. Every change of one reaches AWS, however it is made."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from .. import protocol
 from ..fields import HttpUrlField
 from .gateways import ApiGateway, Status
 
-#: The fields that say what AWS shall have.
+#: The fields that describe the route in AWS.
 _DESCRIBING = {"api_gateway", "api_gateway_id", "route_key", "integration_url"}
 
 
 class AdditionalRouteQuerySet(models.QuerySet["ApiGatewayAdditionalRoute"]):
-    """Additional routes. What its bulk methods change is deployed after the commit, as with ``save()``."""
+    """A queryset of additional routes.
+
+    Changes by its bulk methods are deployed after the commit, as with ``save()``.
+    """
 
     def update(self, **values: Any) -> int:
-        """Update rows, and deploy them after the commit where their gateway is deployed."""
+        """Update rows. If their gateway is deployed, deploy them after the commit."""
         if not _DESCRIBING.intersection(values):
             return super().update(**values)
         routes = dict(self.order_by().values_list("pk", "api_gateway_id"))
@@ -34,7 +37,7 @@ class AdditionalRouteQuerySet(models.QuerySet["ApiGatewayAdditionalRoute"]):
         return updated
 
     def bulk_create(self, objs: Iterable[ApiGatewayAdditionalRoute], *args: Any, **kwargs: Any) -> Any:
-        """Create rows, and deploy them after the commit where their gateway is deployed."""
+        """Create rows. If their gateway is deployed, deploy them after the commit."""
         routes = list(objs)
         for route in routes:
             route.deployed = False
@@ -44,7 +47,7 @@ class AdditionalRouteQuerySet(models.QuerySet["ApiGatewayAdditionalRoute"]):
 
 
 class ApiGatewayAdditionalRoute(models.Model):
-    """A route key with a URL of its own, to which API Gateway posts the messages for that key."""
+    """A route key with its own URL. API Gateway posts the messages for that key to the URL."""
 
     api_gateway = models.ForeignKey(
         ApiGateway, on_delete=models.CASCADE, related_name="additional_routes", verbose_name=_("API gateway")
@@ -70,7 +73,7 @@ class ApiGatewayAdditionalRoute(models.Model):
     objects = AdditionalRouteQuerySet.as_manager()
 
     class Meta:
-        # Related managers write through it, as add() does.
+        # Related managers write through this manager, for example in add().
         base_manager_name = "objects"
         verbose_name = _("additional route")
         verbose_name_plural = _("additional routes")
@@ -82,7 +85,7 @@ class ApiGatewayAdditionalRoute(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and deploy after the commit where the gateway is deployed. ``deployed`` tells whether that worked."""
+        """Save, and deploy after the commit if the gateway is deployed. ``deployed`` tells whether that worked."""
         self.deployed = False
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "deployed"}
@@ -98,18 +101,18 @@ class ApiGatewayAdditionalRoute(models.Model):
 
 @receiver(post_save, sender=ApiGatewayAdditionalRoute)
 def _saved(instance: ApiGatewayAdditionalRoute, raw: bool, using: str, **kwargs: Any) -> None:
-    # loaddata saves raw: the rows that belong together are not complete, so AWS is left as it is.
+    # loaddata saves raw rows one by one. Related rows may be missing, so AWS is left as it is.
     _routes_changed({instance.api_gateway_id}, using, deploy=not raw)
 
 
 @receiver(post_delete, sender=ApiGatewayAdditionalRoute)
 def _deleted(instance: ApiGatewayAdditionalRoute, using: str, **kwargs: Any) -> None:
-    # With a receiver, Django also sends the signal for rows that a queryset or a cascade deletes.
+    # Because there is a receiver, Django also sends the signal for rows that a queryset or a cascade deletes.
     _routes_changed({instance.api_gateway_id}, using)
 
 
 def _routes_changed(gateway_pks: Iterable[int], using: str | None, deploy: bool = True) -> None:
-    """Mark the gateways that are deployed as different from AWS, and deploy their routes after the commit."""
+    """Mark gateways that are deployed as different from AWS, and deploy their routes after the commit."""
     from ..provisioning import deploy_routes
 
     for pk in gateway_pks:

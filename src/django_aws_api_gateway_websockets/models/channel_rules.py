@@ -14,7 +14,7 @@ from ..security.channel_rules import Channel, check_pattern
 
 
 class Audience(models.TextChoices):
-    """The users that a ``ChannelRule`` is about."""
+    """The users that a ``ChannelRule`` applies to."""
 
     ANYONE = "anyone", _("anyone")
     LOGGED_IN = "logged_in", _("logged-in users")
@@ -85,7 +85,7 @@ class ManagedChannels:
         """Return whether one of the rows allows ``user`` to join the channel."""
         # The content type is part of a permission's name.
         rows = ChannelRule.objects.select_related("permission__content_type")
-        # The database compares the groups. Asking for each row would cost one query for each row.
+        # Compare groups in the database. Checking each row in Python would cost one query per row.
         applies = ~models.Q(audience=Audience.GROUP)
         if user.is_authenticated:
             applies |= models.Q(group__in=user.groups.values("pk"))

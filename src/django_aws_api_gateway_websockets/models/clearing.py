@@ -1,4 +1,4 @@
-"""The clean-up of session rows: closing what AWS has closed long ago, and deleting what is closed."""
+"""The clean-up of session rows: closes rows whose connection AWS has ended, and deletes closed rows."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils import timezone
 from ..protocol import MAX_CONNECTION_AGE
 from .rows import ClosedReason, SessionRows
 
-# How many rows one statement looks at.
+# How many rows one statement reads.
 WINDOW = 5_000
-# A $disconnect can overtake its $connect, and then its closed row tells the $connect that it came too late.
+# A $disconnect can overtake its $connect. Its closed row then tells the $connect that it came too late.
 YOUNG = timedelta(seconds=60)
 
 
@@ -22,7 +22,7 @@ YOUNG = timedelta(seconds=60)
 class CleanUp:
     """What a clean-up has done so far, or would do in a dry run."""
 
-    seen: int = 0  #: rows that it has looked at
+    seen: int = 0  #: rows that it has read
     expired: int = 0  #: rows that were still open after the two hours that AWS allows, and are closed now
     deleted: int = 0  #: closed rows that are deleted
 
@@ -30,8 +30,8 @@ class CleanUp:
 def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = False) -> Iterator[CleanUp]:
     """Close expired rows and delete rows that were closed ``older_than`` ago. Yield the progress after each window.
 
-    Each window is a range of primary keys, and the ranges only go up. So no statement walks over rows that were
-    deleted before it, and rows that are added meanwhile are left alone.
+    Each window is a range of primary keys, in ascending order. No statement scans rows that were deleted before it, and
+    rows that are added meanwhile are left alone.
     """
     rows = rows.using(rows.write_db).order_by("pk")
     now = timezone.now()
@@ -52,7 +52,7 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
 
 
 def _windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
-    """Yield the first and the last key of each window, and how many rows it has."""
+    """Yield the first key, the last key and the number of rows of each window."""
     keys = rows.values_list("pk", flat=True)
     end = keys.last()
     after = keys if end is None else keys.filter(pk__lte=end)
@@ -65,5 +65,5 @@ def _windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
 
 
 def _delete(closed: SessionRows[Any]) -> int:
-    # These rows are closed, so there is no connection that delete() of the session rows would have to close.
+    # These rows are closed, so the session rows' own delete() would have no connection to close.
     return models.QuerySet.delete(closed.order_by())[1].get(closed.model._meta.label, 0)

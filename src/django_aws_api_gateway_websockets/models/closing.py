@@ -1,4 +1,4 @@
-"""Closing connections for the site's reasons: the rows at once, the sockets after the commit."""
+"""Closing connections at the site's request: the rows at once, the sockets after the commit."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ logger = logging.getLogger("django_aws_api_gateway_websockets")
 def close_connections(sessions: SessionRows[Any], reason: str) -> int:
     """Close the connected rows among ``sessions`` for one of ``ClosedReason``. Return how many there were.
 
-    Rows are closed now, in the caller's transaction, so that no later message is accepted. Their sockets are closed
-    after the commit: by the task engine if the site has one, or in this process.
+    Rows are closed now, in the caller's transaction, so that no later message is accepted. The sockets are closed after
+    the commit, by the site's task engine or, if there is none, in this process.
     """
     database = sessions.write_db
-    # Read from there too: a replica may not know yet of a connection that was just opened.
+    # Read from the same database, because a replica may not know a connection that was just opened.
     connected = sessions.using(database).filter(connected=True)
     rows = list(connected.values_list("pk", "connection_id", "api_gateway_id", "stage_name", "protocol_version"))
     for batch in batches(row[0] for row in rows):
         sessions.written().filter(pk__in=batch).mark_disconnected(reason)
     if rows:
         sockets = [Socket(*row[1:]) for row in rows]
-        # Robust, because a logout is done whatever AWS says of the sockets.
+        # Robust, because a logout is complete even if AWS fails to close the sockets.
         transaction.on_commit(partial(_close_soon, database, sockets, str(reason)), using=database, robust=True)
     return len(rows)
 
@@ -47,14 +47,14 @@ def _close_soon(using: str, sockets: Sequence[Socket], reason: str) -> None:
             enqueue_closing(using, sockets, reason)
             return
         except Exception:
-            # If the broker is down, the sockets must be closed all the same.
+            # If the broker is down, the sockets must still be closed.
             logger.exception("The task engine %r did not take sockets to close: closed here", conf.BACKGROUND)
-    # A page waits for this, so it does not wait for long.
+    # A page waits for this, so the wait is short.
     close_sockets(using, sockets, reason, deadline=conf.CLOSE_DEADLINE)
 
 
 def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: float | None = None) -> None:
-    """Say goodbye for ``reason``, and have AWS close ``sockets``. Log those that stay open, and raise nothing."""
+    """Say goodbye for ``reason``, and have AWS close ``sockets``. Log those that stay open. Raise nothing."""
     urls = ConnectionsUrls(using)
     targets = [urls.target(*socket[:3]) for socket in sockets]
     speaking = [target for target, socket in zip(targets, sockets) if socket.protocol_version]

@@ -1,4 +1,4 @@
-"""How many clients would reconnect at once, so that they can spread out."""
+"""The time over which clients spread their reconnects, by the number of clients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .sessions import WebSocketSession
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
-#: Connects per second that a crowd may make together. AWS accepts 500 per second and account.
+#: Connects per second that all clients together may make. AWS accepts 500 per second for each account.
 _CONNECTS_PER_SECOND = 400
 _SHORTEST_WINDOW = 0.5
 _KEY = "websockets:open-connections"
@@ -22,7 +22,7 @@ _COUNTED_FOR = 10
 def reconnect_window() -> float:
     """Return the seconds within which a client picks a random moment to reconnect.
 
-    It grows with the number of open connections, which is counted every 10 seconds at most.
+    It grows with the number of open connections, which is counted at most every 10 seconds.
     """
     return max(_SHORTEST_WINDOW, round(_open_connections() / _CONNECTS_PER_SECOND, 1))
 

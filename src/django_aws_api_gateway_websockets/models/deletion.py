@@ -1,7 +1,7 @@
-"""What the deletion of a row means for the connections behind it.
+"""How the deletion of a row affects its connections.
 
-A session row that is deleted while it is connected leaves a socket whose messages are all refused. So its connection
-is closed first, or the deletion is refused with what to do.
+Deleting the row of a connected session would leave a socket whose messages are all refused. The connection is therefore
+closed first, or the deletion is refused with an explanation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from .closing import close_connections
 from .rows import ClosedReason, SessionRows
 
-# The admin's pages list every row that a cascade would delete. Above this number they show how many there are.
+# The admin's pages list every row that a cascade would delete. Above this number, they show a count instead.
 LISTED = 100
 
 
@@ -36,7 +36,8 @@ def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: s
     if _shows_only(collector):
         _show(collector, field, rows, using)
         return
-    # Before the rows themselves: the collector deletes in this order, and only if nothing forbids the deletion.
+    # Added before the rows themselves, because the collector deletes in this order, and only if nothing forbids the
+    # deletion.
     collector.fast_deletes.append(_ConnectedRows(rows.model, rows.query.chain(), using))
     CASCADE(collector, field, rows, using)
 
@@ -44,7 +45,7 @@ def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: s
 def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
     """Delete the rows of a gateway, but raise ``RestrictedError`` while one is connected. For ``ForeignKey``.
 
-    Without its gateway's row nothing knows where a connection could be closed.
+    Without its gateway's row, nothing knows the URL where a connection can be closed.
     """
     if _shows_only(collector):
         _show(collector, field, rows, using)
@@ -68,17 +69,17 @@ def why_gateway_stays(gateway: Any, connected: int) -> str:
     return f"{text} {remedy % {'pk': gateway.pk}}"
 
 
-# A hundred thousand rows are one query here, and a page shows one line for them.
+# A query for a hundred thousand rows is cheap here, and the page shows one line for them.
 disconnect_and_cascade.lazy_sub_objs = refuse_or_cascade.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
 def _shows_only(collector: Collector) -> bool:
-    """Whether ``collector`` lists what would be deleted, as the admin's ``NestedObjects`` does, and deletes nothing."""
+    """Return whether ``collector`` only lists what would be deleted, as the admin's ``NestedObjects`` does."""
     return hasattr(collector, "add_edge")
 
 
 class _Counted(set):  # type: ignore[type-arg]
-    """Rows of which one stands for ``more`` others."""
+    """Rows of which the first stands for ``more`` others."""
 
     more = 0
 
@@ -96,7 +97,7 @@ def _show(collector: Any, field: Any, rows: Any, using: str) -> None:
     counts: SessionRows[Any] = SessionRows(rows.model, rows.query.chain(), using).order_by().select_related(None)
     total, connected = counts.count(), counts.filter(connected=True).count()
     text = _("%(total)s rows, %(connected)s of them connected") % {"total": f"{total:,}", "connected": f"{connected:,}"}
-    # No URL takes an empty key, so the page shows the text without a link.
+    # No URL matches an empty key, so the page shows the text without a link.
     stand_in = rows.model(pk="", connection_id=text)
     collector.add_edge(None, stand_in)
     found = _Counted([*collector.model_objs[rows.model], stand_in])

@@ -1,4 +1,4 @@
-"""From the fields of a gateway row to the API that it asks for."""
+"""Describing the API that the fields of a gateway row ask for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PENDING_SECRET = "known-once-the-api-exists"  # noqa: S105
 
 @sensitive_variables("secret")
 def describe(gateway: ApiGateway, with_domain: bool = False) -> definition.ApiDefinition:
-    """Return the definition of ``gateway``; ``with_domain`` includes a custom domain that was never created."""
+    """Return the definition of ``gateway``. ``with_domain`` includes a custom domain that was never created."""
     secret = HiddenStr(gateway_secret(gateway.api_id) if gateway.api_id else PENDING_SECRET)
     integration = properties.INTEGRATION.described(gateway)
     return definition.ApiDefinition(

@@ -1,4 +1,4 @@
-"""The gateway: what to create in AWS, and the ids that AWS answered."""
+"""The gateway: the API to create in AWS, and the ids that AWS returned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Status(models.TextChoices):
     UNREACHABLE = "unreachable", _("unreachable")
 
 
-#: The fields that say what AWS shall have. An edit of one makes a created gateway differ.
+#: The fields that describe the API in AWS. After an edit of one, a created gateway differs from AWS.
 _DESCRIBING = {
     *(one.field for table in properties.TABLES for one in table if one.field),
     "tags",
@@ -50,7 +50,7 @@ _DESCRIBING = {
 
 class ApiGatewayQuerySet(models.QuerySet["ApiGateway"]):
     def update(self, **values: Any) -> int:
-        """Update rows; created gateways differ from AWS from then on, where the values say what AWS shall have."""
+        """Update rows. If the values describe the API in AWS, created gateways differ from AWS from then on."""
         if _DESCRIBING.intersection(values) and "status" not in values:
             values["status"] = Case(When(api_created=True, then=Value(Status.DIFFERS)), default=F("status"))
         return super().update(**values)
@@ -226,7 +226,7 @@ class ApiGateway(models.Model):
         help_text=_('Tags of the resources in AWS: {"team": "web"}'),
     )
 
-    # Null rather than empty while there is no API, so that the database allows one row per API.
+    # Null rather than empty without an API, so that the database allows one row per API.
     api_id = models.CharField(_("API id"), max_length=64, blank=True, null=True, default=None, unique=True)
     api_endpoint = models.CharField(_("API endpoint"), max_length=500, blank=True)
     api_gateway_domain_name = models.CharField(
@@ -239,7 +239,7 @@ class ApiGateway(models.Model):
     api_created = models.BooleanField(_("API created"), default=False)
     custom_domain_created = models.BooleanField(_("custom domain created"), default=False)
 
-    # The owner's mark on the API in AWS. Not the primary key: two sites' databases have the same ones.
+    # The owner's mark on the API in AWS. Not the primary key, because the databases of two sites use the same keys.
     reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.UNKNOWN, editable=False
@@ -255,14 +255,14 @@ class ApiGateway(models.Model):
             "refuses events with 403."
         ),
     )
-    # What AWS serves since the last update. The row may say something else by now.
+    # What AWS serves since the last update. The row may ask for something else by now.
     served_stage_name = models.CharField(max_length=128, blank=True, editable=False)
     execute_api_closed = models.BooleanField(default=False, editable=False)
-    # The domain that is mapped in AWS. An update removes its mapping when the row names another.
+    # The domain that is mapped in AWS. An update removes its mapping if the row names another one.
     mapped_domain_name = models.CharField(max_length=253, blank=True, editable=False)
     mapped_hosted_zone_id = models.CharField(max_length=64, blank=True, editable=False)
     mapped_key = models.CharField(max_length=128, blank=True, editable=False)
-    # The process that changes the API in AWS, and the end of its lock.
+    # The process that is changing the API in AWS, and the time when its lock ends.
     locked_by = models.CharField(max_length=64, blank=True, editable=False)
     locked_until = models.DateTimeField(null=True, editable=False)
     created_on = models.DateTimeField(_("created on"), auto_now_add=True)
@@ -280,7 +280,7 @@ class ApiGateway(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.api_id = self.api_id or None
         if self.api_created and self.status != Status.DIFFERS and self._is_news_for_aws():
-            # The next comparison with AWS tells for certain.
+            # The next comparison with AWS shows the real state.
             self.status = Status.DIFFERS
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "status"}
@@ -315,16 +315,16 @@ class ApiGateway(models.Model):
 
     @property
     def connections_url(self) -> str:
-        """The URL of ``@connections`` for the stage that is served: AWS's endpoint, or the custom domain."""
+        """The URL of ``@connections`` for the stage that is served, at AWS's endpoint or the custom domain."""
         return self.connections_url_for("")
 
     def connections_url_for(self, stage: str) -> str:
         """Return the URL of ``@connections`` for connections that came through ``stage``; ``""`` is the stage served.
 
-        The custom domain is mapped to the stage that is served. Other stages are reached by AWS's own endpoint.
-        Raises ``GatewayNotCreated`` where there is no API yet.
+        The custom domain is mapped to the stage that is served. Clients reach other stages through AWS's own endpoint.
+        Raise ``GatewayNotCreated`` if there is no API yet.
         """
-        # A domain serves before the endpoint is closed, and until it is opened again.
+        # The domain works before the endpoint is disabled, and until it is enabled again.
         closed = self.disable_execute_api_endpoint or self.execute_api_closed
         is_served = stage in ("", self._served_stage)
         if is_served and self.custom_domain_created and (closed or not self.api_endpoint):
@@ -362,7 +362,7 @@ class ApiGateway(models.Model):
 
     @property
     def console_url(self) -> str:
-        """The API's page in the AWS console; empty where there is none, such as for a local gateway."""
+        """The API's page in the AWS console; empty if there is none, as for a local gateway."""
         region = protocol.parse_connections_url(self.api_endpoint.replace("wss:", "https:", 1)).region
         if not self.api_id or not region:
             return ""
@@ -371,21 +371,21 @@ class ApiGateway(models.Model):
 
     @property
     def may_be_in_aws(self) -> bool:
-        """Whether AWS has an API of this row, or may have one because the answer to its creation was lost."""
+        """Whether AWS has an API for this row, or may have one because the answer to its creation was lost."""
         return bool(self.api_id) or self.status == Status.DIFFERS
 
     @property
     def has_domain(self) -> bool:
-        """Whether the creation of the custom domain was begun. Plans include the domain from then on."""
+        """Whether the creation of the custom domain has begun. Plans include the domain from then on."""
         return bool(self.domain_name and (self.custom_domain_created or self.api_gateway_domain_name))
 
     @property
     def lacks_domain(self) -> bool:
-        """Whether the row names a custom domain that only ``createCustomDomain`` creates, because it was not begun."""
+        """Whether the row names a custom domain that still has to be created with ``createCustomDomain``."""
         return bool(self.domain_name) and not self.has_domain
 
     def definition(self, with_domain: bool = False) -> definition.ApiDefinition:
-        """Return the API that this row asks for; ``with_domain`` includes a custom domain that was not begun.
+        """Return the API that this row asks for. ``with_domain`` includes a custom domain whose creation has not begun.
 
         Its integrations hold the gateway's secret, which follows from the API id. Without an API id, a placeholder
         stands for the secret, and the definition can only be shown.
@@ -393,7 +393,7 @@ class ApiGateway(models.Model):
         return describe(self, with_domain)
 
     def domain_definition(self, with_domain: bool = False) -> DomainDefinition | None:
-        """Return the custom domain once its creation was begun; ``with_domain`` returns it before that too."""
+        """Return the custom domain if its creation has begun. ``with_domain`` returns it before that too."""
         return describe_domain(self) if with_domain or self.has_domain else None
 
     def create_gateway(self) -> None:
@@ -409,7 +409,7 @@ class ApiGateway(models.Model):
         update_gateway(self, with_domain=True)
 
     def plan(self) -> Plan:
-        """Return what ``updateApiGateway`` would do. The plan is empty when AWS has what this row says.
+        """Return what ``updateApiGateway`` would do. The plan is empty if AWS already matches this row.
 
         Raises ``WebSocketsError``.
         """

@@ -1,4 +1,4 @@
-"""Indexes of connected rows, on databases with partial indexes and on MariaDB, which has none."""
+"""Indexes of connected rows: partial indexes if the database has them, ordinary ones otherwise."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from django.db.models import Q
 
 
 class ConnectedIndex(models.Index):
-    """An index that finds connected rows by ``fields``, whatever the number of closed rows.
+    """An index that finds connected rows by ``fields``, however many closed rows there are.
 
     On PostgreSQL and SQLite it contains the connected rows only. On databases without partial indexes it contains
-    every row, with ``connected`` after ``fields``.
+    every row, with ``connected`` after the first of ``fields``, so that rows can be read in the order of the others.
     """
 
     def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
@@ -20,5 +20,6 @@ class ConnectedIndex(models.Index):
         if schema_editor.connection.features.supports_partial_indexes:
             index = models.Index(fields=self.fields, name=self.name, condition=Q(connected=True))
         else:
-            index = models.Index(fields=[*self.fields, "connected"], name=self.name)
+            first, *others = self.fields
+            index = models.Index(fields=[first, "connected", *others], name=self.name)
         return index.create_sql(model, schema_editor, using, **kwargs)

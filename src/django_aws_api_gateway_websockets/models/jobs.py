@@ -1,4 +1,4 @@
-"""Work that the task engine of the site does later: a job carries keys and ids only, and the worker loads the rest."""
+"""Jobs for the site's task engine. A job carries only keys and ids, and the worker loads the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .batches import batches
 from .recipients import connected_rows
 from .rows import ClosedReason, SessionRows
 
-#: What ``WEBSOCKETS["BACKGROUND"]`` may name: a function ``(jobs: Sequence[Job]) -> None`` that hands jobs to workers,
+#: A function that ``WEBSOCKETS["BACKGROUND"]`` may name: ``(jobs: Sequence[Job]) -> None``. It passes jobs to workers,
 #: which call ``background.work.run(job)``.
 ENGINES = Registry(
     "BACKGROUND",
@@ -24,14 +24,14 @@ ENGINES = Registry(
 
 
 class Job(NamedTuple):
-    """One task for a worker. JSON can hold both fields."""
+    """One task for a worker. Both fields can be written as JSON."""
 
     name: str  #: of ``background.work.JOBS``
     arguments: Sequence[Any]
 
 
 class Chunk(NamedTuple):
-    """The arguments of the job ``deliver``: some of a broadcast's recipients, by the primary keys of their rows."""
+    """The arguments of the job ``deliver``: a chunk of a broadcast's recipients, by the primary keys of their rows."""
 
     broadcast: str
     number: int
@@ -45,7 +45,7 @@ class Chunk(NamedTuple):
 class Socket(NamedTuple):
     """A connection to be closed.
 
-    It does not name its session row, which may be deleted together with its user before the job runs.
+    It does not name its session row, because the row may be deleted together with its user before the job runs.
     """
 
     connection_id: str
@@ -63,9 +63,9 @@ class Closing(NamedTuple):
 
 
 def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
-    """Hand a send to ``sessions`` over in chunks. Return the broadcast's id.
+    """Enqueue a send to ``sessions`` in chunks. Return the broadcast's id.
 
-    Sessions that are connected now get the message, if they still are when their chunk runs.
+    Sessions that are connected now get the message, if they are still connected when their chunk runs.
     """
     enqueue = ENGINES.find(conf.BACKGROUND)
     broadcast = uuid.uuid4().hex
@@ -79,7 +79,7 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
 
 
 def enqueue_closing(using: str, sockets: Sequence[Socket], reason: str) -> None:
-    """Hand the closing of ``sockets`` for ``reason`` over."""
+    """Enqueue the closing of ``sockets`` for ``reason``."""
     enqueue = ENGINES.find(conf.BACKGROUND)
     chunks = batches(sockets, conf.BACKGROUND_CHUNK)
     enqueue([Job("disconnect", list(Closing(using, chunk, reason))) for chunk in chunks])

@@ -1,4 +1,4 @@
-"""The recipients of a queryset as ``delivery`` takes them: a stream of targets, and a place for the gone ones."""
+"""A queryset of sessions as ``delivery`` needs it: a stream of targets, and a callback for gone connections."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from .rows import ClosedReason, SessionRows
 
 # API Gateway answers 410 while $connect is still running, so a row this young stays open.
 FRESH = timedelta(seconds=10)
-# Rows of the first query, so that sends start at once, and of the largest one, so that there are few queries.
+# Rows of the first query, which is small so that sends start at once, and of the largest query, which keeps queries
+# few.
 _FIRST_CHUNK, _LARGEST_CHUNK = 1_000, 20_000
 _COLUMNS = ("pk", "connection_id", "api_gateway_id", "stage_name")
 
 
 class ConnectionsUrls:
-    """Where the connections of each stage are. A gateway's row is read once per stage, from the database ``using``."""
+    """The URLs of the stages. A gateway's row is read once per stage, from the database ``using``."""
 
     def __init__(self, using: str) -> None:
         self._using = using
@@ -44,7 +45,7 @@ class ConnectionsUrls:
 
 
 def connections_url(gateway: ApiGateway, stage: str) -> str:
-    """Return where the connections of ``stage`` are. Raise ``WebSocketsError`` if the gateway's row does not say."""
+    """Return the URL of ``stage``. Raise ``WebSocketsError`` if the gateway's row does not give one."""
     try:
         return gateway.connections_url_for(stage)
     except ValueError as error:
@@ -54,7 +55,7 @@ def connections_url(gateway: ApiGateway, stage: str) -> str:
 def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
     """Yield a target for each connected row of ``sessions``, in the order of the primary key."""
     urls = ConnectionsUrls(sessions.db)
-    # Most recipients share a stage with the one before, and this runs for each of them.
+    # Most recipients share a stage with the previous one, and this runs for each of them.
     place: tuple[int, str] | None = None
     url, problem = "", None
     for _, connection_id, gateway_id, stage in connected_rows(sessions):
@@ -65,14 +66,14 @@ def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
 
 
 def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int, str]]:
-    """Yield primary key, connection id, gateway and stage of each connected row once.
+    """Yield the primary key, connection id, gateway and stage of each connected row once.
 
-    Rows are read by ranges of the key, not by a cursor: PyMySQL and pgbouncer would hold a million rows in memory,
-    and rows are closed while others are still being read.
+    Rows are read by ranges of the key, not by a cursor. With a cursor, PyMySQL and pgbouncer would hold a million rows
+    in memory. Also, rows are closed while others are still being read.
     """
-    if sessions.query.distinct_fields:  # DISTINCT ON wants an order of its own
+    if sessions.query.distinct_fields:  # DISTINCT ON requires its own order
         sessions = sessions.model._default_manager.using(sessions.db).filter(pk__in=sessions.values("pk"))
-    if not sessions.query.standard_ordering:  # order_by() would be turned round, too
+    if not sessions.query.standard_ordering:  # order_by() would be reversed too
         sessions = sessions.reverse()
     connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS)
     last, size = None, _FIRST_CHUNK
@@ -96,7 +97,7 @@ class GoneRows:
         self._since: datetime | None = None
 
     def add(self, connection_id: str) -> None:
-        """Close the row of ``connection_id`` with the next batch, unless it is fresh now."""
+        """Close the row of ``connection_id`` with the next batch, unless the row is still fresh."""
         # A row that was fresh when AWS called it gone still counts as fresh when the batch is written.
         self._since = self._since or timezone.now()
         self._ids.append(connection_id)
@@ -104,7 +105,7 @@ class GoneRows:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is left of the last batch."""
+        """Write the rest of the last batch."""
         if self._since is not None:
             self._rows.filter(connection_id__in=self._ids, created_on__lte=self._since - FRESH).mark_disconnected(
                 ClosedReason.GONE

@@ -15,7 +15,7 @@ logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
 
 def after_commit(send: Callable[[], Any], model: type[models.Model], using: str) -> None:
-    """Run ``send`` when the transaction of the database ``using`` has been committed; after a rollback, never.
+    """Run ``send`` after the transaction of the database ``using`` is committed, but not after a rollback.
 
     The work is saved by then, so a failure is logged and not raised.
     """

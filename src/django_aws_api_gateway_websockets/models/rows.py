@@ -1,22 +1,25 @@
-"""What sending and closing need of the session rows: where to write them, and how to mark them closed."""
+"""What sending and closing need from session rows: the database to write to, and marking rows as closed."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TypeVar
 
-from django.db import models, router
+from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .activity import count
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
 
 class ClosedReason(models.TextChoices):
-    """Why a connection is closed. Empty if the row does not say."""
+    """The reason why a connection was closed; empty if it is not known."""
 
-    CLIENT = "client", _("closed by the client or by AWS")
+    CLIENT = "client", _("closed by the client or by API Gateway")
     GONE = "gone", _("found gone while sending")
-    EXPIRED = "expired", _("end of the two hours that AWS allows")
+    EXPIRED = "expired", _("end of the two hours that API Gateway allows")
     SWEPT = "swept", _("found gone by the clean-up")
     REFUSED = "refused", _("refused on connect")
     LOGOUT = "logout", _("logout")
@@ -29,21 +32,24 @@ class ClosedReason(models.TextChoices):
 
 
 class SessionRows(models.QuerySet[Row]):
-    """The base of ``WebSocketSessionQuerySet``, below the methods that send."""
+    """The base of ``WebSocketSessionQuerySet``, without the methods that send."""
 
     @property
     def write_db(self) -> str:
-        """The database that rows of this queryset are written to; a router may read them from another one."""
-        # As Django's own writing methods choose it; the stubs do not know the two.
+        """The database that this queryset's rows are written to. A router may read them from another one."""
+        # Django's own writing methods choose it in the same way, but the stubs do not know these two attributes.
         return self._db or router.db_for_write(self.model, **self._hints)  # type: ignore[attr-defined]
 
     def written(self) -> SessionRows[Row]:
-        """All rows, of the database that this queryset is written to."""
+        """All rows, from the database that this queryset is written to."""
         return self.model._default_manager.using(self.write_db).all()  # type: ignore[return-value]
 
     def mark_disconnected(self, reason: str = "") -> int:
         """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        return self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        closed = self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        if closed:
+            transaction.on_commit(partial(count, reason, closed), using=self.write_db)
+        return closed
 
     def reopen(self) -> int:
         """Mark closed rows as connected again, because their connections could not be closed. Return how many."""

@@ -16,6 +16,7 @@ from ..delivery.lookup import look_up
 from ..delivery.payload import Message, encoded, text
 from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
+from .activity import note_failure
 from .goodbye import check_farewell, disconnect_one, disconnect_rows
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
@@ -58,9 +59,9 @@ class SendingQuerySet(SessionRows[Row]):
         """Send ``data`` as JSON to every row of this queryset that is still connected.
 
         ``data``: a dict or a list that JSON can hold. ``deadline``: seconds for the whole send. ``rate``: sends per
-        second. ``on_commit``: wait for the commit of the current transaction; then None is returned, and the report
-        comes by the signal ``message_delivered``. ``message_id``: sent under ``MESSAGE_ID_KEY``; made up if you give
-        none. ``fail_silently``: log what otherwise would be raised, if nobody can be reached at all.
+        second. ``on_commit``: wait for the commit of the current transaction. None is returned, and the report arrives
+        with the signal ``message_delivered``. ``message_id``: sent under ``MESSAGE_ID_KEY``. A random id is the
+        default. ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, **options)
 
@@ -91,11 +92,11 @@ class SendingQuerySet(SessionRows[Row]):
         return self._send(text(value), on_commit, **options)
 
     async def asend_message(self, data: Any, **options: Any) -> DeliveryReport | None:
-        """Do what ``send_message`` does, from async code: the event loop does not wait."""
+        """Do what ``send_message`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
 
     async def asend_text(self, value: str, **options: Any) -> DeliveryReport | None:
-        """Do what ``send_text`` does, from async code: the event loop does not wait."""
+        """Do what ``send_text`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_text)(value, **options)
 
     def _send(
@@ -115,13 +116,13 @@ class SendingQuerySet(SessionRows[Row]):
     def enqueue_message(self, data: Any, *, message_id: str | None = None) -> str:
         """Have the site's task engine (``BACKGROUND``) send ``data``. Return the broadcast's id.
 
-        Reports come by the signal ``message_delivered``, one for each chunk. A chunk may be sent more than once, so
+        Reports arrive with the signal ``message_delivered``, one for each chunk. A chunk may be sent more than once, so
         give messages ids.
         """
         return enqueue_broadcast(self, encoded(data, message_id))
 
     def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> DeliveryReport:
-        """Have AWS close the socket of every connected row, and close these rows for ``reason``: site or kicked.
+        """Have AWS close the socket of every connected row, and close the rows for ``reason``, "site" or "kicked".
 
         Pages with ``GatewaySocket`` are told the reason before, and whether to come ``again``: False, True, or at a
         random moment within so many seconds.
@@ -130,7 +131,7 @@ class SendingQuerySet(SessionRows[Row]):
 
 
 class SendingSession:
-    """The methods of ``WebSocketSession`` that send, disconnect and ask."""
+    """The methods of ``WebSocketSession`` that send, disconnect and look up the connection."""
 
     connection_id: Any
     api_gateway: Any
@@ -155,11 +156,12 @@ class SendingSession:
     def send_message(
         self, data: Any, *, on_commit: bool = False, message_id: str | None = None, fail_silently: bool = False
     ) -> bool | None:
-        """Send ``data`` as JSON to this connection. Return True if AWS took it, False if the client has gone.
+        """Send ``data`` as JSON to this connection. Return True if AWS accepted it, False if the client has
+        disconnected.
 
-        ``data``: a dict or a list that JSON can hold. ``on_commit``: wait for the commit of the current transaction;
-        then None is returned, and errors are logged. ``message_id``: sent under ``MESSAGE_ID_KEY``.
-        ``fail_silently``: log any other error and return False. Without it the error is raised.
+        ``data``: a dict or a list that JSON can hold. ``on_commit``: wait for the commit of the current transaction.
+        None is returned, and errors are logged. ``message_id``: sent under ``MESSAGE_ID_KEY``. ``fail_silently``: log
+        any other error and return False instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, fail_silently)
 
@@ -174,15 +176,15 @@ class SendingSession:
         return self._send(text(value), on_commit, fail_silently)
 
     async def asend_message(self, data: Any, **options: Any) -> bool | None:
-        """Do what ``send_message`` does, from async code: the event loop does not wait."""
+        """Do what ``send_message`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
 
     async def asend_text(self, value: str, **options: Any) -> bool | None:
-        """Do what ``send_text`` does, from async code: the event loop does not wait."""
+        """Do what ``send_text`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_text)(value, **options)
 
     def check_connection(self) -> ConnectionInfo | None:
-        """Ask AWS about this connection. Return None if the client has gone, which closes the row."""
+        """Ask AWS about this connection. If the client has disconnected, close the row and return None."""
         try:
             return look_up(self._target())
         except ConnectionGone:
@@ -190,7 +192,7 @@ class SendingSession:
             return None
 
     def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> bool:
-        """Have AWS close this connection, and close its row for ``reason``: site or kicked.
+        """Have AWS close this connection, and close its row for ``reason``, "site" or "kicked".
 
         A page with ``GatewaySocket`` is told the reason before, and whether to come ``again``: False, True, or at a
         random moment within so many seconds. Return True if the connection was open until now.
@@ -225,6 +227,7 @@ class SendingSession:
             self._close_gone()
             return False
         except WebSocketsError as error:
+            note_failure(error)
             if not fail_silently:
                 raise
             logger.error("A message was not sent: %s", error)
@@ -241,7 +244,7 @@ class SendingSession:
         return Target(self.connection_id, connections_url(self.api_gateway, self.stage_name))
 
     def _close_gone(self) -> None:
-        """Close the row because AWS says that the client has gone, unless its ``$connect`` may still be running."""
+        """Close the row because AWS says that the client is gone, unless its ``$connect`` may still be running."""
         if self.created_on <= timezone.now() - FRESH:
             self.mark_disconnected(ClosedReason.GONE)
 
@@ -253,7 +256,7 @@ def send_to_many(
     rate: float | None = None,
     fail_silently: bool = False,
 ) -> DeliveryReport:
-    """Post ``message`` to every connected row of ``sessions``, and close the rows of those that are gone."""
+    """Post ``message`` to every connected row of ``sessions``, and close the rows of gone connections."""
     report = DeliveryReport()
     try:
         _call_rows(post(message.data, message.has_id), sessions, report, deadline, rate)
@@ -261,6 +264,9 @@ def send_to_many(
         if not fail_silently:
             raise
         logger.error("A message was not sent: %s (%s)", error, report)
+    finally:
+        if not report.complete:
+            note_failure(report)
     return report
 
 
@@ -280,6 +286,6 @@ def _call_rows(
         try:
             gone.flush()
         except DatabaseError:
-            # If the database fails now, the log still says who got the message.
+            # If the database fails now, the log still shows who received the message.
             logger.error("The rows of gone connections were not closed after this send: %s", report)
             raise

@@ -23,12 +23,12 @@ from .sending import SendingQuerySet, SendingSession
 
 
 class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
-    """Session rows: send to them, disconnect them, and delete the closed ones."""
+    """A queryset of session rows: sends to them, disconnects them, and deletes the closed ones."""
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the rows, and close the connections of those that are connected."""
         with transaction.atomic(using=self.write_db):
-            if not self.query.is_sliced:  # Django refuses these itself
+            if not self.query.is_sliced:  # Django refuses these itself.
                 close_connections(self.order_by(), ClosedReason.SITE)
             return super().delete()
 
@@ -36,17 +36,17 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
     delete.queryset_only = True  # type: ignore[attr-defined]
 
     def clear_closed(self, older_than: timedelta = timedelta(0)) -> CleanUp:
-        """Delete the rows that were closed ``older_than`` ago or earlier, and close those that AWS has closed.
+        """Delete the rows that were closed at least ``older_than`` ago, and close those whose connection AWS has ended.
 
         AWS closes every connection after two hours. Rows younger than a minute are kept.
         """
         done = CleanUp()
-        for done in clean_up(self, older_than):  # noqa: B007  the last one is the sum
+        for done in clean_up(self, older_than):  # noqa: B007  # The last one is the sum.
             pass
         return done
 
     def open(self, **values: Any) -> WebSocketSession:
-        """Record a connection. A repeated ``$connect`` gets the row of the first one, which may be closed by now.
+        """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
 
         Raise ``UnknownConnection`` if the gateway or the user has been deleted meanwhile.
         """
@@ -85,7 +85,7 @@ class WebSocketSession(SendingSession, models.Model):
     stage_name = models.CharField(_("stage name"), max_length=128, blank=True)
     connected = models.BooleanField(_("connected"), default=True)
     closed_reason = models.CharField(_("why closed"), max_length=32, blank=True, choices=ClosedReason.choices)
-    # The login that opened it: see logins.authority.
+    # The login that opened the connection. See logins.authority.
     session_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
@@ -102,15 +102,15 @@ class WebSocketSession(SendingSession, models.Model):
         verbose_name = _("WebSocket session")
         verbose_name_plural = _("WebSocket sessions")
         constraints = [models.UniqueConstraint(fields=["connection_id"], name="websockets_connection_id")]
-        # One for each question that is asked, because every $connect pays for every index.
+        # One index for each query and no more, because every $connect pays for every index.
         indexes = [
-            # Who is in a channel, in the order in which a send reads its recipients.
+            # The recipients of a channel, in the order in which a send reads them.
             ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
-            # What a logout closes.
+            # The connections that a logout closes.
             ConnectedIndex(fields=["session_key_hash"], name="websockets_login"),
-            # What goes with a gateway.
+            # The connections of a gateway.
             ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
-            # Who is online; and all rows of a user, who may be deleted.
+            # Open connections, and all rows of a user who is deleted.
             models.Index(fields=["user", "connected"], name="websockets_user"),
         ]
 

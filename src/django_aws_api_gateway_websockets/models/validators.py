@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from ..conf import conf
 
-# Tags: 50 a resource, keys of 128 and values of 256 letters, digits, spaces and _ . : / = + - @ (AWS, "Tagging").
+# Tags: 50 per resource, with keys up to 128 and values up to 256 characters (letters, digits, spaces and _ . : / = + -
+# @; AWS, "Tagging").
 _TAG = re.compile(r"[\w\s.:/=+@-]*\Z")
 _VARIABLE_NAME = re.compile(r"\w{1,64}\Z", re.ASCII)
 _VARIABLE_VALUE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]{1,512}\Z")
@@ -76,7 +77,10 @@ def check_allowed_zone(zone: str) -> None:
 
 
 def is_allowed_domain(name: str) -> bool:
-    """Whether gateways may take the custom domain ``name``. ``*.example.com`` in the setting means its subdomains."""
+    """Return whether gateways may use the custom domain ``name``.
+
+    ``*.example.com`` in the setting means its subdomains.
+    """
     allowed: Sequence[str] | None = conf.ALLOWED_DOMAINS
     if allowed is None:
         return True
@@ -85,7 +89,7 @@ def is_allowed_domain(name: str) -> bool:
 
 
 def is_allowed_zone(zone: str) -> bool:
-    """Whether gateways may write DNS records into the hosted zone ``zone``."""
+    """Return whether gateways may write DNS records into the hosted zone ``zone``."""
     allowed: Sequence[str] | None = conf.ALLOWED_HOSTED_ZONES
     return allowed is None or zone in allowed
 

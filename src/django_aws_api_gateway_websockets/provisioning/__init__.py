@@ -1,7 +1,7 @@
-"""Provisioning: bring AWS in step with a gateway row.
+"""Provisioning brings AWS in step with a gateway row.
 
-``resources`` is the common form, ``reading`` writes AWS's answers in it, ``planning`` compares, ``applying`` carries
-the difference out, and ``gateway`` does all of that for a row.
+``resources`` is the common form, ``reading`` converts AWS's answers to it, ``planning`` compares, ``applying`` carries
+out the difference, and ``gateway`` does all of this for a row.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The result of reading AWS: the resources of one API, and whose the custom domain is."""
+"""The result of reading AWS: the resources of one API, and the owner of the custom domain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .resources import Resource
 
 
 class MappedDomain(NamedTuple):
-    """The domain that the row was mapped to, the zone of its DNS record, and where that record pointed."""
+    """The domain that the row was mapped to, the zone of its DNS record, and the target of that record."""
 
     name: str = ""
     hosted_zone_id: str = ""
@@ -26,10 +26,10 @@ def _nobody(reference: str) -> bool:
 
 
 class Owner(NamedTuple):
-    """Whose resources count as the row's own.
+    """Decides which resources count as the row's own.
 
     ``reference``: the value of the row's owner tag. ``is_sibling``: whether a reference is that of another gateway of
-    this site. ``adopts``: the custom domain that the row names is taken over, whoever created it.
+    this site. ``adopts``: take over the custom domain that the row names, whoever created it.
     """
 
     reference: str = ""
@@ -37,11 +37,11 @@ class Owner(NamedTuple):
     adopts: bool = False
 
     def owns(self, resource: Mapping[str, Any]) -> bool:
-        """Whether the tags of ``resource`` say that it is the row's."""
+        """Return whether the tags of ``resource`` say that it belongs to the row."""
         return bool(self.reference) and resource.get("Tags", {}).get(OWNER_TAG) == self.reference
 
     def may_share(self, resource: Mapping[str, Any]) -> bool:
-        """Whether another gateway of this site made ``resource``."""
+        """Return whether another gateway of this site created ``resource``."""
         return self.is_sibling(resource.get("Tags", {}).get(OWNER_TAG, ""))
 
 
@@ -50,27 +50,27 @@ NOBODY = Owner()
 
 @dataclass
 class Actual:
-    """Everything that AWS has of one API and its custom domain. ``api_id`` is empty where there is no API."""
+    """Everything that AWS has of one API and its custom domain. ``api_id`` is empty if there is no API."""
 
     api_id: str = ""
     api_endpoint: str = ""
     resources: dict[tuple[str, str], Resource] = field(default_factory=dict)
-    #: What an interrupted run may leave: integrations that no route uses, second routes of a key, second mappings.
+    #: Leftovers of an interrupted run: integrations that no route uses, second routes of a key, second mappings.
     left_over: list[Resource] = field(default_factory=list)
-    #: Mappings of stages that somebody else made. They stay as long as the API does.
+    #: Mappings of stages that somebody else created. They stay as long as the API does.
     mapped_elsewhere: list[Resource] = field(default_factory=list)
-    #: Where the DNS record of the custom domain must point, and the zone of that name.
+    #: The target that the DNS record of the custom domain needs, and the zone of that target.
     domain_target: str = ""
     domain_target_zone: str = ""
     #: Whether other APIs are mapped to the custom domain too.
     domain_shared: bool = False
-    #: The custom domain exists and does not carry the row's tag, so only mappings of this API on it are the row's.
+    #: The custom domain exists without the row's tag, so only this API's mappings on it are the row's.
     domain_foreign: bool = False
-    #: Another gateway of this site made the custom domain, so this API may be mapped to it.
+    #: Another gateway of this site created the custom domain, so this API may be mapped to it.
     domain_of_sibling: bool = False
     #: Records with the name of the custom domain that this gateway did not write.
     foreign_records: list[Mapping[str, Any]] = field(default_factory=list)
-    #: The alias records that are the row's, word for word, by zone and domain name.
+    #: The alias records that belong to the row, exactly as AWS has them, by zone and domain name.
     records: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
 
     def add(self, resource: Resource) -> None:
@@ -84,8 +84,8 @@ class Actual:
 
 
 def observed(kind: str, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties of a resource of ``kind`` as AWS's ``answer`` has them."""
-    # What boto3 adds to every answer is no property.
+    """Return the properties of a resource of ``kind`` from AWS's ``answer``."""
+    # boto3 adds this to every answer. It is not a property.
     return r.TABLES[kind].observed({name: value for name, value in answer.items() if name != "ResponseMetadata"})
 
 

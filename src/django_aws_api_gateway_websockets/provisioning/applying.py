@@ -1,4 +1,4 @@
-"""Carry out a plan, step by step, and report each id as soon as AWS answers it.
+"""Carrying out a plan step by step. Each id is reported as soon as AWS returns it.
 
 A run that dies half way leaves a state like any other. The next run reads that state and continues from there.
 """
@@ -18,7 +18,7 @@ from .control import ControlPlane
 from .planning import CREATE, DELETE, UPDATE, Plan, Step
 from .resources import Resource
 
-#: Called with the facts that the row keeps, under the names of its fields.
+#: Called with facts for the row to keep, under the names of its fields.
 Record = Callable[[Mapping[str, Any]], None]
 #: Called with each step before it is carried out.
 Progress = Callable[[Step], None]
@@ -65,7 +65,7 @@ class Applier:
         return self._actual.api_id
 
     def apply(self, plan: Plan) -> None:
-        """Raises the first ``AwsError``; what was done before it stays done."""
+        """Raise the first ``AwsError``. The steps before it remain done."""
         for step in plan:
             self._progress(step)
             if step.action == DELETE:
@@ -130,7 +130,7 @@ class Applier:
         self._on_api("UpdateRoute", RouteId=self._id(r.ROUTE, step), Target=self._target(step))
 
     def _replace_route(self, step: Step) -> None:
-        # AWS refuses a second route of one key. Clients are served by the deployment meanwhile.
+        # AWS refuses a second route with the same key. Meanwhile, the deployment keeps serving clients.
         self._on_api("DeleteRoute", RouteId=self._id(r.ROUTE, step))
         self._create_route(step)
         if (r.ROUTE_RESPONSE, step.resource.key) in self._ids:
@@ -175,7 +175,7 @@ class Applier:
             self._on_api("UpdateStage", StageName=name, **parameters)
 
     def _with_deployment(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """``parameters`` with AWS's id of the deployment in place of its fingerprint."""
+        """Return ``parameters`` with AWS's id of the deployment in place of its fingerprint."""
         if "DeploymentId" in parameters:
             parameters["DeploymentId"] = self._ids[r.DEPLOYMENT, parameters["DeploymentId"]]
         return parameters
@@ -197,7 +197,7 @@ class Applier:
         changed = _updated(step)
         parameters = {name: changed.pop(name) for name in ("RoutingMode",) if name in changed}
         if changed:
-            # AWS takes a configuration whole.
+            # AWS only accepts a complete configuration.
             parameters["DomainNameConfigurations"] = [
                 {**properties.DOMAIN.created(step.resource.properties), **changed}
             ]
@@ -221,11 +221,11 @@ class Applier:
         self._call("UpdateApiMapping", DomainName=step.resource.key, ApiMappingId=mapping_id, **parameters)
 
     def _create_record(self, step: Step) -> None:
-        # CREATE fails where somebody has made a record of this name meanwhile. UPSERT would replace it.
+        # CREATE fails if somebody has created a record of this name meanwhile. UPSERT would replace it.
         self._change_records(step, {"Action": "CREATE", "ResourceRecordSet": self._alias_record(step)})
 
     def _move_record(self, step: Step) -> None:
-        # Route 53 carries out both or none, and deletes a record only where it still holds exactly this.
+        # Route 53 carries out both changes or none. It deletes a record only if the record still holds exactly this.
         old = self._actual.records[step.resource.properties["HostedZoneId"], step.resource.key]
         self._change_records(
             step,
@@ -259,7 +259,7 @@ class Applier:
                 operation, parameters = self._deletion(step.resource)
                 self._call(operation, **parameters)
         except NotFound:
-            pass  # It is gone already.
+            pass  # It is already gone.
 
     def _deletion(self, one: Resource) -> tuple[str, dict[str, Any]]:
         api = {"ApiId": self._api}
@@ -275,7 +275,7 @@ class Applier:
             r.DEPLOYMENT: ("DeleteDeployment", {**api, "DeploymentId": one.id}),
             r.STAGE: ("DeleteStage", {**api, "StageName": one.id}),
             r.DOMAIN: ("DeleteDomainName", {"DomainName": one.key}),
-            # Its key is DOMAIN, or DOMAIN/MAPPING-KEY where there are several.
+            # Its key is DOMAIN, or DOMAIN/MAPPING-KEY if there are several.
             r.MAPPING: ("DeleteApiMapping", {"DomainName": one.key.partition("/")[0], "ApiMappingId": one.id}),
         }
         return table[one.kind]
@@ -287,21 +287,21 @@ def api_parameters(api: Resource) -> dict[str, Any]:
 
 
 def _updated(step: Step) -> dict[str, Any]:
-    """The parameters of an update that makes the changes of ``step``, but those that only people can make."""
+    """Return the parameters of an update with the changes of ``step``, except those that have to be made by hand."""
     changed = {change.name: change.new for change in step.changes if not change.by_hand}
     return r.TABLES[step.resource.kind].updated(step.resource.properties, changed)
 
 
 def _must_replace(step: Step) -> bool:
-    """Whether AWS has a property that an update cannot take back."""
+    """Return whether AWS has a property that an update cannot remove."""
     table, wanted = r.TABLES[step.resource.kind], step.resource.properties
     return any(change.name not in wanted and not table.get(change.name) for change in step.changes)
 
 
 def _check_target(integration: Resource) -> None:
-    """Raise ``InvalidGateway`` where the gateway's secret would be sent to a host that is not allowed.
+    """Raise ``InvalidGateway`` if the gateway's secret would be sent to a host that is not allowed.
 
-    The URL was checked when somebody typed it. A row can be written past the forms, and at any time.
+    The URL was checked when somebody entered it, but a row can be changed without a form at any time.
     """
     uri = integration.properties["IntegrationUri"]
     try:

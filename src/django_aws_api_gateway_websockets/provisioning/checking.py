@@ -1,4 +1,4 @@
-"""Refuse what AWS would refuse half way, and what this gateway did not make, before anything is changed."""
+"""Refusing values that AWS would refuse half way, and resources of others, before anything changes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _collect(problems: dict[str, list[str]], check: Callable[[], None], prefix: 
 
 
 def check_ownership(actual: Actual, definition: ApiDefinition) -> None:
-    """Raise ``InvalidGateway`` before something is overwritten that this gateway did not make."""
+    """Raise ``InvalidGateway`` before something is overwritten that this gateway did not create."""
     domain = definition.domain
     if domain is None:
         return

@@ -1,4 +1,7 @@
-"""A definition as a CloudFormation template. The secret is a parameter of the stack, not part of the template."""
+"""Writing a definition as a CloudFormation template.
+
+The secret is a parameter of the stack, not part of the template.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from . import resources as r
 
 SECRET = "GatewaySecret"  # noqa: S105  the name of a parameter
 _REF_API = {"Ref": "Api"}
-# CloudFormation replaces it wherever it stands in a template, and has no way to escape it.
+# CloudFormation replaces it anywhere in a template, and has no way to escape it.
 _DYNAMIC_REFERENCE = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
 
 
 def template(definition: ApiDefinition) -> dict[str, Any]:
-    """Return the template that makes the API of ``definition``, with its custom domain if it has one.
+    """Return the template that creates the API of ``definition``, with its custom domain if it has one.
 
-    Raises ``InvalidGateway`` where a value would be replaced when the stack is made.
+    Raise ``InvalidGateway`` if CloudFormation would replace a part of a value.
     """
     names = logical_names(definition.routes)
     resources: dict[str, Any] = {"Api": _resource("Api", _api(definition))}
@@ -52,9 +55,9 @@ def template(definition: ApiDefinition) -> dict[str, Any]:
 
 
 def _check_references(part: Any, path: str) -> None:
-    """Refuse dynamic references: the stack would put a secret of the account in their place.
+    """Refuse dynamic references, because the stack would replace them with a secret of the account.
 
-    ``${…}`` needs no such check. CloudFormation replaces it inside of Fn::Sub only, which holds no text of a row.
+    ``${…}`` needs no check. CloudFormation only replaces it inside Fn::Sub, which contains no text from a row.
     """
     if isinstance(part, Mapping):
         for name, value in part.items():
@@ -72,7 +75,7 @@ def _check_references(part: Any, path: str) -> None:
 
 
 def logical_names(routes: tuple[RouteDefinition, ...]) -> dict[str, str]:
-    """Return a name of letters and digits for each route key. No two names are equal."""
+    """Return a unique name of letters and digits for each route key."""
     names: dict[str, str] = {}
     for route in routes:
         plain = "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", route.route_key)) or "Route"

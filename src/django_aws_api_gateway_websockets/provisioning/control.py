@@ -17,16 +17,17 @@ from .operations import SERVICES, iam_resource
 # "not authorized to perform: apigateway:POST on resource: arn:aws:apigateway:eu-west-1::/apis because …"
 _DENIED = re.compile(r"not authorized to perform: (\S+)(?: on resource: ([^\s\"]+))?")
 
-# AWS's limits: one CreateDeployment in 5 s, one change of a domain name in 30 s, 10 calls of others in a second.
+# AWS's limits: one CreateDeployment per 5 seconds, one change of a domain name per 30 seconds, and 10 other calls per
+# second.
 _FIRST_DELAY = {"CreateDeployment": 5.0, "CreateDomainName": 30.0, "UpdateDomainName": 30.0}
 _ATTEMPTS = 6
 
 
 def delays(operation: str, error: AwsError) -> Iterator[float]:
-    """Yield the seconds to wait before each further attempt at ``operation``; nothing where another is no use.
+    """Yield the seconds to wait before each further attempt at ``operation``. Yield nothing if a repetition is useless.
 
-    A call that AWS refused (429, 409) was not carried out, so it can be repeated. A call without an answer may have
-    been carried out. Only reading is repeated then; the next run finds what a creation made.
+    If AWS refuses a call (429, 409), it did not carry it out, so the call can be repeated. A call without an answer may
+    have been carried out, so only reads are repeated. The next run finds what a creation made.
     """
     if isinstance(error, Throttled):
         first, attempts = _FIRST_DELAY.get(operation, 0.5), _ATTEMPTS
@@ -41,7 +42,7 @@ def delays(operation: str, error: AwsError) -> Iterator[float]:
 
 
 class ControlPlane:
-    """The calls of one run, to ``endpoint`` or, where that is None, to AWS."""
+    """The calls of one run, to ``endpoint``, or to AWS if that is None."""
 
     def __init__(self, endpoint: str | None = None) -> None:
         self.endpoint = endpoint
@@ -56,20 +57,20 @@ class ControlPlane:
 
     @property
     def is_aws(self) -> bool:
-        """Whether the calls go to AWS, and not to a local gateway."""
+        """Whether the calls go to AWS rather than to a local gateway."""
         return self.endpoint is None
 
     def check_holds(self, api_endpoint: str) -> None:
-        """Raise ``InvalidGateway`` where the API is in AWS and this is a local gateway, or vice versa."""
+        """Raise ``InvalidGateway`` if the API is in AWS and this is a local gateway, or the other way round."""
         check_place(api_endpoint, is_local=not self.is_aws)
 
     def arn(self, path: str) -> str:
-        """Return the ARN of an API Gateway resource; ``path`` begins with ``/apis/ID`` or ``/domainnames/NAME``."""
+        """Return the ARN of an API Gateway resource. ``path`` begins with ``/apis/ID`` or ``/domainnames/NAME``."""
         return f"arn:{self.partition}:apigateway:{self.region}::{path}"
 
     @sensitive_variables("parameters")
     def call(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Carry out ``operation``, a name such as ``CreateApi``. Raise ``AwsError`` when the last attempt fails."""
+        """Carry out ``operation``, a name such as ``CreateApi``. Raise ``AwsError`` if the last attempt fails."""
         waits: Iterator[float] | None = None
         while True:
             try:
@@ -101,7 +102,8 @@ class ControlPlane:
             failure = _with_action(error, operation)
         except Exception as error:
             failure = error
-        # Raised without the frames of botocore: their local variables hold the body, and with it the gateway's secret.
+        # Raised without botocore's frames, because their local variables hold the body and with it the gateway's
+        # secret.
         failure.__cause__ = failure.__context__ = None
         raise failure.with_traceback(None)
 
@@ -116,7 +118,7 @@ def _call(endpoint: str | None, operation: str, parameters: dict[str, Any]) -> d
 
 
 def _hiding(answer: Any) -> Any:
-    """``answer`` with the static values of request parameters, which may be secrets, as strings that do not show."""
+    """Return ``answer`` with hidden static values of request parameters, because they may be secrets."""
     if isinstance(answer, list):
         return [_hiding(one) for one in answer]
     if not isinstance(answer, dict):
@@ -133,7 +135,7 @@ def _hidden(value: Any) -> Any:
 
 
 def _with_action(error: PermissionMissing, operation: str) -> PermissionMissing:
-    """``error`` with the IAM action that is missing, where AWS names one. It answers 403 for other reasons too."""
+    """Return ``error`` with the missing IAM action if AWS names one. AWS also answers 403 for other reasons."""
     denied = _DENIED.search(error.said)
     if not denied and not error.code.startswith("AccessDenied"):
         return error

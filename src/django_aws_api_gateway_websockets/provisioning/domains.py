@@ -1,4 +1,4 @@
-"""Read the custom domains of an API, with their mappings and DNS records."""
+"""Reading the custom domains of an API, with their mappings and DNS records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from .resources import Resource
 
 
 def find_domain(control: ControlPlane, api_id: str, stage_name: str) -> DomainDefinition | None:
-    """The first custom domain that is mapped to the stage. An API does not know its own: every domain is asked."""
+    """Return the first custom domain that is mapped to the stage.
+
+    An API does not list its domains, so ask every domain.
+    """
     for domain in control.items("GetDomainNames"):
         name = domain["DomainName"]
         for mapping in control.items("GetApiMappings", DomainName=name):
@@ -43,14 +46,14 @@ def read_domain(
 
 
 def _domain(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """A domain with the members of its first configuration; further ones are a difference."""
+    """Return a domain with the members of its first configuration. Further configurations count as a difference."""
     first, *further = answer["DomainNameConfigurations"]
     members = {name: value for name, value in answer.items() if name != "DomainNameConfigurations"}
     return observed(r.DOMAIN, {**members, **first, "DomainNameConfigurations": further})
 
 
 def _read_record(control: ControlPlane, actual: Actual, domain: DomainDefinition, mapped: MappedDomain) -> None:
-    """The DNS record of the domain: the row's where it points at the domain, or where the row made it point before."""
+    """Return the row's DNS record of the domain. It points at the domain, or at an earlier target of the row."""
     zone = domain.hosted_zone_id
     if not zone:
         return
@@ -66,12 +69,12 @@ def _read_record(control: ControlPlane, actual: Actual, domain: DomainDefinition
 
 
 def _read_mappings(control: ControlPlane, actual: Actual, domain: DomainDefinition) -> None:
-    """The API's mapping with the wanted key, else one of the row's stage; a second one is too much."""
+    """Return the API's mapping with the wanted key, or else one of the row's stage. Any further mapping is extra."""
     mappings = control.items("GetApiMappings", DomainName=domain.name)
     found = [one for one in mappings if one["ApiId"] == actual.api_id]
     actual.domain_shared = len(found) < len(mappings)
     stages = _stages(actual)
-    # A key is unique on its domain: whatever else has the wanted one would be in the way.
+    # A key is unique on its domain, so another mapping with the wanted key would be in the way.
     found.sort(key=lambda one: (one.get("ApiMappingKey", "") != domain.mapping_key, one["Stage"] not in stages))
     for number, mapping in enumerate(found):
         key, ours = mapping.get("ApiMappingKey", ""), mapping["Stage"] in stages
@@ -87,14 +90,14 @@ def _too_much(domain_name: str, mapping: Mapping[str, Any]) -> Resource:
 
 
 def _stages(actual: Actual) -> set[str]:
-    """The stage of the row, and those that it had before."""
+    """The row's stage, and the stages that it had before."""
     return {one.key for one in (*actual.resources.values(), *actual.left_over) if one.kind == r.STAGE}
 
 
 def read_left(
     control: ControlPlane, actual: Actual, domain: DomainDefinition | None, mapped: MappedDomain, owner: Owner
 ) -> None:
-    """Domains of other names that are the row's, and the record of this name in another zone."""
+    """Read the row's domains with other names, and its record for this name in another zone."""
     zone = domain.hosted_zone_id if domain is not None else mapped.hosted_zone_id
     left = {one["DomainName"]: zone for one in control.items("GetDomainNames") if owner.owns(one)}
     if mapped.name:
@@ -107,7 +110,7 @@ def read_left(
 
 
 def _read_left_domain(control: ControlPlane, actual: Actual, mapped: MappedDomain, owner: Owner) -> None:
-    """A domain that the row named before: its mappings to this API, and the rest where the row made it for itself."""
+    """Read a domain that the row named before: its mappings to this API, or all of it if it was created for the row."""
     try:
         found = control.call("GetDomainName", DomainName=mapped.name)
         mappings = control.items("GetApiMappings", DomainName=mapped.name)
@@ -129,7 +132,7 @@ def _read_left_record(control: ControlPlane, actual: Actual, mapped: MappedDomai
 
 
 def _address_records(control: ControlPlane, zone: str, name: str) -> list[Mapping[str, Any]]:
-    """The records in ``zone`` that lead somebody who asks for ``name`` anywhere."""
+    """Return the records in ``zone`` that answer a lookup of ``name``."""
     answer = control.call(
         "ListResourceRecordSets", HostedZoneId=zone, StartRecordName=name, StartRecordType="A", MaxItems="10"
     )
@@ -139,7 +142,7 @@ def _address_records(control: ControlPlane, zone: str, name: str) -> list[Mappin
 
 
 def _alias(record: Mapping[str, Any]) -> str:
-    """Where an alias record points; empty for any other record."""
+    """Return the target of an alias record, or an empty string for any other record."""
     return _plain(record.get("AliasTarget", {}).get("DNSName", "")) if record["Type"] == "A" else ""
 
 

@@ -1,4 +1,4 @@
-"""Where the API of a gateway row is, or will be: the row says so, and nothing else does."""
+"""Where the API of a gateway row is, or will be. Only the row decides this."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def control_endpoint(gateway: ApiGateway) -> str | None:
-    """Return the URL of the control plane of ``gateway``; None: AWS."""
+    """Return the URL of the control plane of ``gateway``. None means AWS."""
     return conf.LOCAL_GATEWAY if gateway.is_local else None
 
 
 def place(gateway: ApiGateway) -> str:
-    """Return a name for what commands about ``gateway`` speak to."""
+    """Return the name of the place that commands about ``gateway`` call."""
     return f"the local gateway at {conf.LOCAL_GATEWAY}" if gateway.is_local else "AWS"
 
 
 def mark_local(gateway: ApiGateway, save: bool = True) -> None:
-    """Mark ``gateway`` as local. Raise ``InvalidGateway`` where its API is in AWS."""
+    """Mark ``gateway`` as local. Raise ``InvalidGateway`` if its API is in AWS."""
     if gateway.is_local:
         return
     check_place(gateway.api_endpoint, is_local=True)
@@ -33,12 +33,12 @@ def mark_local(gateway: ApiGateway, save: bool = True) -> None:
 
 
 def check_place(api_endpoint: str, is_local: bool) -> None:
-    """Raise ``InvalidGateway`` where the API at ``api_endpoint`` is in the other place: AWS, or a local gateway.
+    """Raise ``InvalidGateway`` if the API at ``api_endpoint`` is in the other place: AWS, or a local gateway.
 
-    A command would create the API again in the wrong place, and nobody would know the first one any more.
+    Otherwise, a command would create the API again in the wrong place, and the first API would be lost.
     """
     problem = ""
-    # AWS gives wss:// only.
+    # AWS only returns wss:// URLs.
     if api_endpoint.startswith("ws://") and not is_local:
         problem = (
             f"The API is at {api_endpoint}, which is a local gateway, and the row is not marked as local. "

@@ -1,4 +1,4 @@
-"""A gateway row and its API in AWS: compare the two, bring AWS in step, remove the API."""
+"""A gateway row and its API in AWS: compare the two, bring AWS in step, and remove the API."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ def plan_gateway(gateway: ApiGateway, with_domain: bool = False, adopt: bool = F
 def update_gateway(
     gateway: ApiGateway, with_domain: bool = False, adopt: bool = False, progress: Progress = silent
 ) -> Plan:
-    """Make AWS what the row says, and return what was done.
+    """Change AWS to match the row, and return what was done.
 
-    ``with_domain`` creates the custom domain too; ``adopt`` takes over one that exists. ``progress`` is called with
-    each step. A run continues where one before it failed. Raises ``InvalidGateway`` before the first change,
-    ``GatewayBusy`` while another process changes the same gateway, and ``AwsError`` when AWS refuses.
+    ``with_domain`` creates the custom domain too. ``adopt`` takes over one that exists. ``progress`` is called with
+    each step. A run continues where an earlier one failed. Raises ``InvalidGateway`` before the first change,
+    ``GatewayBusy`` if another process is changing the same gateway, and ``AwsError`` if AWS refuses.
     """
     control = ControlPlane(control_endpoint(gateway))
     check_row(gateway, control, with_domain)
     with locked(gateway) as renew, _recording_failure(gateway):
         watched = _watched(gateway, renew, progress)
-        # Before the run, not after it: a route that is saved meanwhile may leave an error of its own.
+        # Before the run, not after it, because a route that is saved meanwhile may leave its own error.
         _record(gateway, {"last_error": ""})
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
@@ -69,7 +69,7 @@ def update_gateway(
         check_ownership(actual, definition)
         _record(gateway, _facts(actual, definition))
         if not gateway.mapped_domain_name:
-            # Before the domain is made, so that the next run knows the domain of a run that dies.
+            # Before the domain is created, so that the next run knows the domain of a run that dies.
             _record(gateway, _domain_facts(definition))
         steps = plan(r.wanted(definition, actual.api_id), actual)
         _applier(control, gateway, definition.tags, actual, watched).apply(steps)
@@ -78,17 +78,17 @@ def update_gateway(
 
 
 def rotate_secret(gateway: ApiGateway, progress: Progress = silent) -> Plan:
-    """Write the secret under the current ``SECRET_KEY`` into every integration and deploy; return what was done.
+    """Write the secret under the current ``SECRET_KEY`` into every integration and deploy. Return what was done.
 
-    Until the new deployment is served, AWS sends the old secret. The view accepts it as long as the old key is in
-    ``SECRET_KEY_FALLBACKS``. The secret follows from the key, so rotating it is an update.
+    Until the new deployment is in service, AWS sends the old secret. The view accepts it as long as the old key is in
+    ``SECRET_KEY_FALLBACKS``. The secret is derived from the key, so rotating it is an update.
     """
     check_created(gateway)
     return update_gateway(gateway, progress=progress)
 
 
 def check_created(gateway: ApiGateway) -> None:
-    """Raise ``GatewayNotCreated`` where the gateway has no API yet."""
+    """Raise ``GatewayNotCreated`` if the gateway has no API yet."""
     if not gateway.api_created:
         raise GatewayNotCreated(
             f"The gateway {gateway.api_name!r} is not in AWS yet. Run createApiGateway --pk={gateway.pk}."
@@ -104,7 +104,7 @@ def plan_removal_of(gateway: ApiGateway) -> Plan:
 
 
 def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
-    """Delete the API and its mapping, and its domain name where this gateway alone uses it. The row stays."""
+    """Delete the API, its mapping, and its domain name if only this gateway uses it. The row stays."""
     from ..models import ClosedReason
 
     control = ControlPlane(control_endpoint(gateway))
@@ -112,20 +112,20 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     with locked(gateway) as renew, _recording_failure(gateway):
         actual = _actual(control, gateway)
         steps = plan_removal(actual)
-        # No definition is needed: a row that could not be created today can still be removed.
+        # No definition is needed, so that you can also remove a row that could not be created today.
         _applier(control, gateway, {}, actual, _watched(gateway, renew, progress)).apply(steps)
         gateway.additional_routes.update(deployed=False)
         _record(gateway, WITHOUT_ANYTHING)
-        # The sockets went with the API, and no $disconnect tells of them.
+        # The sockets ended with the API, and no $disconnect reports them.
         gateway.sessions.mark_disconnected(ClosedReason.CLIENT)
         _record_look(gateway, gateway.Status.NOT_CREATED, last_error="")
     return steps
 
 
 def deploy_routes(pk: int) -> None:
-    """Bring AWS in step after additional routes were saved or deleted, once for everything that was committed.
+    """Bring AWS in step after additional routes were saved or deleted, once per commit.
 
-    Raises nothing: the routes are saved, and ``last_error`` and ``deployed`` say what did not work.
+    This raises nothing, because the routes are already saved. ``last_error`` and ``deployed`` show what failed.
     """
     from ..models import ApiGateway
 
@@ -140,7 +140,7 @@ def deploy_routes(pk: int) -> None:
 
 
 def _watched(gateway: ApiGateway, renew: Callable[[], None], progress: Progress) -> Progress:
-    """Before each step: renew the lock, record that the row differs until the run has ended, and tell ``progress``."""
+    """Before each step, renew the lock, record that the row differs until the run has ended, and call ``progress``."""
 
     def watched(step: Step) -> None:
         renew()
@@ -167,7 +167,7 @@ def _read(
 
 
 def _is_uuid(text: str) -> bool:
-    """Whether ``text`` can be the reference of a gateway."""
+    """Return whether ``text`` can be the reference of a gateway."""
     try:
         uuid.UUID(text)
     except ValueError:
@@ -176,9 +176,9 @@ def _is_uuid(text: str) -> bool:
 
 
 def _record_applied(gateway: ApiGateway, definition: ApiDefinition, done: Plan) -> None:
-    """Record in the row that AWS has everything that ``definition`` says."""
+    """Record in the row that AWS matches ``definition``."""
     for route in definition.routes:
-        # Only what was sent: a route that was saved meanwhile is not deployed.
+        # Only the routes that were sent. A route that was saved meanwhile is not deployed.
         sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
         sent.update(deployed=True)
     _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})
@@ -201,7 +201,7 @@ def _served(definition: ApiDefinition) -> dict[str, Any]:
 
 
 def _domain_facts(definition: ApiDefinition) -> dict[str, Any]:
-    """What the row records of its domain once everything was applied."""
+    """Return the facts about the domain for the row, after everything was applied."""
     if definition.domain is not None:
         return {
             "mapped_domain_name": definition.domain.name,
@@ -212,7 +212,7 @@ def _domain_facts(definition: ApiDefinition) -> dict[str, Any]:
 
 
 def _ensure_api(control: ControlPlane, gateway: ApiGateway, progress: Progress) -> list[Step]:
-    """Create the API where AWS does not have it, and record its id; return the steps that this took."""
+    """Create the API if AWS does not have it, and record its id. Return the steps that this took."""
     api_id = find_api(control, gateway.api_id, str(gateway.reference))
     steps: list[Step] = []
     if api_id:
@@ -226,7 +226,7 @@ def _ensure_api(control: ControlPlane, gateway: ApiGateway, progress: Progress) 
             api = control.call("CreateApi", Tags=dict(definition.tags), **parameters)
         except AwsError as error:
             if 400 <= (error.status or 0) < 500:
-                # Refused. Without an answer, or after one of 5xx, there may be an API.
+                # AWS refused. Without an answer, or after a 5xx, the API may exist.
                 _record_look(gateway, gateway.Status.NOT_CREATED)
             raise
         _record(gateway, WITHOUT_API)
@@ -241,7 +241,7 @@ def _applier(
 
 
 def _facts(actual: Actual, definition: ApiDefinition) -> dict[str, Any]:
-    """What the row records of AWS's answers, including answers that an earlier run did not receive."""
+    """Return the facts for the row from AWS's answers, including answers that an earlier run did not receive."""
     facts: dict[str, Any] = {"api_id": actual.api_id, "api_endpoint": actual.api_endpoint}
     if definition.domain is not None:
         mapping = actual.get(r.MAPPING, definition.domain.name)
@@ -253,14 +253,14 @@ def _facts(actual: Actual, definition: ApiDefinition) -> dict[str, Any]:
 
 
 def _record(gateway: ApiGateway, facts: Mapping[str, Any]) -> None:
-    """Save ``facts`` now, and only them. The next call to AWS may fail."""
+    """Save ``facts`` now, and only these fields. The next call to AWS may fail."""
     for name, value in facts.items():
         setattr(gateway, name, value)
     type(gateway).objects.filter(pk=gateway.pk).update(updated_on=timezone.now(), **facts)
 
 
 def _status(gateway: ApiGateway, definition: ApiDefinition, found: Plan = Plan()) -> Status:  # noqa: B008  immutable
-    """The status after a comparison: in step where nothing differs and the row still says what was compared."""
+    """Return the status after a comparison: in step if nothing differs and the row has not changed since."""
     now = type(gateway).objects.filter(pk=gateway.pk).first()
     if found or now is None or now.definition() != definition:
         return gateway.Status.DIFFERS
@@ -273,10 +273,10 @@ def _record_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
 
 @contextmanager
 def _recording_failure(gateway: ApiGateway) -> Iterator[None]:
-    """Keep in the row the error that is raised inside.
+    """Keep an error that is raised inside this block in the row.
 
-    An error says nothing of the API, so the status stays. Where AWS cannot be asked at all, it becomes "unreachable",
-    unless the row is known to differ.
+    An error says nothing about the API, so the status stays. If AWS cannot be reached at all, the status becomes
+    "unreachable", unless the row is known to differ.
     """
     try:
         yield

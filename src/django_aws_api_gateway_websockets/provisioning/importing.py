@@ -1,4 +1,4 @@
-"""Import: the row and its additional routes take the values that AWS has."""
+"""Importing an API: the row and its additional routes take AWS's values."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _READER = Owner(adopts=True)
 
 
 class Import(NamedTuple):
-    """What an import changes: fields, old and new, and all additional routes by route key."""
+    """The changes of an import: the old and new values of fields, and all additional routes by route key."""
 
     api_id: str
     fields: dict[str, tuple[Any, Any]]
     routes: dict[str, str]
     routes_before: dict[str, str]
-    #: Whether every integration sends the gateway's secret; None where there is no integration.
+    #: Whether every integration sends the gateway's secret; None if there is no integration.
     sends_secret: bool | None
 
     def lines(self) -> list[str]:
@@ -49,7 +49,7 @@ class Import(NamedTuple):
 
 
 def plan_import(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
-    """Return what an import would change. ``api_id`` and ``stage_name`` name what the row does not know yet."""
+    """Return what an import would change. ``api_id`` and ``stage_name`` give what the row does not know yet."""
     control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
@@ -73,7 +73,7 @@ def plan_import(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> 
 
 
 def import_gateway(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
-    """Write the values that AWS has into the row and its additional routes; return what changed."""
+    """Write AWS's values into the row and its additional routes. Return what changed."""
     # A row that is not saved yet needs no lock.
     with locked(gateway) if gateway.pk else nullcontext():
         found = plan_import(gateway, api_id, stage_name)
@@ -84,9 +84,9 @@ def import_gateway(gateway: ApiGateway, api_id: str = "", stage_name: str = "") 
 
 def _write(gateway: ApiGateway, found: Import) -> None:
     facts = {name: new for name, (_, new) in found.fields.items()}
-    # Saving a route must not deploy it until all are written.
+    # Saving a route must not deploy it until all routes are written.
     facts.update(api_id=found.api_id, sends_secret=found.sends_secret, api_created=False)
-    # The next comparison finds what the import could not take.
+    # The next comparison finds what the import could not read.
     facts.update(status=gateway.Status.UNKNOWN)
     for name, new in facts.items():
         setattr(gateway, name, new)
@@ -102,7 +102,7 @@ def _write(gateway: ApiGateway, found: Import) -> None:
 
 
 def _read(control: ControlPlane, domain: DomainDefinition | None, api_id: str, stage: str) -> Actual:
-    """Read the API with the row's ``domain``, or with another that is mapped to the stage."""
+    """Read the API with the row's ``domain``, or with another one that is mapped to the stage."""
     actual = read(control, api_id, stage, domain, owner=_READER)
     if not actual.of_kind(r.MAPPING):
         mapped = find_domain(control, api_id, stage)
@@ -131,9 +131,9 @@ def _values(gateway: ApiGateway, actual: Actual, stage_name: str) -> dict[str, A
 
 
 def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
-    """The values of the mapping. Without one, the row still names the domain that it wants.
+    """Return the values of the mapping. Without a mapping, the row keeps the domain that it names.
 
-    Nothing in AWS says whether the row shall manage the DNS record.
+    AWS does not record whether the row manages the DNS record.
     """
     mapping = next(iter(actual.of_kind(r.MAPPING)), None)
     if mapping is None:
@@ -156,7 +156,7 @@ def _domain_values(gateway: ApiGateway, actual: Actual) -> dict[str, Any]:
 
 
 def _base(route_key: str, uri: str) -> str:
-    """Return the base endpoint from which ``integration_uri`` makes ``uri``, or ``uri`` itself where none does."""
+    """Return the base endpoint from which ``integration_uri`` makes ``uri``. Return ``uri`` itself if there is none."""
     base = uri[: -len(protocol.route_path(route_key))]
     return base if integration_uri(base, route_key) == uri else uri
 

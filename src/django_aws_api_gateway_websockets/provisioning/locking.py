@@ -1,8 +1,8 @@
-"""A lock on a gateway row: one process at a time changes its API.
+"""A lock on a gateway row, so that one process at a time changes its API.
 
 The lock is a column with an expiry, and one conditional UPDATE takes it. SELECT FOR UPDATE would keep a transaction
-open for the minutes that AWS's limits can take, would hold back the ids that are recorded on the way, and does not
-exist on SQLite. A process that dies with the lock loses it when the lock expires.
+open for the minutes that AWS's limits can take. It would also hold back the ids that are recorded on the way, and
+SQLite does not have it. If a process dies with the lock, the lock expires.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..properties import WITHOUT_ANYTHING
 if TYPE_CHECKING:
     from ..models import ApiGateway
 
-#: Longer than the longest wait between two calls to AWS; renewed with each step.
+#: Longer than the longest wait between two calls to AWS. Each step renews the lock.
 LEASE = timedelta(minutes=5)
 
 _RECORDED = (*WITHOUT_ANYTHING, "status")
@@ -31,7 +31,7 @@ _RECORDED = (*WITHOUT_ANYTHING, "status")
 
 @contextmanager
 def locked(gateway: ApiGateway) -> Iterator[Callable[[], None]]:
-    """Hold the row's lock, and yield a function that renews it. Raise ``GatewayBusy`` where another process has it."""
+    """Hold the row's lock, and yield a function that renews it. Raise ``GatewayBusy`` if another process has it."""
     holder = f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
     rows = type(gateway).objects.filter(pk=gateway.pk)
     free = Q(locked_until=None) | Q(locked_until__lt=timezone.now())
@@ -44,7 +44,7 @@ def locked(gateway: ApiGateway) -> Iterator[Callable[[], None]]:
             raise _busy(gateway)
 
     try:
-        # What the last holder recorded, such as the id of the API, is not in this instance yet.
+        # This instance does not yet have what the last holder recorded, such as the id of the API.
         gateway.refresh_from_db(fields=_RECORDED)
         yield renew
     finally:

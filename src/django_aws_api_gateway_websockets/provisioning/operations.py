@@ -1,6 +1,6 @@
-"""Every operation of AWS that provisioning carries out: nothing else can be called, and the IAM policy follows.
+"""Every AWS operation that provisioning uses. No other can be called, and the IAM policy is derived from this list.
 
-An operation of API Gateway is authorised by its HTTP method on the path of the resource.
+API Gateway authorises an operation by its HTTP method on the path of the resource.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ APIGATEWAY, ROUTE53 = "apigatewayv2", "route53"
 
 
 class Operation(NamedTuple):
-    """``path`` is the resource that IAM sees; ``*`` stands for an identifier."""
+    """``path`` is the resource in the eyes of IAM; ``*`` stands for an identifier."""
 
     action: str
     path: str
@@ -67,5 +67,5 @@ SERVICES: Mapping[str, str] = {
 
 
 def iam_resource(operation: str) -> tuple[str, str]:
-    """The IAM action that ``operation`` needs, and the path of the resource it needs it on."""
+    """Return the IAM action that ``operation`` needs, and the path of the resource."""
     return OPERATIONS[operation]

@@ -1,4 +1,4 @@
-"""The difference between what is wanted and what is there, as steps in the order in which they are carried out."""
+"""The difference between the wanted and the actual state, as steps in their order of execution."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _SECRET = _PARAMETER + SECRET_PARAMETER
 
 @dataclass(frozen=True)
 class Change:
-    """One property that differs; None means that it is not there.
+    """A property that differs. None means that it does not exist.
 
-    ``by_hand``: AWS has a property that this package does not know, so no update can take it back.
+    ``by_hand``: AWS has a property that this package does not know, so no update can remove it.
     """
 
     name: str
@@ -29,7 +29,10 @@ class Change:
     by_hand: bool = False
 
     def shown(self) -> dict[str, Any]:
-        """Return the change as anyone may see it: static values of headers, which may be secrets, are masked."""
+        """Return the change in a form that anyone may see.
+
+        Static values of headers are masked, because they may be secrets.
+        """
         return {
             "name": self.name,
             "old": _masked(self.name, self.old, "(another secret)"),
@@ -37,7 +40,7 @@ class Change:
         }
 
     def text(self, is_new: bool = False) -> str:
-        """Return the change as a line for people; ``is_new`` leaves out the old value."""
+        """Return the change as a readable line. ``is_new`` leaves out the old value."""
         shown = self.shown()
         before = "" if is_new else f"{value_text(shown['old'])} -> "
         note = " (unknown here: change it in AWS)" if self.by_hand else ""
@@ -58,9 +61,9 @@ def _masked(name: str, value: Any, secret: str) -> Any:
 
 @dataclass(frozen=True, repr=False)
 class Step:
-    """One call, or a few, that create, change or delete one resource.
+    """One or a few calls that create, change or delete one resource.
 
-    ``wanted`` is the resource as the row asks for it, ``actual`` as AWS has it. One of them may be None.
+    ``wanted`` is the resource as the row asks for it, ``actual`` is the resource in AWS. One of them may be None.
     """
 
     action: str
@@ -93,7 +96,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps that bring AWS in step with a row; empty when nothing differs."""
+    """The steps that bring AWS in step with a row; empty if nothing differs."""
 
     steps: tuple[Step, ...] = ()
 
@@ -107,7 +110,7 @@ class Plan:
         return "\n".join(self.lines()) or "nothing to do"
 
     def lines(self) -> list[str]:
-        """Return the plan for people: one line per step, and an indented one per change."""
+        """Return the plan as text: one line per step, and an indented line per change."""
         signs = {CREATE: "+", UPDATE: "~", DELETE: "-"}
         found = []
         for step in self.steps:
@@ -121,12 +124,12 @@ class Plan:
 
 
 def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
-    """Return the steps that make ``actual`` what is ``wanted``: create and change in order, then delete.
+    """Return the steps that turn ``actual`` into ``wanted``: create and change in order, then delete.
 
-    Everything about routes comes first: a deployment is a copy of them, so a route must be gone by then.
+    Everything about routes comes first. A deployment is a copy of the routes, so a route must be deleted before it.
     """
     if actual.domain_foreign:
-        # The domain and its record are somebody else's, and only the mapping is this gateway's.
+        # The domain and its record belong to somebody else. Only the mapping is this gateway's.
         wanted = [one for one in wanted if one.kind not in (r.DOMAIN, r.DOMAIN_TAGS, r.RECORD)]
     known = {one.name: one for one in actual.resources.values()}
     steps = [step for one in wanted for step in _step(one, _counterpart(one, known, actual))]
@@ -135,10 +138,10 @@ def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
 
 
 def plan_removal(actual: Actual) -> Plan:
-    """Return the steps that delete ``actual``: first everything that points at the API, then the API itself."""
+    """Return the steps that delete ``actual``: first everything that refers to the API, then the API itself."""
     found = [*actual.resources.values(), *actual.left_over, *actual.mapped_elsewhere]
     if actual.domain_shared:
-        # The name, and the record that leads to it, serve other APIs too.
+        # The name, and the record that points to it, serve other APIs too.
         found = [one for one in found if one in actual.left_over or one.kind not in (r.RECORD, r.DOMAIN)]
     kinds = (r.RECORD, r.MAPPING, r.DOMAIN, r.API)
     return Plan(tuple(Step(DELETE, None, one) for kind in kinds for one in found if one.kind == kind))
@@ -146,7 +149,7 @@ def plan_removal(actual: Actual) -> Plan:
 
 def _counterpart(one: Resource, known: Mapping[tuple[str, str], Resource], actual: Actual) -> Resource | None:
     if one.kind in (r.API, r.API_TAGS):
-        # There is one of each, whatever it is called there.
+        # There is only one of each, whatever its key is.
         return next(iter(actual.of_kind(one.kind)), None)
     return known.get(one.name)
 
@@ -163,7 +166,7 @@ def _changes(one: Resource, there: Resource | None) -> tuple[Change, ...]:
         return ()
     table = r.TABLES.get(one.kind)
     if there is None:
-        # Defaults, and what is empty or off, need no mention.
+        # Defaults and empty or disabled values are not listed.
         said = {name: value for name, value in one.properties.items() if value}
         return tuple(Change(name, None, new) for name, new in said.items() if not table or new != table.default(name))
     old = there.properties
@@ -174,7 +177,7 @@ def _changes(one: Resource, there: Resource | None) -> tuple[Change, ...]:
 
 
 def _is_by_hand(one: Resource, name: str) -> bool:
-    """Whether AWS has a property that neither an update can take back nor making the resource anew."""
+    """Return whether AWS has a property that neither an update nor creating the resource again can remove."""
     table = r.TABLES.get(one.kind)
     known = name in one.properties or table is None or table.may_write(name) or one.kind in r.REPLACEABLE
     return not known
@@ -183,19 +186,19 @@ def _is_by_hand(one: Resource, name: str) -> bool:
 def _removals(wanted: Sequence[Resource], actual: Actual, steps: Sequence[Step]) -> list[Step]:
     names = {one.name for one in wanted}
     extra = [one for one in actual.resources.values() if one.name not in names]
-    # A stage that a domain is mapped to cannot be deleted, so mappings go first.
+    # A stage with a mapped domain cannot be deleted, so delete mappings first.
     kinds = (r.RECORD, r.MAPPING, r.DOMAIN, r.STAGE)
     removed = [one for kind in kinds for one in actual.left_over if one.kind == kind]
     for kind in (r.ROUTE_SETTINGS, r.ROUTE_RESPONSE, r.ROUTE, r.INTEGRATION):
         removed += [one for one in (*extra, *actual.left_over) if one.kind == kind]
-    # The stage moves on from its deployment, which can be deleted then.
+    # Point the stage at another deployment, so that the old one can be deleted.
     moved = {change.old for step in steps if step.resource.kind == r.STAGE for change in step.changes}
     removed += [one for one in extra if one.kind == r.DEPLOYMENT and (one.key in moved or not one.properties["in use"])]
     return [Step(DELETE, None, one) for one in removed]
 
 
 def value_text(value: Any) -> str:
-    """Return ``value`` as people read it, in one line."""
+    """Return ``value`` in a readable form, in one line."""
     if value in (None, "", {}, []):
         return "(none)"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The least IAM policies: one for provisioning, made of the operations that it carries out, and one for sending."""
+"""The minimal IAM policies: one for provisioning, derived from the operations that it uses, and one for sending."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: POST sends, DELETE disconnects, GET asks whether a connection is open.
 _CONNECTION_METHODS = ("POST", "DELETE", "GET")
-# AWS authorises this action too where tags are sent with a creation.
+# AWS also checks this action if tags are sent with a creation.
 _TAG_ON_CREATE = ("apigateway:TagResource", ("/apis", "/apis/*", "/domainnames", "/domainnames/*"))
 
 
@@ -57,15 +57,15 @@ def _resources(action: str, path: str, gateways: list[ApiGateway]) -> set[str]:
 
 
 def _narrowed(action: str, path: str, gateway: ApiGateway) -> list[str]:
-    """Return ``path`` with the identifiers of ``gateway`` for its first ``*``; nothing where it has no identifier.
+    """Return ``path`` with the identifiers of ``gateway`` for its first ``*``, or nothing if it has no identifier.
 
-    The domain and the zone that the row was mapped to count too, since an update removes them.
+    The domain and the zone that the row was mapped to are included, because an update removes them.
     """
     if path == "hostedzone/*":
         zones = {gateway.hosted_zone_id if gateway.manage_dns_record else "", gateway.mapped_hosted_zone_id}
         return [f"hostedzone/{_literal(zone)}" for zone in zones if zone]
     domains = [name for name in {gateway.domain_name, gateway.mapped_domain_name} if name]
-    # Any domain may be read: an API does not know the domains that are mapped to it, so an import reads them all.
+    # Reading is allowed for every domain. An API does not know its domains, so an import reads them all.
     if path.startswith("/domainnames") and action != "apigateway:GET":
         return [path.replace("*", _literal(name), 1) for name in domains]
     if path.startswith("/apis/*") and gateway.api_id:
@@ -76,17 +76,17 @@ def _narrowed(action: str, path: str, gateway: ApiGateway) -> list[str]:
 
 
 def _tagged(gateway: ApiGateway, domains: Iterable[str]) -> set[str]:
-    """The ARNs of what the gateway tags. In the path of a tag, an ARN is one escaped segment."""
-    # A region that is not known is a wildcard.
+    """Return the ARNs of the resources that the gateway tags. In the path of a tag, an ARN is one escaped segment."""
+    # An unknown region becomes a wildcard.
     prefix = quote(f"arn:{_partition(gateway)}:apigateway:{_region(gateway)}::/", safe="*")
     apis = {f"{prefix}apis%2F{gateway.api_id}{rest}" for rest in ("", "%2F*")}
-    # Nothing says whether IAM compares the * of a wildcard domain escaped or as it is.
+    # It is not documented whether IAM compares the * of a wildcard domain escaped or unescaped.
     names = {escaped for name in domains for escaped in (quote(name), _literal(name))}
     return {*apis, *(f"{prefix}domainnames%2F{name}" for name in names)}
 
 
 def _literal(name: str) -> str:
-    """``name`` with the characters escaped that IAM takes for wildcards, such as the * of *.example.com."""
+    """Escape the characters in ``name`` that IAM treats as wildcards, such as the * of *.example.com."""
     return re.sub(r"[*?$]", lambda found: f"${{{found.group()}}}", name)
 
 
@@ -99,7 +99,7 @@ def _arn(partition: str, region: str, action: str, path: str) -> str:
 
 
 def _without_covered(resources: set[str]) -> list[str]:
-    """``resources``, sorted, without those that a shorter one with ``*`` at its end covers."""
+    """Return ``resources``, sorted, without those that a shorter one ending in ``*`` covers."""
     kept: list[str] = []
     for one in sorted(resources, key=len):
         if not any(wide.endswith("*") and one.startswith(wide[:-1]) for wide in kept):

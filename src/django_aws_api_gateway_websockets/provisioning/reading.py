@@ -1,4 +1,4 @@
-"""Read what AWS has of an API, and write it in the form of ``resources``."""
+"""Reading an API from AWS into the form of ``resources``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _SECRET = f"RequestParameters.{SECRET_PARAMETER}"
 
 
 def sends_secret(actual: Actual) -> bool | None:
-    """Whether every integration carries a secret that the view accepts; None where there is no integration."""
+    """Return whether every integration carries a secret that the view accepts.
+
+    Return None if there is no integration.
+    """
     carried = [one.properties.get(_SECRET) or "" for one in actual.of_kind(r.INTEGRATION)]
     if not carried:
         return None
@@ -26,7 +29,7 @@ def sends_secret(actual: Actual) -> bool | None:
 
 
 def find_api(control: ControlPlane, api_id: str | None, owner: str) -> str:
-    """The id of the row's API: the recorded one if AWS still has it, else one tagged as the row's, else ``""``."""
+    """Return the recorded id if AWS still has the API, or else the id of an API with the row's tag, or else ``""``."""
     if api_id:
         try:
             return str(control.call("GetApi", ApiId=api_id)["ApiId"])
@@ -44,9 +47,9 @@ def read(
     mapped: MappedDomain = NEVER_MAPPED,
     owner: Owner = NOBODY,
 ) -> Actual:
-    """Read everything that a plan needs to know of the API ``api_id``, and of its domains, which may outlive it.
+    """Read everything that a plan needs to know about the API ``api_id`` and its domains, which may outlive it.
 
-    A domain of another name that carries the owner's tag was left by a run that died while the row was renamed.
+    If a domain of another name carries the owner's tag, a run that died while the row was renamed has left it.
     """
     actual = Actual(api_id)
     if api_id:
@@ -78,7 +81,8 @@ def _read_routes(control: ControlPlane, actual: Actual) -> None:
         if actual.get(r.ROUTE, key):
             actual.left_over.append(Resource(r.ROUTE, key, id=route_id))
             continue
-        # Popped: an integration that two routes share is the first one's; the second gets one of its own.
+        # Popped, because an integration that two routes share counts as the first route's. The second route gets a new
+        # one.
         integration = integrations.pop(route.get("Target", "").partition("/")[2], None)
         target = {"Integration": key if integration else ""}
         actual.add(Resource(r.ROUTE, key, {**target, **observed(r.ROUTE, route)}, route_id))

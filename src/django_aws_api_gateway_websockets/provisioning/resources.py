@@ -1,4 +1,4 @@
-"""The resources of an API, in one form for what a definition asks for and for what AWS has.
+"""The resources of an API, in one form for both a definition and AWS.
 
 ``wanted`` writes a definition in this form, ``reading`` writes AWS's answers in it, and ``planning`` compares the two.
 The properties of each kind and their defaults are in the table of ``properties``.
@@ -22,13 +22,13 @@ INTEGRATION, ROUTE, ROUTE_RESPONSE = "integration", "route", "route response"
 ROUTE_SETTINGS = "stage settings of the route"
 DEPLOYMENT, STAGE, STAGE_TAGS = "deployment", "stage", "tags of the stage"
 DOMAIN, DOMAIN_TAGS, MAPPING, RECORD = "domain name", "tags of the domain name", "API mapping", "DNS record"
-#: Tags are sent with the creation of the resource that they are on.
+#: These tags are sent when their resource is created.
 TAGS = (API_TAGS, STAGE_TAGS, DOMAIN_TAGS)
 #: These take effect with the next deployment only.
 DEPLOYED = (INTEGRATION, ROUTE, ROUTE_RESPONSE)
-#: These must be in order before a deployment is made.
+#: These must be in order before a deployment is created.
 UNTIL_DEPLOYMENT = (API, API_TAGS, ROUTE_SETTINGS, *DEPLOYED)
-#: These are made anew where AWS has a property that an update cannot take back.
+#: These are created again if AWS has a property that an update cannot remove.
 REPLACEABLE = DEPLOYED
 
 TABLES: Mapping[str, Table] = {
@@ -41,24 +41,24 @@ TABLES: Mapping[str, Table] = {
     MAPPING: properties.MAPPING,
 }
 
-#: How the descriptions of our deployments begin. The fingerprint of what the deployment holds follows.
+#: The beginning of the descriptions of this package's deployments. A fingerprint of the contents follows.
 DEPLOYMENT_MARK = "django-websockets "
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource of an API. ``key`` is the name that people know it by; ``properties`` have AWS's flat names."""
+    """A resource of an API. ``key`` is its name for people. ``properties`` have AWS's flat names."""
 
     kind: str
     key: str
-    # The properties of an integration hold the secret, so they are not shown.
+    # Not shown, because the properties of an integration hold the secret.
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
     #: AWS's identifier of a resource that exists.
     id: str = ""
 
     @property
     def name(self) -> tuple[str, str]:
-        """The kind and the key, which together are unique."""
+        """The kind and the key. Together they are unique."""
         return self.kind, self.key
 
 
@@ -89,7 +89,7 @@ def integration(route: RouteDefinition) -> Resource:
 
 
 def has_response(route: RouteDefinition) -> bool:
-    """Whether API Gateway sends the answers on ``route`` back to the client."""
+    """Return whether API Gateway sends the responses on ``route`` back to the client."""
     return route.two_way and route.route_key not in (protocol.CONNECT, protocol.DISCONNECT)
 
 
@@ -116,7 +116,7 @@ def _domain(definition: ApiDefinition, api_id: str) -> list[Resource]:
 
 
 def fingerprint(definition: ApiDefinition, resources: Iterable[Resource]) -> str:
-    """Return a name for what a deployment of ``resources`` serves: two are equal if they serve the same."""
+    """Return a fingerprint of what a deployment of ``resources`` serves. Equal contents have equal fingerprints."""
     deployed = [[*one.name, sorted(one.properties.items())] for one in resources if one.kind in DEPLOYED]
     served: list[Any] = [sorted(definition.deployed.items()), sorted(deployed)]
     return hashlib.sha256(json.dumps(served, sort_keys=True).encode()).hexdigest()[:16]

@@ -16,7 +16,7 @@ from ..exceptions import BodyTooLarge, InvalidBody
 
 __all__ = ["check_length", "is_deeper", "parse_json", "parse_object", "read_text"]
 
-# The closing quote is optional: otherwise each quote of an unfinished string would be tried up to the end of the body.
+# The closing quote is optional. Otherwise, each quote of an unfinished string would be tried up to the end of the body.
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 # An escape that may stand for NUL or for half of a surrogate pair.
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89abcdefABCDEF])")
@@ -49,10 +49,10 @@ def read_text(request: HttpRequest) -> str:
 def parse_json(text: str) -> Any:
     """Return the JSON value in ``text``. Raise ``InvalidBody`` if there is none, or if it is not safe.
 
-    Refused are nesting deeper than ``MAX_JSON_DEPTH``, NaN, Infinity, numbers that a float cannot hold, and strings
-    with NUL or half of a surrogate pair.
+    Unsafe values are nesting deeper than ``MAX_JSON_DEPTH``, NaN, Infinity, numbers that a float cannot hold, and
+    strings with NUL or half of a surrogate pair.
     """
-    # Parsers differ in the depth that they survive, and Python 3.14 survives very much, so decide before parsing.
+    # Decide before parsing, because parsers differ in the depth that they survive, and Python 3.14 survives a lot.
     if is_deeper(text, conf.MAX_JSON_DEPTH):
         raise InvalidBody(f"The message is nested deeper than {conf.MAX_JSON_DEPTH} levels.")
     try:

@@ -1,4 +1,4 @@
-"""Rules that say who may join which channel, and the names that a channel may have."""
+"""Rules that say who may join which channel, and which names a channel may have."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def matches(pattern: str, user: Any, channel_name: str) -> bool:
 def _compiled(pattern: str, user_pk: str) -> re.Pattern[str]:
     """Compile ``pattern`` to an expression that never backtracks over an earlier ``*``.
 
-    Each part between two wildcards is found where it first occurs, and stays there: ``(?=(...))\\N`` is how Python
-    before 3.11 writes an atomic group. Otherwise a pattern like ``*a*a*a*a*b`` would take seconds.
+    Each part between two wildcards is matched where it first occurs, and stays there. ``(?=(...))\\N`` is how Python
+    before 3.11 writes an atomic group. Without it, a pattern like ``*a*a*a*a*b`` would take seconds.
     """
     first, *rest = (_fixed(part, user_pk) for part in re.sub(r"\*+", "*", pattern).split("*"))
     if not rest:

@@ -1,4 +1,4 @@
-"""The secret that a gateway's requests carry: derived from ``SECRET_KEY`` for each API, stored nowhere."""
+"""The secret in a gateway's requests. It is derived from ``SECRET_KEY`` for each API and stored nowhere."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SALT = "django_aws_api_gateway_websockets.gateway_secret"
 
 
 def gateway_secret(api_id: str) -> str:
-    """The secret that the integrations of the API ``api_id`` send: 64 hexadecimal digits."""
+    """Return the secret that the integrations of the API ``api_id`` send: 64 hexadecimal digits."""
     return _derive(api_id, settings.SECRET_KEY)
 
 
 def is_gateway_secret(api_id: str, given: str) -> bool:
-    """Whether ``given`` is the secret of ``api_id`` under ``SECRET_KEY`` or one of its fallbacks.
+    """Return whether ``given`` is the secret of ``api_id`` under ``SECRET_KEY`` or one of its fallbacks.
 
-    Every accepted secret is compared, so that the time taken does not tell which one came close.
+    Every accepted secret is compared, so that the time taken does not reveal which one almost matched.
     """
     if not given.isascii():
         return False

@@ -1,8 +1,8 @@
 """Rate limits for connects and messages, counted in Django's cache.
 
-Time is divided into windows as long as the rate says, and each window has a counter of its own. A counter lives
-longer than its window, so it can never lose its expiry between two calls to the cache. ``incr`` is atomic on Redis,
-Memcached and local memory. Django's database and file caches count approximately.
+Time is divided into windows of the rate's length, and each window has its own counter. A counter lives longer than its
+window, so it can never lose its expiry between two calls to the cache. ``incr`` is atomic on Redis, Memcached and local
+memory. Django's database and file caches count approximately.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Limit(NamedTuple):
 
 
 CONNECTS_OF_ADDRESS = Limit("connects-ip", "connects from this address", "CONNECTS_PER_IP")
-#: Counted apart, so that a page of another site cannot use up the limit of everybody behind one address.
+#: Counted separately, so that a page of another site cannot use up the limit of everyone behind one address.
 REFUSED_ORIGINS = Limit("refused-ip", "refused connects from this address", "CONNECTS_PER_IP")
 CONNECTS_OF_USER = Limit("connects-user", "connects of this user", "CONNECTS_PER_USER")
 MESSAGES = Limit("messages", "messages on this connection", "MESSAGES_PER_CONNECTION")
@@ -73,7 +73,7 @@ def parse_rate(text: str) -> Rate:
 def address_group(address: str) -> str:
     """Return the addresses that count as one: an IPv4 address, or the /64 network of an IPv6 address.
 
-    A provider gives each customer at least a /64 network, so a single IPv6 address limits nobody.
+    A provider gives each customer at least a /64 network, so a limit for a single IPv6 address would have no effect.
     """
     try:
         parsed = ipaddress.ip_address(address)
@@ -128,7 +128,7 @@ def _count(key: str, seconds: int) -> int:
     try:
         return int(cache.incr(key))
     except ValueError:
-        # Twice the window: a counter that expires while it is still in use could lose its expiry on Redis.
+        # Twice the window, because a counter that expires while it is in use could lose its expiry on Redis.
         if cache.add(key, 1, 2 * seconds):
             return 1
         return int(cache.incr(key))

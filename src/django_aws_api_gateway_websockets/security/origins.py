@@ -20,7 +20,7 @@ __all__ = ["ANY", "AllowedOrigin", "Origin", "check_origin", "parse_allowed", "p
 _HOST = r"(?:[a-z0-9_-]+\.)*[a-z0-9_-]+|\[[0-9a-f:.]+\]"
 _ORIGIN = re.compile(rf"(https?)://({_HOST})(?::([0-9]{{1,5}}))?\Z")
 _ALLOWED = re.compile(rf"(https?)://(\*\.)?({_HOST})(?::([0-9]{{1,5}}))?\Z")
-# Origins of apps and browser extensions: capacitor://localhost, chrome-extension://ID. Never http, nor a socket's.
+# Schemes of apps and browser extensions: capacitor://localhost, chrome-extension://ID. Never http or ws.
 _APP_ORIGIN = re.compile(r"(?!(?:https?|wss?):)([a-z][a-z0-9+.-]*)://([a-z0-9._-]+)(?::([0-9]{1,5}))?\Z")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -29,7 +29,7 @@ ANY = "*"
 
 
 class Origin(NamedTuple):
-    """The origin of a page. ``host`` is lower case. ``port`` is 0 for apps and extensions that have none."""
+    """The origin of a page. ``host`` is in lower case. ``port`` is 0 for apps and extensions without a port."""
 
     scheme: str
     host: str
@@ -51,7 +51,7 @@ class AllowedOrigin(NamedTuple):
 
 
 def parse_origin(text: str) -> Origin | None:
-    """Return the origin that a client wrote as ``text``. Return None for ``null`` and anything malformed."""
+    """Return the origin that a client sent as ``text``. Return None for ``null`` and for malformed values."""
     match = _ORIGIN.match(text) or _APP_ORIGIN.match(text)
     return _origin(*match.groups()) if match else None
 
@@ -103,7 +103,7 @@ def _advice(request: HttpRequest, text: str, origin: Origin | None) -> str:
         return f"{refused} This value cannot be allowed. Open the page under an http:// or https:// address of its own."
     host = request.get_host()
     if protocol.is_loopback(f"//{host}") and protocol.is_loopback(f"//{origin.host}") and origin.scheme != "https":
-        # Allowing the origin would not help: a cookie of localhost is not sent to 127.0.0.1.
+        # Allowing the origin would not help, because a cookie of localhost is not sent to 127.0.0.1.
         return f"{refused} Open the page on http://{host}, so that the browser sends the login cookie."
     return (
         f"{refused} To allow them, add the origin to allowed_origins on the view, "
@@ -116,7 +116,7 @@ def _is_own(request: HttpRequest, origin: Origin) -> bool:
     host = request.get_host().lower()
     own = {parse_origin(f"{scheme}://{host}") for scheme in ("https", request.scheme)}
     if protocol.is_loopback(f"//{host}") and protocol.is_loopback(f"//{origin.host}"):
-        # A site on this machine has several names, and the local gateway calls it by one of them.
+        # A site on this machine has several names, and the local gateway uses one of them.
         return any(one is not None and one[::2] == origin[::2] for one in own)
     return origin in own
 

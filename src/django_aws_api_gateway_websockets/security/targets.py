@@ -1,4 +1,4 @@
-"""The hosts that a gateway may send events and its secret to: those of this site only."""
+"""The hosts to which a gateway may send events and its secret: only those of this site."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["allowed_target_hosts", "is_allowed_target", "target_hosts_setting", 
 _DEBUG_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
 
 # The host must be plain text. A stage variable could become "evil.example/?", and clients disagree about the host of
-# "evil.example\.example.com" and "user@example.com". After the host, none of this does harm.
+# "evil.example\.example.com" and "user@example.com". After the host, none of this is dangerous.
 _HOST = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?(?=[/?#]|\Z)", re.IGNORECASE | re.ASCII)
 
 
@@ -33,7 +33,7 @@ def allowed_target_hosts() -> list[str]:
 
 
 def target_hosts_setting() -> str:
-    """The setting that decides which hosts gateways may call, as a message should name it."""
+    """Return the name of the setting that decides which hosts gateways may call, for a message."""
     return "ALLOWED_HOSTS" if conf.ALLOWED_TARGET_HOSTS is None else "ALLOWED_TARGET_HOSTS in the setting WEBSOCKETS"
 
 
@@ -55,7 +55,7 @@ def is_allowed_target(url: str) -> bool:
 def validate_target(url: str) -> None:
     """Raise ``ValidationError`` if a gateway may not call ``url``."""
     if not url.lower().startswith(("http://", "https://")):
-        return  # The field itself reports this.
+        return  # The field's own validator reports this.
     if _HOST.match(url) is None:
         raise ValidationError(
             _(

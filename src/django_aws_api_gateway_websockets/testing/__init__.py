@@ -1,4 +1,4 @@
-"""For the tests of a site: the gateway in process, without a network and without AWS; and a real one on a free port."""
+"""Tools for the tests of a site: a gateway in process, without network and AWS, and a local gateway on a free port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client for ``async def`` tests: the same names, to be awaited."""
+"""The client for ``async def`` tests. It has the same names, and you await its methods."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from asgiref.sync import sync_to_async
 from ..models import ApiGateway
 from .client import GatewayClient, GatewaySocket
 
-#: What does no I/O, and so is not awaited.
+#: These methods do no I/O, so they are not awaited.
 _PLAIN = ("receive", "receive_json", "receive_all", "receive_nothing")
 
 
 class AsyncGatewaySocket:
-    """A :class:`GatewaySocket` whose methods are awaited; those that only read what has arrived are not."""
+    """A :class:`GatewaySocket` whose methods are awaited, except those that only read messages that have arrived."""
 
     def __init__(self, socket: GatewaySocket) -> None:
         self.sync = socket
@@ -23,7 +23,7 @@ class AsyncGatewaySocket:
         return _awaitable(self.sync, name)
 
     async def asession(self) -> Any:
-        """The row of this connection, read anew."""
+        """The row of this connection, read again from the database."""
         return await sync_to_async(lambda: self.sync.session)()
 
 

@@ -1,4 +1,4 @@
-"""For the tests of a site: the gateway in process, without a network and without AWS.
+"""Test tools for a site: a gateway in process, without a network and without AWS.
 
 ::
 
@@ -9,8 +9,8 @@
     assert socket.receive_json() == {"hello": "you"}
     socket.disconnect()
 
-Events go through ``urls.py`` and the middleware with CSRF checks on; ``send_message`` runs up to the
-point where boto3 would post.
+Events go through ``urls.py`` and the middleware, with CSRF checks on. ``send_message`` runs up to the point at which
+boto3 would post.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SOURCE_IP = "127.0.0.1"
 
 
 class HandshakeRefused(AssertionError):
-    """The view refused ``$connect``; ``response`` is its answer, ``status_code`` what a client would see."""
+    """The view refused ``$connect``. ``response`` is its response, and ``status_code`` is what a client would see."""
 
     def __init__(self, response: Any, path: str) -> None:
         super().__init__(f"$connect was refused with {response.status_code}: {_why(response, path)}")
@@ -67,10 +67,11 @@ def _why(response: Any, path: str) -> str:
 
 
 class GatewayClient(Faults):
-    """A browser with a cookie jar, in front of a gateway whose integrations are this process's URLs.
+    """A browser with a cookie jar, in front of a gateway that calls the URLs of this process.
 
-    Events have the scheme and the host of the gateway's target, as a handshake's ``Origin`` has. ``defaults`` are those
-    of ``django.test.Client``, for every event; ``SERVER_NAME`` is the host of a gateway that is made here.
+    Events have the scheme and the host of the gateway's target, and so has the ``Origin`` of handshakes. ``defaults``
+    are those of ``django.test.Client``, and apply to every event. ``SERVER_NAME`` becomes the host of a gateway that
+    this client creates.
     """
 
     def __init__(self, gateway: ApiGateway | None = None, **defaults: Any) -> None:
@@ -78,12 +79,12 @@ class GatewayClient(Faults):
         self._defaults = defaults
         self._gateway = gateway
         self._opened: list[GatewaySocket] = []
-        # Every client of a test run has this address: what the last one did must not count against this one.
+        # Every client of a test run has this address. Reset its limits, so that earlier tests do not count.
         forget(CONNECTS_OF_ADDRESS, _SOURCE_IP)
         forget(REFUSED_ORIGINS, _SOURCE_IP)
 
     def force_login(self, user: Any) -> None:
-        """Log ``user`` in, as ``django.test.Client`` does; their connects are counted from here."""
+        """Log ``user`` in, as ``django.test.Client`` does. Connects of this user are counted from here."""
         forget(CONNECTS_OF_USER, str(user.pk))
         self._browser.force_login(user)
 
@@ -105,10 +106,11 @@ class GatewayClient(Faults):
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str | None] | None = None,
     ) -> GatewaySocket:
-        """Open a socket to the view mounted under ``path`` (without the route); raises ``HandshakeRefused``.
+        """Open a socket to the view mounted under ``path`` (without the route). Raise ``HandshakeRefused``.
 
-        ``headers`` are the browser's; the handshake comes from a page of the site itself unless they say
-        otherwise: ``{"Origin": "https://elsewhere.example"}``, or None for a client that sends none.
+        ``headers`` are the browser's headers. By default, the handshake comes from a page of the site itself. Pass
+        ``{"Origin": "https://elsewhere.example"}`` for another page, or an ``Origin`` of None for a client that sends
+        none.
         """
         ours = self._browser.defaults
         gateway = self._gateway or _gateway_for(ours.get("HTTP_HOST") or ours.get("SERVER_NAME", "testserver"), path)
@@ -125,10 +127,10 @@ class GatewayClient(Faults):
         return socket
 
     def sent(self, to: Any = None, containing: Any = None) -> list[Sent]:
-        """What was sent through the gateways of this client's sockets, to ``to`` and with ``containing``.
+        """Return the messages sent through the gateways of this client's sockets, to ``to`` and with ``containing``.
 
         ``to`` is a socket, a session row, a user or a channel name. ``containing`` is a text, or a dict whose keys and
-        values the message has.
+        values must be in the message.
         """
         managements = {id(socket._management): socket._management for socket in self._opened}
         posted = [one for management in managements.values() for one in management.posted]
@@ -137,12 +139,12 @@ class GatewayClient(Faults):
         return [one for one in found if one.is_to(to) and one.contains(containing)]
 
     def assert_sent(self, to: Any = None, containing: Any = None) -> None:
-        """Raise ``AssertionError`` unless such a message was sent: see :meth:`sent`."""
+        """Raise ``AssertionError`` unless such a message was sent. See :meth:`sent`."""
         if not self.sent(to, containing):
             raise AssertionError(f"No message to {to!r} contains {containing!r}. {described(self.sent())}")
 
     def assert_not_sent(self, to: Any = None, containing: Any = None) -> None:
-        """Raise ``AssertionError`` where such a message was sent: see :meth:`sent`."""
+        """Raise ``AssertionError`` if such a message was sent. See :meth:`sent`."""
         found = self.sent(to, containing)
         if found:
             raise AssertionError(f"{len(found)} messages to {to!r} contain {containing!r}. {described(found)}")
@@ -152,40 +154,40 @@ class GatewayClient(Faults):
 
 
 class GatewaySocket:
-    """One open socket, held by its client too. ``response`` is the view's answer to the last event."""
+    """An open socket. ``response`` is the view's response to the last event."""
 
     def __init__(self, gateway: ApiGateway, **defaults: Any) -> None:
         self.gateway = gateway
         self._defaults = defaults
         self._management = _management_of(gateway)
-        # AWS's ids have this form: base64 of 11 bytes, so that they end in "=".
+        # AWS's ids have this form: base64 of 11 bytes, ending in "=".
         self.connection_id = base64.b64encode(secrets.token_bytes(11)).decode().translate({43: "-", 47: "_"})
         self.response: HttpResponse = HttpResponse()
         self._routes = {route.route_key: route for route in gateway.definition().routes}
         self._received: deque[bytes] = deque()
-        #: What sends to this socket are answered with; None: they arrive.
+        #: The faults that answer sends to this socket. Without one, messages arrive.
         self.fault: Fault | None = None
-        # Messages carry no cookie: the browser is only there for the handshake.
+        # Messages carry no cookie. The browser only makes the handshake.
         self._bare = Client(enforce_csrf_checks=True, **defaults)
         self._open_now = False
 
     @property
     def origin(self) -> str:
-        """The origin of the site's own pages: where the gateway posts to."""
+        """The origin of the site's own pages, to which the gateway posts."""
         target = self._target(protocol.CONNECT)
         return f"{target.scheme}://{target.netloc}"
 
     @property
     def session(self) -> WebSocketSession:
-        """The row of this connection, read anew."""
+        """The row of this connection, read again from the database."""
         return WebSocketSession.objects.get(connection_id=self.connection_id)
 
     def send_json(self, data: Any) -> HttpResponse:
-        """Send ``data`` as a client would; returns the view's answer, which a one-way route does not deliver."""
+        """Send ``data`` as a client would. Return the view's response, which a one-way route does not deliver."""
         return self.send(json.dumps(data))
 
     def send(self, text: str) -> HttpResponse:
-        """Send a text frame: it goes to the route that the gateway's selection expression picks."""
+        """Send a text frame. It goes to the route that the gateway's selection expression selects."""
         if not self._open_now:
             raise AssertionError("The socket is closed.")
         try:
@@ -198,7 +200,7 @@ class GatewaySocket:
         return self._event(self._bare, key, text)
 
     def receive_json(self) -> Any:
-        """The oldest message not yet received."""
+        """Return the oldest message not yet received."""
         return json.loads(self.receive())
 
     def receive(self) -> str:
@@ -207,18 +209,18 @@ class GatewaySocket:
         return self._received.popleft().decode()
 
     def receive_all(self) -> list[Any]:
-        """Every message not yet received, the oldest first."""
+        """Return every message not yet received, the oldest first."""
         found = [json.loads(data) for data in self._received]
         self._received.clear()
         return found
 
     def receive_nothing(self) -> bool:
-        """Whether no message waits."""
+        """Return whether all messages have been received."""
         return not self._received
 
     @property
     def closed(self) -> bool:
-        """Whether the socket is closed, from either side."""
+        """Whether either side has closed the socket."""
         return not self._open_now
 
     def disconnect(self) -> HttpResponse:
@@ -227,17 +229,20 @@ class GatewaySocket:
         return self._event(self._bare, protocol.DISCONNECT)
 
     def vanish(self) -> None:
-        """Be gone without a word, as a phone in a tunnel: no ``$disconnect`` comes."""
+        """Lose the connection, as a phone in a tunnel does. No ``$disconnect`` arrives."""
         self._open_now = False
 
     def age(self) -> None:
-        """Let the connection be an hour old. New ones stay open after a 410, since ``$connect`` may be running."""
+        """Make the connection an hour old.
+
+        New ones stay open after a 410, because ``$connect`` may still be running.
+        """
         WebSocketSession.objects.filter(connection_id=self.connection_id).update(
             created_on=timezone.now() - timedelta(hours=1)
         )
 
     def repeat_connect(self, user: Any = None, channel: str | None = None) -> HttpResponse:
-        """Deliver another ``$connect`` with this connection's id, as a retry does; returns the view's answer."""
+        """Deliver another ``$connect`` with this connection's id, as a retry does. Return the view's response."""
         browser = Client(enforce_csrf_checks=True, **self._defaults)
         if user is not None:
             browser.force_login(user)
@@ -245,7 +250,7 @@ class GatewaySocket:
         return self._event(browser, protocol.CONNECT, headers={"Origin": self.origin}, query=query)
 
     def event_headers(self, route_key: str) -> dict[str, str]:
-        """The headers of an event of this connection, for ``RequestFactory`` and for forgeries."""
+        """Return the headers of an event of this connection, for ``RequestFactory`` and for forgeries."""
         return self._gateway_headers(self._routes[route_key], _EVENT_TYPES.get(route_key, "MESSAGE"))
 
     def _open(self, browser: Client, query: Mapping[str, str], handshake: Mapping[str, str]) -> None:
@@ -268,7 +273,7 @@ class GatewaySocket:
         parameters = QueryDict(mutable=True)
         parameters.update(query or {})
         suffix = f"?{parameters.urlencode()}" if parameters else ""
-        # What the integration maps wins over what the client sent.
+        # Values mapped by the integration replace the client's.
         mapped = self.event_headers(route_key)
         names = {name.lower() for name in mapped}
         own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
@@ -288,7 +293,7 @@ class GatewaySocket:
         return urlsplit(self._routes[route_key].integration_uri)
 
     def _gateway_headers(self, route: RouteDefinition, event_type: str) -> dict[str, str]:
-        """What API Gateway adds, and what the integration maps."""
+        """The headers that API Gateway adds, and those that the integration maps."""
         context = {
             "context.connectionId": self.connection_id,
             "context.requestId": secrets.token_hex(8),
@@ -312,7 +317,7 @@ class GatewaySocket:
 
 
 def _gateway_for(host: str, path: str) -> ApiGateway:
-    """A row for the view under ``path``: made on first use, in the test's own transaction."""
+    """Return the gateway for the view under ``path``. It is created on first use, in the test's own transaction."""
     base = f"https://{host}/{path.strip('/')}/"
     known = ApiGateway.objects.filter(target_base_endpoint=base, api_created=True).order_by("pk").first()
     return known or ApiGateway.objects.create(
@@ -325,7 +330,7 @@ def _gateway_for(host: str, path: str) -> ApiGateway:
 
 
 class _Management:
-    """``@connections`` of one gateway: there as long as a socket of it is held, so that it outlives no test."""
+    """The ``@connections`` API of one gateway. It exists as long as a socket refers to it, so it ends with the test."""
 
     def __init__(self) -> None:
         self.sockets: WeakValueDictionary[str, GatewaySocket] = WeakValueDictionary()

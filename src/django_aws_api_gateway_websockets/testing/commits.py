@@ -10,9 +10,9 @@ from django.db import connections
 
 @contextmanager
 def committed() -> Iterator[None]:
-    """Run, at the end, what was left to the commit within: where only a test case's transactions are open.
+    """At the end of the block, run callbacks that wait for the commit, if only a test case's transactions are open.
 
-    Within a transaction of your own the callbacks wait for it, as they do on a site.
+    If you are in your own transaction, the callbacks wait for it, as they do on a site.
     """
     before = {one.alias: len(one.run_on_commit) for one in connections.all(initialized_only=True) if _in_test_case(one)}
     yield

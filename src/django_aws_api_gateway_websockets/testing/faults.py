@@ -1,4 +1,4 @@
-"""What goes wrong between a site and its clients, by name."""
+"""Failures between a site and its clients, by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OPERATION = "post to connection"
 
 
 class Socket(Protocol):
-    """What a fault needs of a socket."""
+    """The part of a socket that faults use."""
 
     fault: Fault | None
 
@@ -27,18 +27,21 @@ class Socket(Protocol):
 
 
 class Fault:
-    """An answer of ``@connections``: ``status``, or none in time, for the next ``times`` sends (None: all)."""
+    """A fault of ``@connections``.
+
+    ``status`` answers the next ``times`` sends (None: all). Without it, no answer comes in time.
+    """
 
     def __init__(self, status: int | None, times: int | None = None) -> None:
         self._status, self._times = status, times
 
     @property
     def delivers(self) -> bool:
-        """Whether the message arrives all the same: AWS was only too late to say so."""
+        """Whether the message arrives anyway, because AWS only answered too late."""
         return self._status is None
 
     def error(self) -> AwsError | None:
-        """Return what this send raises."""
+        """Return the error that this send raises."""
         if self._times == 0:
             return None
         if self._times is not None:
@@ -47,41 +50,47 @@ class Fault:
 
 
 class Faults:
-    """Faults by name, for the sockets of a client. Each takes the sockets that it is for; by default all."""
+    """Faults by name, for the sockets of a client.
+
+    Each method takes the sockets it affects; by default, all of them.
+    """
 
     def _sockets(self) -> Iterable[Socket]:
         raise NotImplementedError
 
     def lost_disconnect(self, *sockets: Socket) -> None:
-        """The clients are gone, and ``$disconnect`` never comes. The rows still say connected."""
+        """Lose the clients without a ``$disconnect``. Their rows still say connected."""
         for socket in self._chosen(sockets):
             socket.age()
             socket.vanish()
 
     def gone(self, *sockets: Socket) -> None:
-        """Sends are answered with 410, as for a connection that API Gateway does not know any more."""
+        """Answer sends with 410, as for a connection that API Gateway no longer knows."""
         for socket in self._chosen(sockets):
             socket.age()
         self._give(sockets, Fault(410))
 
     def throttled(self, *sockets: Socket, times: int | None = None) -> None:
-        """Sends are answered with 429: the account's limit. ``times``: only the next ones."""
+        """Answer sends with 429, because of the account's limit. ``times`` limits this to the next sends."""
         self._give(sockets, Fault(429, times))
 
     def slow_consumer(self, *sockets: Socket) -> None:
-        """Sends to these connections are answered with 429: the client does not read. Others are not affected."""
+        """Answer sends to these connections with 429, because the client does not read.
+
+        Other connections are not affected.
+        """
         self._give(sockets, Fault(429))
 
     def timeout(self, *sockets: Socket) -> None:
-        """API Gateway delivers each message, and its answer does not come in time."""
+        """Deliver each message, but lose API Gateway's answer."""
         self._give(sockets, Fault(None))
 
     def duplicate_connect(self, *sockets: Socket) -> list[HttpResponse]:
-        """``$connect`` arrives a second time, as after a retry. Return the view's answers."""
+        """Deliver ``$connect`` a second time, as after a retry. Return the view's responses."""
         return [socket.repeat_connect() for socket in self._chosen(sockets)]
 
     def two_hours_later(self, *sockets: Socket) -> None:
-        """API Gateway closes the connections, as it does after two hours, and calls ``$disconnect``."""
+        """Have API Gateway close the connections, as it does after two hours, and call ``$disconnect``."""
         for socket in self._chosen(sockets):
             socket.disconnect()
 

@@ -1,4 +1,4 @@
-"""A real gateway for tests in a browser."""
+"""A local gateway for tests in a browser."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ..provisioning import update_gateway
 
 
 class LiveGateway:
-    """The local gateway in a thread, on a free port, in front of a live server::
+    """The local gateway, running in a thread on a free port, with a live server as its target::
 
         with LiveGateway(self.live_server_url) as live:
             browser.get(self.live_server_url)  # whose page opens live.url
 
-    ``fields`` are those of the gateway row. It needs the extra ``[local]``.
+    ``fields`` are fields of the gateway row. This class needs the extra ``[local]``.
     """
 
     #: The row, while the gateway runs.
@@ -32,7 +32,7 @@ class LiveGateway:
 
     @property
     def url(self) -> str:
-        """What a browser connects to."""
+        """The URL that a browser connects to."""
         return self.gateway.websocket_url
 
     def start(self) -> LiveGateway:

@@ -1,4 +1,4 @@
-"""What was sent to whom, for assertions."""
+"""Messages and their recipients, for assertions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ..models import WebSocketSession
 class Sent(NamedTuple):
     """A message that was posted to a connection."""
 
-    session: WebSocketSession | None  # None: its row was deleted
+    session: WebSocketSession | None  # None if its row was deleted
     connection_id: str
     text: str
 
     def is_to(self, to: Any) -> bool:
-        """Whether it went to ``to``: a socket, a session row, a channel name or a user. None: to anybody."""
+        """Return whether it went to ``to``: a socket, a session row, a channel name or a user. None matches anybody."""
         if to is None:
             return True
         connection_id = getattr(to, "connection_id", None)
@@ -29,7 +29,10 @@ class Sent(NamedTuple):
         return self.session.user_id is not None and bool(self.session.user_id == to.pk)
 
     def contains(self, containing: Any) -> bool:
-        """Whether the message has the keys and values of a dict, or the text. None: whatever it is."""
+        """Return whether the message contains the keys and values of a dict, or the text.
+
+        None matches every message.
+        """
         if containing is None:
             return True
         if isinstance(containing, str):

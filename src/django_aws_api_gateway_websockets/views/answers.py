@@ -1,4 +1,4 @@
-"""The answers that a gateway understands: refusals as JSON, no redirects, and 503 while the database is down."""
+"""Responses that a gateway understands: refusals as JSON, no redirects, and 503 while the database is down."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RETRY_AFTER_SECONDS = 5
 
 
 def login_not_required(view: Any) -> Any:
-    """Exempt ``view`` from ``LoginRequiredMiddleware``, as the decorator of that name does in Django 5.1.
+    """Exempt ``view`` from ``LoginRequiredMiddleware``, as Django 5.1's decorator ``login_not_required`` does.
 
     Events carry no cookie, and a script should get 403 instead of the login page.
     """
@@ -32,7 +32,7 @@ def login_not_required(view: Any) -> Any:
 
 
 def for_gateways(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Wrap what ``as_view()`` returns, so that also mixins and decorators on the class answer as a gateway needs."""
+    """Wrap the result of ``as_view()``, so that mixins and decorators on the class also answer as a gateway needs."""
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -44,7 +44,7 @@ def for_gateways(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
         # LoginRequiredMixin answers with a redirect, which a connection cannot follow.
         return HttpResponseForbidden() if 300 <= response.status_code < 400 else response
 
-    # A mixin that overrides dispatch, such as Django's own, hides the attributes of ours.
+    # A mixin that overrides dispatch, such as one of Django's, hides the attributes of the view's own dispatch.
     answer.__dict__.update(csrf_exempt=True)
     answered: Callable[..., HttpResponseBase] = login_not_required(answer)
     return answered
@@ -52,7 +52,7 @@ def for_gateways(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRes
 
 def _unavailable() -> HttpResponse:
     for connection in connections.all():
-        # With ATOMIC_REQUESTS, an answer would commit what was written before the failure.
+        # With ATOMIC_REQUESTS, a response would commit what was written before the failure.
         if connection.in_atomic_block and connection.settings_dict["ATOMIC_REQUESTS"]:
             try:
                 connection.set_rollback(True)
@@ -64,7 +64,7 @@ def _unavailable() -> HttpResponse:
 
 
 def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> JsonResponse:
-    """Log why an event was refused, and return the answer. ``debug_log`` is part of the answer unless it is None."""
+    """Log why an event was refused, and return the response. It contains ``debug_log`` unless that is None."""
     text = str(refused)
     logger.warning("Refused %s: %s", one_line(path), one_line(text), extra={"status_code": refused.status})
     answer: dict[str, Any] = {"message": text}
@@ -79,7 +79,7 @@ def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> Js
 def as_response(returned: Any, handler_name: str) -> HttpResponseBase:
     """Return the response for what a handler returned: None, a response, or an awaitable of either."""
     if inspect.isawaitable(returned):
-        # Under ASGI, this thread is not the loop's. The handler runs in the loop, and only the thread waits.
+        # Under ASGI, this thread is not the event loop's. The handler runs in the loop, and only this thread waits.
         returned = async_to_sync(_awaited)(returned)
     if returned is None:
         return HttpResponse()

@@ -1,4 +1,4 @@
-"""The part of a message that is for this package and not for a handler: the value of the key ``_ws``.
+"""The part of a message for this package rather than for a handler: the value of the key ``_ws``.
 
 docs/protocol.md describes it for clients.
 """
@@ -15,7 +15,7 @@ from .. import protocol
 from ..exceptions import InvalidBody
 
 KEY = protocol.RESERVED_KEY
-#: The newest version of the protocol. A page may outlive a deployment, so the version before is accepted too.
+#: The newest version of the protocol. A page may outlive a deployment, so the previous version is accepted too.
 VERSION = protocol.CLIENT_VERSION
 _ACCEPTED = (VERSION - 1, VERSION)
 
@@ -26,9 +26,9 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 
 @dataclass(frozen=True)
 class Envelope:
-    """What a client asks of this package in one message.
+    """The requests of a client to this package in one message.
 
-    ``request_id`` is set when the client waits for a reply. ``beat`` is True for a heartbeat. ``unserved`` has other
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``unserved`` has other
     members, such as ``join``, which this version of the view does not answer.
     """
 

@@ -1,4 +1,4 @@
-"""A message with an envelope: run it once, reply to it, and push what the protocol says."""
+"""A message with an envelope: it runs once and gets a reply, and the view pushes the protocol's own messages."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ __all__ = ["heartbeat", "push", "run_once"]
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RUNNING, _FAILED = 202, 500
-#: Characters that an anonymous client's request id needs to be recognized on another connection.
+#: The length that an anonymous client's request id needs to be recognized on another connection, in characters.
 UNGUESSABLE_LENGTH = 16
 _NOTHING: Mapping[str, Any] = {}
 
 
 class Replying(Protocol):
-    """The part of ``WebSocketView`` that this module needs."""
+    """The part of ``WebSocketView`` that this module uses."""
 
     websocket_session: WebSocketSession | None
-    #: The arguments of the handler's call of ``reply()``.
+    #: The arguments with which the handler called ``reply()``.
     replied: tuple[Mapping[str, Any], int] | None
 
 
 def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
-    """Call ``handle``, once for each request id, and push the reply. A message without an id gets no reply.
+    """Call ``handle`` once for each request id, and push the reply. A message without an id gets no reply.
 
-    A reply is a message of its own, so it reaches the client on one-way routes too.
+    A reply is a separate message, so it also reaches the client on one-way routes.
     """
     session = view.websocket_session
     if not envelope.request_id or session is None:
@@ -61,10 +61,10 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
 
 
 def _owner(session: WebSocketSession, request_id: str) -> str:
-    """Return whose request this is: the user's, on all of their connections, or else the anonymous client's.
+    """Return the owner of the request: the user, on all connections, or else the anonymous client.
 
-    Nothing identifies an anonymous client on its next connection but the id itself. So an id that could be guessed
-    counts for one connection only, or a client could get the reply of another.
+    On its next connection, an anonymous client is identified only by the request id. An id that could be guessed
+    therefore counts for one connection only. Otherwise, a client could get another client's reply.
     """
     if session.user_id is not None:
         client = f"user {session.user_id}"
@@ -96,7 +96,7 @@ def _outcome(view: Replying, response: HttpResponseBase) -> tuple[int, Mapping[s
 
 
 def _failure(error: Exception) -> tuple[int, Mapping[str, Any]]:
-    """Return what the client may know of an exception: why it was refused. The details of a bug need DEBUG."""
+    """Return what the client may know about an exception. The details of a bug are only included if DEBUG is on."""
     if isinstance(error, EventRefused):
         return error.status, {"message": str(error)}
     if isinstance(error, PermissionDenied):

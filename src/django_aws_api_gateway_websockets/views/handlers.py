@@ -1,4 +1,4 @@
-"""The handlers of a view: which methods they are, by which names messages pick them, and what they are called with."""
+"""The handlers of a view: which methods are handlers, which names select them, and with which arguments they run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 _ATTRIBUTE = "websocket_handler"
 _RESERVED = ("connect", "disconnect")
-# Attributes that the view sets on itself for each event. They hide a method of the same name.
+# Attributes that the view sets on itself for each event. They would hide a method of the same name.
 _SET_ON_THE_VIEW = frozenset(
     (
         "args",
@@ -56,14 +56,15 @@ def handler(
     permission_required: str | Iterable[str] | None = None,
     permission_classes: Iterable[Any] = (),
 ) -> Any:
-    """Declare that a method is a handler, by which names messages pick it, and who may use it.
+    """Declare that a method is a handler, which names select it, and who may use it.
 
     ::
 
         @handler("room.rename", permission_required="chat.change_room")
         def rename(self, request, *args, **kwargs): ...
 
-    Names replace the method's own name. Without names, the method keeps its own, and ``@handler`` alone is enough.
+    Names replace the method's own name. Without names, the method keeps its own name, and you can write ``@handler``
+    without parentheses.
     """
     if len(names) == 1 and callable(names[0]):
         return handler()(names[0])
@@ -86,13 +87,13 @@ _tables: dict[tuple[type, type, frozenset[str]], Mapping[str, str]] = {}
 
 
 def handler_table(view: type, base: type, url_parameters: Iterable[str] = URL_PARAMETERS) -> Mapping[str, str]:
-    """Return the names by which a message may pick a handler of ``view``, each with the name of the method.
+    """Return the names by which a message can select a handler of ``view``, each with the name of the method.
 
     A handler is a method that a class of the project defines below ``base``. It is declared with ``@handler``, or its
     first parameter is ``request`` and it can be called with the ``url_parameters``. Attributes, methods of ``base``
     and names that begin with ``_`` are never handlers.
 
-    Raise ``ImproperlyConfigured`` if no message can reach a handler, or if none may.
+    Raise ``ImproperlyConfigured`` if a handler has a name that messages cannot or may not select.
     """
     key = (view, base, frozenset(url_parameters))
     if key not in _tables:
@@ -143,7 +144,8 @@ def _names(view: type, base: type, attribute: str, url_parameters: frozenset[str
 def _takes_request(function: Any, url_parameters: frozenset[str]) -> bool:
     """Return whether ``function`` can be called as Django calls a view: with the request and the URL's parameters.
 
-    Other methods are helpers of the site. A message must not be able to call them, so they need ``@handler``.
+    Other methods are the site's own helpers. Messages must not be able to call them, so such a method needs
+    ``@handler`` to become a handler.
     """
     signature = inspect.signature(function)
     if list(signature.parameters)[1:2] != ["request"]:
@@ -156,7 +158,7 @@ def _takes_request(function: Any, url_parameters: frozenset[str]) -> bool:
 
 
 def method_name(view: type, base: type, name: object, url_parameters: Iterable[str]) -> str | None:
-    """Return the method of ``view`` that handles ``name``, or None. A hyphen in ``name`` may be an underscore."""
+    """Return the method of ``view`` that handles ``name``, or None. A hyphen in ``name`` matches an underscore."""
     if not isinstance(name, str):
         return None
     table = handler_table(view, base, url_parameters)
@@ -178,7 +180,7 @@ def signature_problem(view: type, base: type, name: object, url_parameters: Iter
 
 
 def taken_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-    """Return those of ``args`` and ``kwargs`` that ``function`` takes beside the request.
+    """Return those of ``args`` and ``kwargs`` that ``function`` accepts besides the request.
 
     Raise ``ImproperlyConfigured`` if it needs a parameter that the URL does not have.
     """

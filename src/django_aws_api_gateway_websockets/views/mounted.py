@@ -19,19 +19,19 @@ class Mounted(NamedTuple):
     pattern: str
     takes_route: bool
     csrf_exempt: bool
-    login_required: bool  # by LoginRequiredMiddleware, where the site has it
+    login_required: bool  # by LoginRequiredMiddleware, if the site uses it
     login_decorated: bool
     language_prefix: bool  # inside i18n_patterns that redirect to a language
     initkwargs: Mapping[str, Any]  # the arguments of as_view()
 
     def option(self, name: str) -> Any:
-        """Return an attribute of the view, as its instances under this URL have it."""
+        """Return an attribute of the view, with the value that its instances under this URL have."""
         return self.initkwargs.get(name, getattr(self.view, name))
 
 
 def mounted_views(base: type) -> Iterator[Mounted]:
     """Yield every URL of the site that leads to a subclass of ``base``."""
-    # The settings of a worker may have no URLs.
+    # A worker's settings may have no URLs.
     if getattr(settings, "ROOT_URLCONF", None):
         yield from _scan(get_resolver().url_patterns, base)
 

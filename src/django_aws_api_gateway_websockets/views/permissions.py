@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from typing import Any, Iterable, Protocol
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from .. import protocol
 from ..exceptions import NotPermitted
 
 __all__ = ["Requirements", "check_no_redirect", "check_permissions"]
+
+_LOGIN_NEEDED = "Only logged-in users may do this."
 
 
 class Requirements(Protocol):
@@ -33,7 +38,7 @@ def check_permissions(requirements: Requirements, request: HttpRequest, view: An
     """
     user: Any = request.user
     if requirements.login_required and not user.is_authenticated:
-        raise NotPermitted("Only logged-in users may do this.")
+        raise NotPermitted(f"{_LOGIN_NEEDED}{_why_anonymous(request)}")
     permissions = _as_tuple(requirements.permission_required)
     if permissions and not user.has_perms(permissions):
         raise NotPermitted(f"This needs the permission {', '.join(permissions)}.")
@@ -43,6 +48,22 @@ def check_permissions(requirements: Requirements, request: HttpRequest, view: An
             raise NotPermitted(str(getattr(permission, "message", None) or "You may not do this."))
 
 
+def _why_anonymous(request: HttpRequest) -> str:
+    """Return what to do about a handshake without a login. Messages carry no cookie, so nothing is known about them."""
+    if request.headers.get(protocol.EVENT_TYPE_HEADER) != "CONNECT":
+        return ""
+    if settings.SESSION_COOKIE_NAME in request.COOKIES:
+        return " The session of the cookie is not logged in: log in and connect again."
+    page = urlsplit(request.headers.get("Origin", "")).hostname
+    socket = urlsplit(f"//{request.headers.get(protocol.DOMAIN_NAME_HEADER, '')}").hostname
+    if page and socket and page != socket:
+        return (
+            f" The handshake has no session cookie. The page is on {page}, and its socket on {socket}: use "
+            "gateway.websocket_url_for(request), set SESSION_COOKIE_DOMAIN, or use a connect token."
+        )
+    return " The handshake has no session cookie: log in and connect again."
+
+
 def _as_tuple(permissions: str | Iterable[str] | None) -> tuple[str, ...]:
     if not permissions:
         return ()
@@ -50,6 +71,6 @@ def _as_tuple(permissions: str | Iterable[str] | None) -> tuple[str, ...]:
 
 
 def check_no_redirect(response: HttpResponseBase) -> None:
-    """Raise ``NotPermitted`` for a redirect, such as the one to the login page that Django's decorators answer."""
+    """Raise ``NotPermitted`` if a decorator answered with a redirect, such as Django's redirect to the login page."""
     if 300 <= response.status_code < 400:
-        raise NotPermitted("Only logged-in users may do this.")
+        raise NotPermitted(_LOGIN_NEEDED)

@@ -1,4 +1,4 @@
-"""Run a request once, however often it comes: a client repeats a request whose reply it did not see.
+"""Running a request once, even if the client repeats it. Clients repeat a request whose reply they did not see.
 
 The cache remembers each request for ``REQUEST_MEMORY`` seconds, first as running and then with its reply.
 """
@@ -19,7 +19,7 @@ _RUNNING: Mapping[str, Any] = {}
 
 
 class RequestMemory:
-    """The memory of one request: ``owner`` and the id that the client made up identify it.
+    """The memory of one request, identified by ``owner`` and by the id that the client chose.
 
     The owner is part of the key, so a reply never reaches another user.
     """
@@ -29,9 +29,9 @@ class RequestMemory:
         self._key = f"websockets:request:{digest}"
 
     def begin(self) -> bool:
-        """Note that the request runs now. Return False if it ran before or still runs.
+        """Note that the request is running. Return False if it ran before or is still running.
 
-        If the cache fails, the request runs: a message that is lost is worse than one that runs twice.
+        If the cache fails, the request runs, because losing a message is worse than running it twice.
         """
         try:
             return bool(caches[conf.CACHE].add(self._key, _RUNNING, conf.REQUEST_MEMORY))
@@ -47,7 +47,7 @@ class RequestMemory:
             logger.error("A reply was not remembered because the cache %r fails: %r", conf.CACHE, error)
 
     def reply(self) -> dict[str, Any] | None:
-        """Return the reply that was remembered, or None while the request still runs."""
+        """Return the remembered reply, or None if the request is still running."""
         try:
             return caches[conf.CACHE].get(self._key) or None
         except Exception as error:

@@ -1,4 +1,4 @@
-"""The name by which an event picks its handler."""
+"""The name by which an event selects its handler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Choice", "Choosing", "choose_name"]
 
 
 class Choosing(Protocol):
-    """The attributes of a view that decide about the name of a handler."""
+    """The attributes of a view that decide the name of a handler."""
 
     body: Any
     route_selection_key: str
@@ -30,7 +30,7 @@ class Choice(NamedTuple):
 def choose_name(view: Choosing, route_key: str, *, by_hand: bool) -> Choice:
     """Return the name of the handler for the message in ``view.body``. Raise ``InvalidBody`` if its key is missing.
 
-    ``by_hand``: whether the view sets ``route_selection_key``. Otherwise the expression of its gateway decides.
+    ``by_hand``: whether the view sets ``route_selection_key``. Otherwise, its gateway's expression decides.
     """
     on_default = route_key == protocol.DEFAULT
     is_object = isinstance(view.body, dict)
@@ -48,7 +48,10 @@ def choose_name(view: Choosing, route_key: str, *, by_hand: bool) -> Choice:
 
 
 def _by_key(body: dict[str, Any], key: str) -> str | None:
-    """Return the value of ``key``, which may be a path such as ``data.action``, or None if that is not a name."""
+    """Return the value of ``key``, which may be a path such as ``data.action``.
+
+    Return None if the value is not a name.
+    """
     value = body[key] if key in body else _item(body, key)
     return value if isinstance(value, str) else None
 

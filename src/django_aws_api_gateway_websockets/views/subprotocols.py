@@ -1,4 +1,4 @@
-"""Sub-protocols: what the client of a ``$connect`` offers, and what the view answers."""
+"""Subprotocols: what the client of a ``$connect`` offers, and what the view answers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _HEADER = "Sec-WebSocket-Protocol"
 
 
 def offered(request: HttpRequest) -> list[str]:
-    """Return the sub-protocols that a handshake offers, in the client's order of preference."""
+    """Return the subprotocols that a handshake offers, in the client's order of preference."""
     return [name.strip() for name in request.headers.get(_HEADER, "").split(",") if name.strip()]
 
 
 def accepting(subprotocol: str, offers: Sequence[str]) -> HttpResponse:
-    """Return the answer that accepts ``subprotocol``. Raise ``SubprotocolNotOffered`` if it is not in ``offers``."""
+    """Return the response that accepts ``subprotocol``. Raise ``SubprotocolNotOffered`` if it is not in ``offers``."""
     if subprotocol not in offers:
         listed = ", ".join(offers) or "none"
         raise SubprotocolNotOffered(f"The client must offer the sub-protocol {subprotocol!r}. It offers {listed}.")
@@ -32,7 +32,7 @@ def accepting(subprotocol: str, offers: Sequence[str]) -> HttpResponse:
 
 
 def warn_if_unanswered(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Log a line if a handshake that is accepted offers sub-protocols and ``response`` names none of them."""
+    """Log a line if a handshake that is accepted offers subprotocols and ``response`` names none of them."""
     offers = offered(request)
     if offers and _HEADER not in response:
         logger.warning(

@@ -1,4 +1,4 @@
-"""The view that gives connect tokens to the pages of the site."""
+"""The view that issues connect tokens to the pages of the site."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ __all__ = ["WebSocketTokenView"]
 
 @method_decorator([login_not_required, never_cache, csrf_protect], name="dispatch")
 class WebSocketTokenView(View):
-    """A view that answers a POST with ``{"token": "…", "expires_in": 60, "window": 0.5}``: a token for one handshake.
+    """A view that answers a POST with a connect token for one handshake.
 
-    ``window`` is the number of seconds within which the page should reconnect after a drop.
+    The answer is ``{"token": "…", "expires_in": 60, "window": 0.5}``. After a drop, the page should reconnect within
+    ``window`` seconds.
 
     The user must be logged in, and the request must carry the CSRF token. The page then connects to
     ``wss://…?ws_token=TOKEN``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 
@@ -29,7 +30,7 @@ from ..logins.connections import check_login_stands, record_connect, record_disc
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
 from ..logins.speaker import check_may_speak, find_session, set_user
-from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
@@ -43,6 +44,8 @@ from .subprotocols import accepting, offered, warn_if_unanswered
 
 __all__ = ["WebSocketView", "WouldConnect", "handler_names"]
 
+logger = logging.getLogger("django_aws_api_gateway_websockets")
+
 Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseBase]], None]]
 
 
@@ -52,29 +55,29 @@ class WouldConnect(BaseException):
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
 class WebSocketView(View):
-    """A view for the events of a gateway. A method named like the route, without ``$``, handles each event.
+    """A view for the events of a gateway. Each event is handled by the method with the route's name, without ``$``.
 
     Mount it with a URL parameter called ``route``::
 
         path("ws/<slug:route>", ChatView.as_view())
 
-    ``connect`` and ``disconnect`` exist. Write ``default``, and a method for each ``action`` and each custom route.
-    Handlers may be ``async def``. A handler returns None, or an HTTP response to refuse, or to reply on a two-way
-    route. If you override ``dispatch``, add ``csrf_exempt`` again.
+    The view has ``connect`` and ``disconnect``. Write ``default``, and a method for each ``action`` and each custom
+    route. Handlers may be ``async def``. A handler returns None, or an HTTP response to refuse, or to reply on a
+    two-way route. If you override ``dispatch``, add ``csrf_exempt`` again.
     """
 
     #: Add the log of all checks to each refusal.
     debug = False
-    #: The key of the body that picks the handler on the default route. If you do not set it, the view uses the route
+    #: The key of the body that selects the handler on the default route. If you do not set it, the view uses the route
     #: selection expression of its gateway.
     route_selection_key = "action"
-    #: A key of the body that picks the handler on any route, for APIs where ``action`` picks the route.
+    #: A key of the body that selects the handler on any route, for APIs that use ``action`` to select the route.
     handler_selection_key: str | None = None
     #: Headers that every request must have.
     required_headers: list[str] = [protocol.CONNECTION_ID_HEADER, protocol.API_ID_HEADER]
     #: Further headers, which tunnels often strip. This default is enforced only if the gateway sends no secret.
     additional_required_headers: list[str] = ["X-Real-Ip", "Connection"]
-    #: Origins whose pages may connect, beside the site's own. None: the setting ALLOWED_ORIGINS.
+    #: Origins whose pages may connect, besides the site's own. None: the setting ALLOWED_ORIGINS.
     allowed_origins: Sequence[str] | None = None
     #: Whether to refuse clients that send no Origin. Browsers always send one. None: the setting REQUIRE_ORIGIN.
     require_origin: bool | None = None
@@ -86,7 +89,7 @@ class WebSocketView(View):
     permission_classes: Sequence[Any] = ()
     #: Rules that say who may join which channel. None: everybody may join every channel.
     channel_rules: Sequence[Rule] | None = None
-    #: Ask for each message whether the user may still be in the channel, not only on joining.
+    #: Check for each message whether the user may still be in the channel, not only when joining.
     recheck_channel = False
     http_method_names = ["post"]
     #: False even if an ``async def`` handler is called ``post``.
@@ -184,7 +187,7 @@ class WebSocketView(View):
         if self._route_key == protocol.CONNECT:
             return self._receive_connect(request, *args, **kwargs)
         session = self.websocket_session
-        # Only $connect has a cookie and Accept-Language, so its language counts.
+        # Only $connect carries a cookie and Accept-Language, so its language is stored.
         language = (session and session.language) or translation.get_language()
         with translation.override(language):
             request.LANGUAGE_CODE = language
@@ -197,6 +200,10 @@ class WebSocketView(View):
         if self.api_gateway is None:
             raise UnknownConnection(f"No gateway here has the API id {self.event.api_id!r}. Import it or create one.")
         check_permissions(self, request, self)
+        # Until super().connect() has written the row, a send to it raises SendDuringConnect.
+        self.websocket_session = WebSocketSession(
+            connection_id=self.event.connection_id, api_gateway=self.api_gateway, stage_name=self.event.stage or ""
+        )
         accepted = False
         try:
             with connecting(self.event.connection_id):
@@ -204,9 +211,10 @@ class WebSocketView(View):
             accepted = 200 <= response.status_code < 300
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.
-            if not accepted and self.websocket_session is not None:
+            if not accepted:
                 self.websocket_session.mark_disconnected(ClosedReason.REFUSED)
         if accepted:
+            activity.count(activity.CONNECTS)
             warn_if_unanswered(request, response)
         return response
 
@@ -225,12 +233,13 @@ class WebSocketView(View):
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
+        activity.count(activity.MESSAGES)
         if self.websocket_session is not None:
             self.websocket_session.touch()
         return self._run(picked, request, *args, **kwargs)
 
     def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Handle a message that is for this package: a heartbeat."""
+        """Handle a message for this package: a heartbeat."""
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
             self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
@@ -238,18 +247,18 @@ class WebSocketView(View):
             push(self.websocket_session, heartbeat())
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
-        """Answer the request that this message is. The promise of ``socket.request()`` in the page settles with it.
+        """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
 
         ``data`` is a JSON-compatible dict. A ``status`` of 400 or more rejects the promise. The reply is sent after the
-        handler has returned, and a later call replaces an earlier one. A client that did not ask gets no reply.
+        handler has returned, and a later call replaces an earlier one. Without a request, no reply is sent.
         """
         self.replied = data, status
 
     def parse(self, request: HttpRequest) -> Any:
         """Return the message as ``self.body``. Override it to accept more than JSON objects.
 
-        ``self.text`` is the message as it arrived. What is not a dict goes to ``default`` on the default route. A
-        ``ValueError`` is answered with 400.
+        ``self.text`` is the message as it arrived. On the default route, a value that is not a dict goes to
+        ``default``. A ``ValueError`` is answered with 400.
         """
         return parse_object(self.text)
 
@@ -277,11 +286,11 @@ class WebSocketView(View):
 
     @property
     def subprotocols(self) -> list[str]:
-        """The sub-protocols that the client of a ``$connect`` offers, in its order of preference."""
+        """The subprotocols that the client of a ``$connect`` offers, in its order of preference."""
         return offered(self.request) if self._route_key == protocol.CONNECT else []
 
     def accept(self, subprotocol: str) -> HttpResponse:
-        """Return the answer of ``connect`` that accepts ``subprotocol``, one of those that the client offers."""
+        """Return a response for ``connect`` that accepts ``subprotocol``, one of those that the client offers."""
         return accepting(subprotocol, self.subprotocols)
 
     # --- Channels -------------------------------------------------------------------------------
@@ -304,7 +313,7 @@ class WebSocketView(View):
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  Handlers run with a session.
-        # Not save(), which raises if the row has been deleted.
+        # Not save(), which raises an error if the row has been deleted.
         if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
@@ -330,6 +339,9 @@ class WebSocketView(View):
         problem = signature_problem(type(self), WebSocketView, choice.name, self.kwargs)
         if problem:
             self._debug(problem)
+            if found is not None:
+                # Nobody is told otherwise that default runs in place of the method.
+                logger.warning("%s", problem)
         if found is None:
             raise NoHandler(
                 problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method of that name."
@@ -353,7 +365,7 @@ class WebSocketView(View):
     # --- Refusals -------------------------------------------------------------------------------
 
     def _debug(self, msg: str) -> None:
-        """Note the outcome of a check in ``debug_log`` if ``debug`` is on. Override it to call your logger."""
+        """Append the outcome of a check to ``debug_log`` if ``debug`` is on. Override it to call your logger."""
         if self.debug:
             self.debug_log.append(msg)
 
@@ -369,5 +381,5 @@ def sets_selection_key(view: type[WebSocketView], given: Any = ()) -> bool:
 
 
 def handler_names(view: type[WebSocketView]) -> set[str]:
-    """Return the names by which a message may pick a handler of ``view``."""
+    """Return the names by which a message may select a handler of ``view``."""
     return set(handler_table(view, WebSocketView))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 
 def curl_of(event: dict[str, Any], gateway_url: str, stage_path: str) -> str:
-    """Return a command that does the same again, or an empty string where there is none.
+    """Return a command that repeats the event, or an empty string if there is none.
 
     ``event`` is in the form of the page. ``stage_path`` is ``/API_ID/STAGE`` of its connection.
     """

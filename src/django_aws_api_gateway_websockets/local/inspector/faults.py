@@ -1,4 +1,4 @@
-"""Faults on request: pushes that fail, connections that end, and a site that is away; by a click or by a seed."""
+"""Faults on request, by a click or by a seed: pushes that fail, connections that end, and a site that is away."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PUSH_RATE, _MESSAGE_RATE = 0.10, 0.03
 
 
 class Armed(NamedTuple):
-    """A fault that waits for pushes. ``lasting`` ones stay until they are cleared, others break one push."""
+    """A fault that waits for pushes. ``lasting`` faults stay until they are cleared. Others break one push."""
 
     name: str
     lasting: bool
@@ -50,7 +50,7 @@ class Faults:
         self._away_until.clear()
 
     def take(self, connection_id: str) -> str:
-        """Return the fault for a push that comes now, or an empty string."""
+        """Return the fault for a push that happens now, or an empty string."""
         for target in (connection_id, ""):
             armed = self._pushes.get(target)
             if armed is not None:
@@ -69,7 +69,7 @@ class Faults:
         return any(self._away_until.get(target, 0.0) > time.monotonic() for target in (connection_id, ""))
 
     def armed(self) -> list[dict[str, object]]:
-        """Return the faults that still wait, for the page."""
+        """Return the faults that are still waiting, for the page."""
         found: list[dict[str, object]] = [
             {"name": armed.name, "connection": target, "lasting": armed.lasting}
             for target, armed in self._pushes.items()
@@ -98,7 +98,7 @@ class Chaos:
     """Chooses faults by a seed.
 
     A choice depends on the seed, the connection's place in the order of handshakes, and the number of its push or
-    message. So the same run meets the same faults, however fast it is.
+    message. The same run therefore meets the same faults, however fast it is.
     """
 
     def __init__(self, seed: int) -> None:

@@ -168,7 +168,7 @@ class Inspector(Observer):
         self._socket(connection_id).close(1000, "Connection Closed Normally", "closed by the inspector")
 
     async def send_again(self, number: int, text: str | None) -> None:
-        """Repeat an event as it was, or with another ``text``."""
+        """Repeat an event unchanged, or with another ``text``."""
         event = self._find(number)
         if event.kind == "received":
             await self._data_plane.deliver(self._socket(event.connection_id), _edited(event.details[0], text))
@@ -184,10 +184,10 @@ class Inspector(Observer):
         try:
             await self._integrations.send(call._replace(outgoing=call.outgoing._replace(body=body)))
         except IntegrationFailed:
-            pass  # the failure is an event that the page shows
+            pass  # The page shows the failure as an event.
 
     def play(self, name: str, connection_id: str, lasting: bool) -> None:
-        """Arm or run the fault ``name`` for a connection, or for all of them where ``connection_id`` is empty."""
+        """Arm or run the fault ``name`` for a connection, or for all connections if ``connection_id`` is empty."""
         if name in PUSH_FAULTS:
             self._faults.arm(name, connection_id, lasting)
         elif name == "deploy":

@@ -1,7 +1,7 @@
-"""Hide secrets in everything that the inspector shows: by the name of a header, parameter or key, and by value.
+"""Hiding secrets in everything that the inspector shows, by the name of a header, parameter or key, and by value.
 
-A value is secret wherever it appears once it has been seen under a secret name. So the session cookie of a handshake is
-hidden in a message that repeats it, too.
+Once a value has been seen under a secret name, it is hidden wherever it appears. For example, the session cookie of a
+handshake is also hidden in a message that repeats it.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Any, Iterable
 from urllib.parse import quote, quote_plus, unquote_plus
 
 MASK = "•••"
-#: A shorter value is hidden under its name, but not wherever it appears: "on" is a value of too many things.
+#: A shorter value is hidden under its name, but not elsewhere, because values like "on" appear in too many places.
 MIN_CHARS = 6
 _MAX_SECRETS = 4_000
-# Sub-protocols this long are tokens in disguise.
+# Subprotocols of this length are usually tokens.
 _MAX_SUBPROTOCOL = 32
 _SECRET_NAME = re.compile(
     r"auth(?!or(?!iz))|cookie|token|secret|passw|passphrase|pwd|api[-_]?key|credential|signature|session[-_]?(id|key)"
     r"|csrf|\bmove\b",
     re.IGNORECASE,
 )
-# Each of these takes linear time, because anyone who can connect can send 128 KB of anything: a name is tried from its
-# beginning only, and a quoted name has a bound.
+# Each of these takes linear time, because anyone who can connect can send 128 KB of anything. A name is only tried from
+# its beginning, and a quoted name has a maximum length.
 _HEADER_LINE = re.compile(r"(?<![\w-])((?:[\w-]*authorization|[\w-]*cookie)\s*[:=]\s*)([^\r\n]+)", re.IGNORECASE)
 _ASSIGNMENT = re.compile(r"(?<![\w.%-])([\w.%-]+)(\s*[:=]\s*)([^\s&;,\"'<>{}\[\]]+)")
 _JSON_STRING = re.compile(r'("(?:[^"\\]|\\.){0,128}")(\s*:\s*)("(?:[^"\\]|\\.)*")')
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether the value of a header, parameter or key with this name is hidden."""
+    """Return whether the value of a header, parameter or key with this name is hidden."""
     return _SECRET_NAME.search(unquote_plus(name)) is not None
 
 
@@ -47,7 +47,7 @@ class Masker:
     # -- learning -------------------------------------------------------------------------------------------
 
     def learn(self, values: Iterable[str]) -> None:
-        """Hide these values from now on, in each form in which text may hold them."""
+        """Hide these values from now on, in each form in which text may contain them."""
         for value in values:
             for form in _forms(value):
                 if len(form) >= MIN_CHARS and form not in self._secrets:
@@ -108,7 +108,7 @@ class Masker:
         if isinstance(data, str):
             return json.dumps(self.text(data), ensure_ascii=False)
         masked = self._json(data)
-        # Of two equal keys the parser keeps the last, while the text has both.
+        # If a key appears twice, the parser keeps the last value, but the text has both.
         hidden = masked != data or any(is_secret_name(match[1]) for match in _JSON_STRING.finditer(text))
         return json.dumps(masked, ensure_ascii=False) if hidden else self.values(text)
 
@@ -152,13 +152,13 @@ def _basic_password(credentials: str) -> list[str]:
 
 
 def _cookie_names(value: str) -> str:
-    """Return a Cookie header with its names only. A cookie without a name is all value."""
+    """Return a Cookie header with its names only. A cookie without a name consists of its value."""
     pairs = (part.strip().partition("=") for part in value.split(";") if part.strip())
     return "; ".join(f"{name}={MASK}" if sign else MASK for name, sign, _ in pairs)
 
 
 def _assignments(text: str) -> str:
-    """Hide what follows a secret name in text that is not JSON: ``token=…``, ``Authorization: …``, ``"token": "…"``."""
+    """Hide the text after a secret name if it is not JSON: ``token=…``, ``Authorization: …``, ``"token": "…"``."""
     text = _HEADER_LINE.sub(lambda match: match[1] + MASK, text)
     text = _JSON_STRING.sub(
         lambda match: f'{match[1]}{match[2]}"{MASK}"' if is_secret_name(match[1]) else match[0], text

@@ -1,4 +1,4 @@
-"""From a recorded event to what the page and the JSON lines show, without secrets."""
+"""Turning recorded events into the form that the page and the JSON lines show, without secrets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import time
 from typing import Any, Callable, Tuple
 from urllib.parse import parse_qs
 
+from ..site_answers import exception_of, summary_of
 from .masking import Masker
 from .recorder import Recorded
-from .site_answers import exception_of, summary_of
 
 _Headers = Tuple[Tuple[str, str], ...]
-#: How many characters of a body are shown. Frames are shown whole: they are 128 KB at most.
+#: How many characters of a body are shown. Frames are shown whole, because they have at most 128 KB.
 _MAX_BODY_CHARS = 4_000
 
 
@@ -73,7 +73,7 @@ class Presenter:
     def _answer(self, status: int | None, body: bytes, failure: str) -> dict[str, Any]:
         if status is None:
             return {"answer": "", "summary": self._masker.text(failure)}
-        # A debug page shows settings and variables of the site, so only its exception is told.
+        # A debug page shows settings and variables of the site, so only its exception is shown.
         shown = "" if exception_of(status, body) else self._body(body)
         return {"answer": shown, "summary": self._masker.text(summary_of(status, body))}
 
@@ -84,5 +84,5 @@ class Presenter:
         return [[self._masker.values(name), self._masker.header(name, value)] for name, value in headers]
 
     def _body(self, body: bytes) -> str:
-        """Mask first and cut then, so that no secret is cut into something unknown."""
+        """Mask first and cut afterwards, so that no secret is cut into an unknown string."""
         return self._masker.text(body.decode("utf-8", "replace"))[:_MAX_BODY_CHARS]

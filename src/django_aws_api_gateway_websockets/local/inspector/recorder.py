@@ -1,4 +1,4 @@
-"""The last 10,000 events, kept as they came. Nothing is formatted before somebody reads it."""
+"""The last 10,000 events, as they arrived. They are not formatted until somebody reads them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections import deque
 from itertools import islice
 from typing import Any, NamedTuple, Tuple
 
-#: How many events are kept, and how many bytes of texts they may hold together.
+#: How many events are kept, and how many bytes of text they may hold together.
 MAX_EVENTS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
 
-# Size, time, kind, connection id, details. The garbage collector forgets plain tuples of strings and numbers, but it
-# visits lists and named tuples again and again. With those, the ring would cost the gateway a tenth of its time.
+# Size, time, kind, connection id, details. The garbage collector stops tracking plain tuples of strings and numbers,
+# but keeps visiting lists and named tuples. With those, the ring would cost the gateway a tenth of its time.
 _Kept = Tuple[int, float, str, str, Tuple[Any, ...]]
 
 
@@ -28,7 +28,7 @@ class Recorded(NamedTuple):
 
 
 class Recorder:
-    """A ring of events, numbered from 1. Lives in one event loop."""
+    """A ring of events, numbered from 1. It lives in one event loop."""
 
     def __init__(self) -> None:
         self._events: deque[_Kept] = deque()
@@ -62,7 +62,7 @@ class Recorder:
     async def wait_for_more(self, number: int) -> None:
         """Return as soon as there is an event with a higher number."""
         while self._number <= number:
-            # Made here, because in Python 3.8 an Event belongs to the loop in which it was made.
+            # Created here, because in Python 3.8 an Event belongs to the loop in which it was created.
             self._more = self._more or asyncio.Event()
             self._more.clear()
             await self._more.wait()

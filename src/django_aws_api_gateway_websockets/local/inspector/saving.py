@@ -1,6 +1,6 @@
-"""Write what was seen as a test of the site, on ``GatewayClient``.
+"""Saving a recorded conversation as a test of the site that uses ``GatewayClient``.
 
-The code is made from events in the form of the page, so secrets are masked before they come here.
+The code is made from events in the form of the page, so secrets are already masked.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _INDENT = " " * 8
 
 
 def test_of(events: Iterable[dict[str, Any]]) -> str:
-    """Return a test module that repeats ``events``: those of one connection, or of several in their order."""
+    """Return a test module that repeats ``events`` in their order. They may belong to several connections."""
     found = list(events)
     writer = _Writer(found)
     for event in found:
@@ -41,7 +41,7 @@ def test_of(events: Iterable[dict[str, Any]]) -> str:
 
 
 class _Writer:
-    """Turns events into statements. Each connection is a variable of its own."""
+    """Turns events into statements. Each connection becomes a variable."""
 
     def __init__(self, events: list[dict[str, Any]]) -> None:
         self.lines: list[str] = []
@@ -126,7 +126,7 @@ class _Writer:
             self.lines.append(_expectation(name, event["text"]))
 
     def _caused(self, event: dict[str, Any]) -> bool:
-        """Whether a message of this test was under way when the push came."""
+        """Return whether a message of this test was being handled when the push came."""
         return any(number < event["n"] < answer["n"] for number, answer in self._answers.items())
 
     def _closed(self, event: dict[str, Any]) -> None:
@@ -167,12 +167,12 @@ def _same_message(message: dict[str, Any], call: dict[str, Any]) -> bool:
 
 
 def _mount_of(url: str) -> str:
-    """Return the path under which the view is mounted: that of ``$connect``, without the route."""
+    """Return the path under which the view is mounted: the path of ``$connect``, without the route."""
     return urlsplit(url).path.rpartition("/")[0] + "/"
 
 
 def _origin_argument(event: dict[str, Any], call: dict[str, Any]) -> list[str]:
-    """Return the ``headers`` argument, where the handshake did not come from a page of the site itself."""
+    """Return the ``headers`` argument if the handshake did not come from a page of the site itself."""
     origin = next((value for name, value in event["headers"] if name.lower() == "origin"), None)
     target = urlsplit(call["url"])
     if origin is not None and _same_site(origin, f"{target.scheme}://{target.netloc}"):
@@ -181,7 +181,7 @@ def _origin_argument(event: dict[str, Any], call: dict[str, Any]) -> list[str]:
 
 
 def _same_site(origin: str, target: str) -> bool:
-    """Whether both are the site, which a laptop knows as ``localhost`` and as ``127.0.0.1``."""
+    """Return whether both are the site. On a laptop, its host is ``localhost`` or ``127.0.0.1``."""
     return origin.replace("//localhost", "//127.0.0.1") == target.replace("//localhost", "//127.0.0.1")
 
 

@@ -1,4 +1,4 @@
-"""The inspector's page and its requests, over plain HTTP. Nobody gets anything without the token of the printed URL."""
+"""The inspector's page and its requests, over plain HTTP. Every request needs the token of the printed URL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FILES = {
     "rows.js": ("rows.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
-#: How long a request for events waits for one, at most.
+#: How long a request for events waits at most.
 _MAX_WAIT = 25.0
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -133,7 +133,7 @@ class InspectorSite:
 
 
 def _check_origin(request: Request) -> None:
-    """Raise Forbidden unless the request comes from this machine, to a loopback name, and from no other page."""
+    """Raise Forbidden unless the request comes from the inspector's page on this machine, under a loopback name."""
     host, origin = request.header("Host") or "", request.header("Origin")
     if not (_is_loopback_address(request.peer) and is_loopback_name(request.host)):
         raise Forbidden("The inspector answers this machine only. Open it under 127.0.0.1 or localhost.")

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             self.stdout.write(_sentence(done, options["dry_run"]))
 
     def _show_progress(self, text: str) -> None:
-        # On stderr, so that the result can be piped while a terminal shows the progress.
+        # On stderr, so that you can pipe the result while the terminal shows the progress.
         if self.stderr.isatty():
             self.stderr.write(text, lambda plain: plain, ending="")
             self.stderr.flush()

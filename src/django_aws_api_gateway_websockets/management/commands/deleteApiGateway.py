@@ -32,7 +32,7 @@ class Command(GatewayCommand):
         super().handle(*args, **options)
 
     def _answer(self, question: str) -> str:
-        # input() would ask on stdout, which --format json keeps for the document.
+        # input() would prompt on stdout, which --format json reserves for the document.
         self.stderr.write(question, style_func=str, ending="")
         self.stderr.flush()
         return sys.stdin.readline().strip()

@@ -40,7 +40,7 @@ class Command(BaseCommand):
             )
 
     def _print(self, document: Any) -> None:
-        # cfn-lint does not read escaped surrogate pairs, so emoji stay. Characters that a terminal obeys are escaped.
+        # cfn-lint does not read escaped surrogate pairs, so emoji stay. Terminal control characters are escaped.
         text = json.dumps(document, indent=2, ensure_ascii=False)
         self.stdout.write("".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text))
 

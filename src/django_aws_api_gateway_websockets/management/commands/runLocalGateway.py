@@ -25,7 +25,7 @@ class Command(BaseCommand):
             metavar="ADDRPORT",
             help=f"run the site too, as runserver ADDRPORT does (default {DEFAULT_SITE})",
         )
-        # What --site calls each time that the code was loaded.
+        # The command that --site runs each time the code has been loaded.
         parser.add_argument("--keep-rows", metavar="URL", help=argparse.SUPPRESS)
         add_arguments(parser)
         place = urlsplit(conf.LOCAL_GATEWAY)

@@ -1,11 +1,11 @@
-"""What a site answered, in a line: the reason of a refusal, or the exception behind Django's debug page."""
+"""A site's answer in one line: the reason of a refusal, or the exception behind Django's debug page."""
 
 from __future__ import annotations
 
 import html
 import re
 
-from ..log_text import describe_answer, one_line
+from .log_text import describe_answer, one_line
 
 _TITLE = re.compile(r"<title>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _VALUE = re.compile(r'<pre class="exception_value">(.*?)</pre>', re.IGNORECASE | re.DOTALL)
@@ -32,6 +32,6 @@ def exception_of(status: int, body: bytes) -> str:
 
 
 def summary_of(status: int, body: bytes) -> str:
-    """Return the exception if there is one, else the status with the ``message`` of a refusal."""
+    """Return the exception if there is one, or else the status with the ``message`` of a refusal."""
     exception = exception_of(status, body)
     return f"{status}: {exception}" if exception else describe_answer(status, body)

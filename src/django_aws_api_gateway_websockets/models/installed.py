@@ -1,0 +1,14 @@
+"""A project that imports the models without the app gets an error that names the remedy."""
+
+from __future__ import annotations
+
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+
+_APP = "django_aws_api_gateway_websockets"
+
+# Before that, Django itself says that apps are not loaded yet.
+if apps.apps_ready and not apps.is_installed(_APP):
+    raise ImproperlyConfigured(
+        f"The app is not installed. Add {_APP!r} to INSTALLED_APPS in your settings, and run manage.py migrate."
+    )
