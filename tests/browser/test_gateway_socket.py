@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from django.core.management import call_command
 from django.http import HttpResponse, HttpResponseForbidden
@@ -25,7 +24,6 @@ from django.views.static import serve
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 from django_aws_api_gateway_websockets.views import WebSocketCheckView, WebSocketView
 from tests.demo.driving import free_ports
-from tests.local.conftest import CREDENTIALS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -86,14 +84,7 @@ class SocketView(WebSocketView):
         self.websocket_session.disconnect(reason="kicked", again=self.body.get("again", False))
 
     def html(self, request, *args, **kwargs):
-        for session in WebSocketSession.objects.filter(connected=True):
-            data = f'<ul id="log" hx-swap-oob="beforeend"><li>{self.body["text"]}</li></ul>'
-            management = boto3.client("apigatewaymanagementapi", endpoint_url=http(self.api_gateway), **CREDENTIALS)
-            management.post_to_connection(ConnectionId=session.connection_id, Data=data.encode())
-
-
-def http(row):
-    return row.websocket_url.replace("ws:", "http:")
+        WebSocketSession.objects.send_html("said.html", {"text": self.body["text"]})
 
 
 def page(request):
@@ -135,9 +126,10 @@ def tag_script(request):
 def htmx_page(request, version):
     scripts, body = HTMX[version]
     tags = "".join(f'<script src="/npm/{script}"></script>' for script in scripts)
-    shim = f'<script type="module" src="{STATIC}gateway-socket.htmx{version}.js"></script>'
-    body = body.format(url=ApiGateway.objects.get().websocket_url)
-    return HttpResponse(f"<!doctype html><head>{tags}{shim}</head><body>{body}</body>")
+    shim = f'{{% gateway_socket "chat" bundle="htmx{version}" %}}'
+    body = body.format(url='{% websocket_url "chat" %}')
+    html = f"{{% load gateway_socket %}}<!doctype html><head>{tags}{shim}</head><body>{body}</body>"
+    return HttpResponse(Template(html).render(RequestContext(request)))
 
 
 urlpatterns = [
@@ -182,6 +174,7 @@ def local(tmp_path):
 @pytest.fixture
 def row(local, live_server, settings):
     settings.ROOT_URLCONF = __name__
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [JS.parent / "docs" / "examples"]}]
     settings.WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{local.port}"}
     row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())

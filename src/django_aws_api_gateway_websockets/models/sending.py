@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, Mapping, overload
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, router
@@ -13,7 +13,7 @@ from django.utils import timezone
 from ..delivery import ConnectionInfo, DeliveryReport, call_many, call_one
 from ..delivery.connecting import now_connecting
 from ..delivery.lookup import look_up
-from ..delivery.payload import Message, encoded, text
+from ..delivery.payload import Message, encoded, html, text
 from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .activity import note_failure
@@ -91,6 +91,36 @@ class SendingQuerySet(SessionRows[Row]):
         """Send ``value`` as it is to every connected row. The options are those of ``send_message``."""
         return self._send(text(value), on_commit, **options)
 
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[False] = False,
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> DeliveryReport: ...
+
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[True],
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> None: ...
+
+    def send_html(
+        self, template_name: str, context: Mapping[str, Any] | None = None, *, on_commit: bool = False, **options: Any
+    ) -> DeliveryReport | None:
+        """Render a template once, and send it to every connected row. The options are those of ``send_message``."""
+        return self._send(html(template_name, context), on_commit, **options)
+
     async def asend_message(self, data: Any, **options: Any) -> DeliveryReport | None:
         """Do what ``send_message`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
@@ -98,6 +128,12 @@ class SendingQuerySet(SessionRows[Row]):
     async def asend_text(self, value: str, **options: Any) -> DeliveryReport | None:
         """Do what ``send_text`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_text)(value, **options)
+
+    async def asend_html(
+        self, template_name: str, context: Mapping[str, Any] | None = None, **options: Any
+    ) -> DeliveryReport | None:
+        """Do what ``send_html`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_html)(template_name, context, **options)
 
     def _send(
         self,
@@ -175,6 +211,37 @@ class SendingSession:
         """Send ``value`` as it is to this connection. Options and result are those of ``send_message``."""
         return self._send(text(value), on_commit, fail_silently)
 
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[False] = False,
+        fail_silently: bool = False,
+    ) -> bool: ...
+
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[True],
+        fail_silently: bool = False,
+    ) -> None: ...
+
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: bool = False,
+        fail_silently: bool = False,
+    ) -> bool | None:
+        """Render a template and send it to this connection. Options and result are those of ``send_message``."""
+        return self._send(html(template_name, context), on_commit, fail_silently)
+
     async def asend_message(self, data: Any, **options: Any) -> bool | None:
         """Do what ``send_message`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
@@ -182,6 +249,12 @@ class SendingSession:
     async def asend_text(self, value: str, **options: Any) -> bool | None:
         """Do what ``send_text`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_text)(value, **options)
+
+    async def asend_html(
+        self, template_name: str, context: Mapping[str, Any] | None = None, **options: Any
+    ) -> bool | None:
+        """Do what ``send_html`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_html)(template_name, context, **options)
 
     def check_connection(self) -> ConnectionInfo | None:
         """Ask AWS about this connection. If the client has disconnected, close the row and return None."""
