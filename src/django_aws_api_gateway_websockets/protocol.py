@@ -159,7 +159,7 @@ def connections_url(api_endpoint: str, stage: str) -> str:
     scheme, _, rest = api_endpoint.partition("://")
     http = {"wss": "https", "ws": "http", "https": "https", "http": "http"}.get(scheme.lower())
     if http is None or not urlsplit(api_endpoint).hostname:
-        raise ValueError(f"{api_endpoint!r} is no API endpoint: expected wss://HOST[/PATH] as AWS returns it")
+        raise ValueError(f"{api_endpoint!r} is not an API endpoint. Expected wss://HOST[/PATH], as AWS returns it.")
     return f"{http}://{rest.rstrip('/')}/{stage}"
 
 

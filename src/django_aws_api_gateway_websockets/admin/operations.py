@@ -66,5 +66,5 @@ def left_to_do(gateway: ApiGateway) -> str:
     if gateway.status not in (gateway.Status.DIFFERS, gateway.Status.LACKS_DOMAIN):
         return ""
     action = CREATE_DOMAIN if gateway.lacks_domain else UPDATE
-    text = _("AWS does not have all of %(gateway)s, until you choose “%(action)s”.")
+    text = _("AWS does not have the latest version of %(gateway)s. Choose “%(action)s” to update it.")
     return str(text) % {"gateway": gateway, "action": action.title}

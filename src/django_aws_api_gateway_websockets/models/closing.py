@@ -10,7 +10,8 @@ from typing import Any, Sequence
 from django.db import transaction
 
 from ..conf import conf
-from ..delivery import DeliveryReport, call_many
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many
 from ..delivery.transport import DELETE
 from ..exceptions import WebSocketsError
 from .batches import batches
@@ -48,7 +49,9 @@ def _close_soon(using: str, sockets: Sequence[Socket], reason: str) -> None:
             return
         except Exception:
             # If the broker is down, the sockets must still be closed.
-            logger.exception("The task engine %r did not take sockets to close: closed here", conf.BACKGROUND)
+            logger.exception(
+                "The task engine %r did not accept the closing of sockets, so this process closes them", conf.BACKGROUND
+            )
     # A page waits for this, so the wait is short.
     close_sockets(using, sockets, reason, deadline=conf.CLOSE_DEADLINE)
 
@@ -67,7 +70,7 @@ def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: 
     try:
         call_many(DELETE, targets, report=report, deadline=remaining)
     except WebSocketsError as error:
-        logger.error("No socket of %d whose rows are closed was closed: %s", len(sockets), error)
+        logger.error("None of %d sockets was closed, although their rows are: %s", len(sockets), error)
     done = {*report.sent, *report.gone}
     for connection_id, *_ in sockets:
         if connection_id not in done:

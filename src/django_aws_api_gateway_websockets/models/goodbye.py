@@ -7,7 +7,8 @@ import logging
 from typing import Any, Iterable
 
 from .. import protocol
-from ..delivery import DeliveryReport, call_many, call_one
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many, call_one
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
 from .batches import batches

@@ -10,10 +10,11 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, router
 from django.utils import timezone
 
-from ..delivery import ConnectionInfo, DeliveryReport, call_many, call_one
+from ..delivery import ConnectionInfo, DeliveryReport
 from ..delivery.connecting import now_connecting
 from ..delivery.lookup import look_up
 from ..delivery.payload import Message, encoded, html, text
+from ..delivery.send import call_many, call_one
 from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .activity import note_failure
@@ -273,7 +274,7 @@ class SendingSession:
         check_farewell(reason, again)
         self._check_not_connecting(
             "cannot be closed",
-            "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied.",
+            "To refuse the connection, return an HttpResponseForbidden from connect(), or raise PermissionDenied.",
         )
         return disconnect_one(self, self._target(), reason, again)
 
@@ -293,7 +294,7 @@ class SendingSession:
         try:
             self._check_not_connecting(
                 "takes no message",
-                "Let the client send a first message, and answer that.",
+                "Wait for a first message from the client, and answer it.",
             )
             call_one(post(message.data, message.has_id), self._target())
         except ConnectionGone:
@@ -351,7 +352,7 @@ def _call_rows(
     rate: float | None = None,
 ) -> None:
     if rate is not None and rate <= 0:
-        raise ValueError(f"rate={rate!r} is not a number above 0. It means sends per second; None uses SEND_RATE.")
+        raise ValueError(f"rate={rate!r} is not a number above 0. Pass sends per second, or None to use SEND_RATE.")
     gone = GoneRows(sessions)
     try:
         call_many(call, targets_of(sessions), report=report, on_gone=gone.add, deadline=deadline, rate=rate)

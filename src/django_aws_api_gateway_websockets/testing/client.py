@@ -55,7 +55,7 @@ class HandshakeRefused(AssertionError):
 
 def _why(response: Any, path: str) -> str:
     if response.status_code == 404 and not is_valid_path(path):
-        return f"no URL leads to {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
+        return f"no URL matches {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
     if "Location" in response:
         return f"a redirect to {response['Location']}, which a gateway does not follow."
     try:

@@ -46,7 +46,7 @@ class Envelope:
             raise InvalidBody(f"The value of {KEY!r} is not an object. See the protocol page of the documentation.")
         version = content.get("v", VERSION)
         if version not in _ACCEPTED or isinstance(version, bool):
-            raise InvalidBody(f"This site does not speak version {version!r:.20} of the protocol. Reload the page.")
+            raise InvalidBody(f"This site does not support version {version!r:.20} of the protocol. Reload the page.")
         request_id = content.get("id", "")
         if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
             raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")

@@ -16,7 +16,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from .. import protocol
-from ..delivery import connecting
+from ..delivery.connecting import connecting
 from ..events import GatewayEvent
 from ..exceptions import (
     ChannelRefused,

@@ -16,8 +16,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 class Command(BaseCommand):
     help = (
-        "Delete the WebSocket sessions that are closed, and close those that AWS has closed after two hours. "
-        "Run it from a scheduler, like Django's clearsessions."
+        "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Run it from a "
+        "scheduler, like Django's clearsessions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,8 +29,8 @@ class Command(BaseCommand):
             help="Keep sessions that were closed more recently: 90s, 30m, 12h, 7d or 2w. "
             "Sessions younger than a minute are always kept.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and change nothing.")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print the result.")
+        parser.add_argument("--dry-run", action="store_true", help="Show what would be done without changing anything.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="The output format.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, sessions = CleanUp(), WebSocketSession.objects.all()

@@ -28,7 +28,7 @@ class Command(GatewayCommand):
         if options["interactive"] and not options["dry_run"]:
             names = ", ".join(label(gateway) for gateway in choose(options))
             if names and self._answer(f"Delete {names} in AWS, closing every connection? Type yes: ") != "yes":
-                raise CommandError("Nothing was deleted. Type yes to confirm, or give --no-input.")
+                raise CommandError("Nothing was deleted. Type yes to confirm, or use --no-input.")
         super().handle(*args, **options)
 
     def _answer(self, question: str) -> str:
