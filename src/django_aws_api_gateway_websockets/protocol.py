@@ -47,6 +47,10 @@ INTEGRATION_TIMEOUT = 29.0
 IDLE_TIMEOUT = 10 * 60.0
 MAX_CONNECTION_AGE = 2 * 60 * 60.0
 
+#: The key of a message under which this package and its client talk: docs/protocol.md. And the newest version of that.
+RESERVED_KEY = "_ws"
+CLIENT_VERSION = 1
+
 # RFC 6455 close codes, as API Gateway uses them.
 CLOSE_NORMAL = 1000  # DeleteConnection
 CLOSE_GOING_AWAY = 1001  # the idle limit and the two-hour limit

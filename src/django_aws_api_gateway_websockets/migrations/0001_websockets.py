@@ -127,6 +127,7 @@ class Migration(migrations.Migration):
                 ('user_agent', models.CharField(blank=True, max_length=255, verbose_name='browser')),
                 ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
+                ('protocol_version', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('language', models.CharField(blank=True, editable=False, max_length=16)),
                 ('last_activity_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last activity on')),
                 ('created_on', models.DateTimeField(auto_now_add=True, verbose_name='created on')),
