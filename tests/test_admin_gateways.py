@@ -287,7 +287,16 @@ def test_editing_the_domain_keeps_the_endpoint_until_aws_has_it(admin_client, lo
     [
         ([], set()),
         (["view"], set()),
-        (["view", "change"], {"create_api_gateway", "create_custom_domain", "plan_api_gateway", "update_api_gateway"}),
+        (
+            ["view", "change"],
+            {
+                "create_api_gateway",
+                "create_custom_domain",
+                "check_api_gateway",
+                "plan_api_gateway",
+                "update_api_gateway",
+            },
+        ),
     ],
 )
 def test_actions_need_the_permission_that_they_are(client, local_aws, make_user, row, permissions, offered):

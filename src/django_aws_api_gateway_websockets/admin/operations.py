@@ -42,6 +42,7 @@ CREATE_DOMAIN = Operation(
     lambda gateway: update_gateway(gateway, with_domain=True),
 )
 PLAN = Operation("plan_api_gateway", _("Compare with the row"), "", "", plan_gateway, None)
+EXAMINE = Operation("check_api_gateway", _("Examine"), "", "", plan_gateway, None)
 UPDATE = Operation(
     "update_api_gateway",
     _("Update the API"),
