@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
@@ -143,7 +144,7 @@ class WebSocketView(View):
 
     # --- The event and its user ----------------------------------------------------------------
 
-    @property
+    @cached_property
     def _route_key(self) -> str:
         return protocol.route_key_of(self.kwargs["route"])
 
