@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,16 @@ FLAGS = (
     "--lang=en-GB",
 )
 TIMEOUT = 15.0
+JS = Path(__file__).resolve().parents[2] / "js"
+
+
+@pytest.fixture(scope="session")
+def npm():
+    """htmx and its extensions, in the versions of js/package-lock.json."""
+    if not (JS / "node_modules" / "htmx4").exists():
+        if shutil.which("npm") is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
+        subprocess.run(["npm", "ci", "--silent"], cwd=JS, check=True, timeout=300)
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -363,15 +361,6 @@ def test_the_tag_knows_the_check_of_a_refused_handshake(make_window, live_server
     window.open(f"{live_server.url}/tag/self/staff/")
     wait_for_state(window, "refused")
     assert window.run("return socket.reason") == {"status": 403, "message": "You may not join 'staff'."}
-
-
-@pytest.fixture(scope="session")
-def npm():
-    """htmx and its extensions, in the versions of js/package-lock.json."""
-    if not (JS / "node_modules" / "htmx4").exists():
-        if shutil.which("npm") is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
-        subprocess.run(["npm", "ci", "--silent"], cwd=JS, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("version", HTMX)

@@ -43,9 +43,8 @@ class RoundTrip:
     def run(self) -> Iterator[Finding]:
         if not self._gateway.websocket_url:
             return
-        known = set(self._rows().values_list("pk", flat=True))
         try:
-            socket = self._timed("connect", self._connect)
+            socket, session = self.open()
         except HandshakeFailed as error:
             yield Finding(ERROR, "live-connect", f"connect: {error}", _REFUSALS.get(error.status, _FAILED))
             return
@@ -57,7 +56,6 @@ class RoundTrip:
                 "Check that the gateway is running, and check its DNS record and TLS.",
             )
             return
-        session = self._rows().exclude(pk__in=known).order_by("-pk").first()
         if session is None:
             socket.close()
             yield Finding(
@@ -71,6 +69,21 @@ class RoundTrip:
                 yield found
                 if found.level == ERROR:
                     return
+
+    def open(self) -> tuple[WebSocket, WebSocketSession | None]:
+        """Connect. Return the socket and its row; None where this database has none."""
+        known = set(self._rows().values_list("pk", flat=True))
+        socket = self._timed("connect", self._connect)
+        return socket, self._rows().exclude(pk__in=known).order_by("-pk").first()
+
+    def is_closed(self, session: WebSocketSession, seconds: float = _TIMEOUT) -> bool:
+        """Whether the row is marked as closed within ``seconds``."""
+        end = time.monotonic() + seconds
+        while WebSocketSession.objects.filter(pk=session.pk, connected=True).exists():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     def _rows(self) -> Any:
         return WebSocketSession.objects.filter(api_gateway=self._gateway, channel_name=self._channel, connected=True)
@@ -123,11 +136,8 @@ class RoundTrip:
     def _disconnect(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
         def closed() -> None:
             socket.close()
-            end = time.monotonic() + _TIMEOUT
-            while WebSocketSession.objects.filter(pk=session.pk, connected=True).exists():
-                if time.monotonic() > end:
-                    raise TimeoutError("The row is still marked as connected.")
-                time.sleep(0.05)
+            if not self.is_closed(session):
+                raise TimeoutError("The row is still marked as connected.")
 
         try:
             self._timed("disconnect", closed)

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..answers import DEFAULTS, read_answers
 from ..protocol import LOOPBACK_HOSTS
 from .options import Options, check_public_url
 
@@ -53,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=Path, metavar="FILE", help="file that gets each event as a JSON line")
     parser.add_argument(
         "--chaos", type=int, metavar="SEED", help="play random faults, the same ones for the same number"
+    )
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="answers of an AWS account, from checkApiGateway --probe"
     )
     parser.add_argument("--log-requests", action="store_true", help="write a line for each call to a backend")
 
@@ -105,7 +109,11 @@ def run(arguments: Any) -> int:
 
     Return 0 after a clean stop, 1 if the gateway cannot start, and 2 if the arguments do not allow it.
     """
-    options = _options(arguments)
+    try:
+        options = _options(arguments)
+    except ValueError as error:
+        _say(str(error))
+        return 2
     problem = _problem(options, arguments.allow_remote)
     if problem:
         _say(problem)
@@ -134,6 +142,7 @@ def run(arguments: Any) -> int:
 
 
 def _options(arguments: Any) -> Options:
+    """Return the options. Raise ValueError where the file of ``--answers`` is not valid."""
     return Options(
         arguments.host,
         arguments.port,
@@ -146,6 +155,7 @@ def _options(arguments: Any) -> Options:
         not arguments.no_inspector,
         arguments.events,
         arguments.chaos,
+        read_answers(arguments.answers) if arguments.answers else DEFAULTS,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Callable
 
+from ..answers import Answers
 from ..protocol import CONNECT, DEFAULT, INTEGRATION_TIMEOUT, PREDEFINED_ROUTES
 from .error_answers import BadRequest, Conflict, NotFound
 from .mapping import check_mapping
@@ -25,10 +26,18 @@ _RESPONSE_KEY = re.compile(r"\$default\Z|/\d{3}/\Z")
 _VELOCITY = re.compile(r"\$!?\{?[A-Za-z]|#\{?[A-Za-z@]|##|#\*")
 
 
-def check(kind: str, store: Store, ids: Ids, new: Resource) -> None:
+def check(kind: str, store: Store, ids: Ids, new: Resource, answers: Answers) -> None:
     """Raise BadRequest, NotFound or Conflict if ``new`` is not acceptable."""
     if kind in _CHECKS:
         _CHECKS[kind](store, ids, new)
+    if kind == "Integration" and answers["disconnect_variables"] == "refused":
+        _refuse_disconnect_variables(new)
+
+
+def _refuse_disconnect_variables(new: Resource) -> None:
+    for source in new.get("RequestParameters", {}).values():
+        if source.startswith("context.disconnect"):
+            raise BadRequest(f"Invalid mapping expression specified: {source}")
 
 
 def _check_api(store: Store, ids: Ids, new: Resource) -> None:
