@@ -18,7 +18,7 @@ WAYS = ("loop", "threads", "send_message by boto3", "send_message by curl")
 
 
 def by_hand(url, sessions, threads):
-    """A boto3 client that exists already, called for each row: in a loop, or by 32 threads."""
+    """Call an existing boto3 client for each row: in a loop, or with 32 threads."""
     import boto3
 
     client = boto3.client(

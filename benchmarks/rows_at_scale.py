@@ -1,7 +1,7 @@
-"""``make scale``: what a session row costs, and how long each question takes at a million rows, as Markdown.
+"""``make scale``: the cost of a session row, and the time of each query with a million rows, as Markdown.
 
-``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It makes a database
-of its own and drops it. WAL is counted for the whole server, so let nothing else write to it meanwhile.
+``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It creates its own
+database and drops it. WAL is counted for the whole server, so stop all other writes meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME = f"websockets_scale_{os.getpid()}"
 
 @contextmanager
 def database():
-    """A new database, in which the ORM works until the end of the block."""
+    """Create a new database, which the ORM uses until the end of the block."""
     from django.db import connection
 
     def use(name):

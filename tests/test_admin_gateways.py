@@ -90,7 +90,7 @@ def test_an_edit_is_planned_and_applied_without_showing_secrets(admin_client, lo
     data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
     saved = text(admin_client.post(change_url(row), data, follow=True))
     assert "was changed successfully" in saved
-    assert "The API does not have all of chat, until you choose “Update the API”." in saved
+    assert "The API does not have the latest version of chat. Choose “Update the API” to update it." in saved
     assert "ago" in text(admin_client.get(CHANGELIST))
     row.refresh_from_db()
     assert row.status == "differs"
@@ -99,7 +99,7 @@ def test_an_edit_is_planned_and_applied_without_showing_secrets(admin_client, lo
     assert "Yes, update" not in text(pages[0])
     pages.append(act(admin_client, "update_api_gateway", row, confirmed=True))
     assert "The API of chat was updated." in text(pages[-1])
-    assert "The API does not have all" not in text(pages[-1])
+    assert "The API does not have the latest version" not in text(pages[-1])
     assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://new.example.com/ws/connect"
     pages.append(admin_client.get(change_url(row)))
     assert all(gateway_secret(row.api_id) not in text(page) for page in pages)
@@ -222,7 +222,8 @@ def test_a_domain_entered_later_differs_until_it_is_created(admin_client, local_
     row.create_gateway()
     domain = {"domain_name": "ws.example.com"}
     domain["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
-    left = "The API does not have all of chat, until you choose “Create Custom Domain record for the API”."
+    again = "Choose “Create Custom Domain record for the API” to update it."
+    left = f"The API does not have the latest version of chat. {again}"
     assert left in text(admin_client.post(change_url(row), {**form_of(admin_client, row), **domain}, follow=True))
     compared = text(act(admin_client, "plan_api_gateway", row))
     assert left in compared
@@ -286,7 +287,16 @@ def test_editing_the_domain_keeps_the_endpoint_until_aws_has_it(admin_client, lo
     [
         ([], set()),
         (["view"], set()),
-        (["view", "change"], {"create_api_gateway", "create_custom_domain", "plan_api_gateway", "update_api_gateway"}),
+        (
+            ["view", "change"],
+            {
+                "create_api_gateway",
+                "create_custom_domain",
+                "check_api_gateway",
+                "plan_api_gateway",
+                "update_api_gateway",
+            },
+        ),
     ],
 )
 def test_actions_need_the_permission_that_they_are(client, local_aws, make_user, row, permissions, offered):

@@ -85,7 +85,7 @@ def build_wheel() -> None:
 
 
 def wanted_cells(names: List[str]) -> List[Cell]:
-    """The cells with these names, or of these Pythons; all of them without a name."""
+    """Return the cells with these names, or of these Python versions. Without names, return all cells."""
     unknown = set(names) - {cell.name for cell in CELLS} - set(DJANGOS)
     if unknown:
         sys.exit(f"Unknown: {', '.join(sorted(unknown))}. Choose from: {' '.join(cell.name for cell in CELLS)}")
@@ -163,7 +163,7 @@ def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[
     (wheel,) = WHEEL.glob("*.whl")
     install = [UV, "pip", "install", "--quiet", "--python", python, f"{wheel}[local]", "-r", "requirements/test.txt"]
     return [
-        # Make the environment again each time. uv's cache makes that fast, and it gets the newest versions that fit.
+        # Create the environment each time. uv's cache makes this fast, and it gets the newest versions that fit.
         [UV, "venv", "--quiet", "--clear", "--no-project", "--python", interpreter, str(env)],
         [*install, f"Django=={cell.django}.*"],
         [UV, "pip", "list", "--python", python],

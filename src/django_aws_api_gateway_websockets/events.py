@@ -95,8 +95,8 @@ def _prove(api_id: str, secret: str | None) -> bool:
     if secret is None:
         if conf.REQUIRE_SECRET:
             raise NotFromGateway(
-                f"The header {protocol.SECRET_HEADER} is missing. Gateways that this package creates send it. "
-                "For an imported gateway, run updateApiGateway."
+                f"The header {protocol.SECRET_HEADER} is missing. Gateways created by this package send it. For an "
+                "imported gateway, run updateApiGateway."
             )
         return False
     if not is_gateway_secret(api_id, secret):

@@ -87,6 +87,9 @@ class Window:
     def click(self, selector: str) -> None:
         self._driver.find_element("css selector", selector).click()
 
+    def set_cookie(self, name: str, value: str) -> None:
+        self._driver.add_cookie({"name": name, "value": value})
+
     def new_tab(self) -> str:
         self._driver.switch_to.new_window("tab")
         return self._driver.current_window_handle
@@ -150,3 +153,11 @@ def _path(program: str) -> str:
     path = shutil.which(program)
     assert path, f"{program} is not installed. Debian: apt-get install chromium chromium-driver"
     return path
+
+
+@pytest.fixture
+def page(api, make_window):
+    """A window on the backend of the module's own `api`."""
+    window = make_window()
+    window.open(api.backend.url + "/page")
+    return window

@@ -95,7 +95,7 @@ def test_json_is_one_document_for_machines(local_aws, row):
 )
 def test_an_unknown_row_and_no_row_are_refused(command):
     text, code = run(command, "--pk=77", *(["--no-input"] if command == "deleteApiGateway" else []))
-    assert (text, code) == ("No API gateway has the primary key 77.", 1)
+    assert (text, code) == ("There is no API gateway with the primary key 77.", 1)
     with pytest.raises(SystemExit) as usage:
         execute_from_command_line(["manage.py", command])
     assert usage.value.code == 2

@@ -126,7 +126,7 @@ def test_wrong_credentials_give_one_clear_error(people, server):
     server.everybody = "forbidden"
     with pytest.raises(PermissionMissing, match="AWS answered 403") as raised:
         everyone.all().send_message({"n": 1})
-    assert "Check that the credentials may do this" in str(raised.value)
+    assert "Check that the credentials allow this call" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiGateway, ApiGatewayAdditionalRoute
 from ..models.deletion import why_gateway_stays
-from . import operations, plan_page
+from . import doctor_page, operations, plan_page
 
 AWS_FIELDS = (
     # The result of the last comparison, and its time. Opening a page does not query AWS.
@@ -61,6 +61,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     actions = (
         "create_api_gateway",
         "create_custom_domain",
+        "check_api_gateway",
         "plan_api_gateway",
         "update_api_gateway",
         "delete_api_gateway",
@@ -174,6 +175,10 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def plan_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
         return plan_page.run(self, request, queryset, operations.PLAN)
 
+    @admin.action(description=operations.EXAMINE.title, permissions=["change"])
+    def check_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse:
+        return doctor_page.show(self, request, queryset)
+
     @admin.action(description=operations.UPDATE.title, permissions=["change"])
     def update_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
         return plan_page.run(self, request, queryset, operations.UPDATE)
@@ -242,7 +247,7 @@ def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:
     if not gateway.api_created:
         return operations.PLAN, operations.CREATE, operations.DELETE
     domain = (operations.CREATE_DOMAIN,) if gateway.domain_name and not gateway.custom_domain_created else ()
-    return (operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
+    return (operations.EXAMINE, operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
 
 
 @admin.register(ApiGatewayAdditionalRoute)

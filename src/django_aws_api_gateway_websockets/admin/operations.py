@@ -42,6 +42,7 @@ CREATE_DOMAIN = Operation(
     lambda gateway: update_gateway(gateway, with_domain=True),
 )
 PLAN = Operation("plan_api_gateway", _("Compare with the row"), "", "", plan_gateway, None)
+EXAMINE = Operation("check_api_gateway", _("Examine"), "", "", plan_gateway, None)
 UPDATE = Operation(
     "update_api_gateway",
     _("Update the API"),
@@ -66,5 +67,5 @@ def left_to_do(gateway: ApiGateway) -> str:
     if gateway.status not in (gateway.Status.DIFFERS, gateway.Status.LACKS_DOMAIN):
         return ""
     action = CREATE_DOMAIN if gateway.lacks_domain else UPDATE
-    text = _("The API does not have all of %(gateway)s, until you choose “%(action)s”.")
+    text = _("The API does not have the latest version of %(gateway)s. Choose “%(action)s” to update it.")
     return str(text) % {"gateway": gateway, "action": action.title}

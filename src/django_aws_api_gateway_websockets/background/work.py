@@ -12,7 +12,7 @@ from typing import Any
 from .. import protocol
 from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
-from ..models import WebSocketSession
+from ..models import ClosedReason, WebSocketSession
 from ..models.closing import close_sockets
 from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
@@ -41,7 +41,7 @@ def disconnect(*arguments: Any) -> None:
     """
     closing = Closing(*arguments)
     sockets = [socket for socket in (Socket(*one) for one in closing.sockets) if _is_possible(socket)]
-    close_sockets(closing.using, sockets)
+    close_sockets(closing.using, sockets, ClosedReason(closing.reason))
 
 
 def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VERIFY_RATE) -> dict[str, int]:

@@ -21,9 +21,9 @@ _MAX_LANGUAGE = 16
 
 
 def record_connect(
-    event: GatewayEvent, gateway: ApiGateway, user: Any, login: HandshakeLogin, channel_name: str
+    event: GatewayEvent, gateway: ApiGateway, user: Any, login: HandshakeLogin, channel_name: str, version: int
 ) -> WebSocketSession:
-    """Write and return the row of a new connection. ``user`` is None for anonymous users.
+    """Write and return the row of a new connection. ``user`` is None for anonymous users, ``version`` the protocol's.
 
     Raise ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
     """
@@ -36,6 +36,7 @@ def record_connect(
         stage_name=event.stage or "",
         session_key_hash=login.session_hash,
         session_auth_hash=login.mark,
+        protocol_version=version,
         language=language if len(language) <= _MAX_LANGUAGE else "",
         **(_client(event) if conf.RECORD_CLIENT else {}),
     )

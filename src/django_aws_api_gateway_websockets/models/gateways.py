@@ -231,7 +231,7 @@ class ApiGateway(models.Model):
         _("API gateway domain name"),
         max_length=253,
         blank=True,
-        help_text=_("The DNS record of your domain name must point here."),
+        help_text=_("Point the DNS record of your domain name here."),
     )
     api_mapping_id = models.CharField(_("API mapping id"), max_length=64, blank=True)
     api_created = models.BooleanField(_("API created"), default=False)
@@ -296,7 +296,7 @@ class ApiGateway(models.Model):
     def clean(self) -> None:
         errors = {}
         if self.disable_execute_api_endpoint and not self.domain_name:
-            errors["disable_execute_api_endpoint"] = _("Without a custom domain the API could not be reached.")
+            errors["disable_execute_api_endpoint"] = _("Without a custom domain, clients could not reach the API.")
         if self.domain_name and not self.certificate_arn:
             errors["certificate_arn"] = _("A custom domain needs a certificate.")
         if self.manage_dns_record and not self.hosted_zone_id:

@@ -53,3 +53,7 @@ class SessionRows(models.QuerySet[Row]):
         if closed:
             transaction.on_commit(partial(count, reason, closed), using=self.write_db)
         return closed
+
+    def reopen(self) -> int:
+        """Mark closed rows as connected again, because their connections could not be closed. Return how many."""
+        return self.filter(connected=False).update(connected=True, closed_reason="", updated_on=timezone.now())

@@ -97,6 +97,8 @@ class WebSocketSession(SendingSession, models.Model):
     # The login that opened the connection. See logins.authority.
     session_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
+    # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
+    protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)

@@ -8,7 +8,8 @@ from typing import Any, Callable, Iterator
 from django.utils import timezone
 
 from ..conf import conf
-from ..delivery import DeliveryReport, call_many
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many
 from ..delivery.transport import GET, Target
 from ..protocol import IDLE_TIMEOUT
 from .clearing import CleanUp, windows

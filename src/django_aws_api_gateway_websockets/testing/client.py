@@ -25,6 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 from weakref import WeakValueDictionary
 
 from django.core.exceptions import DisallowedHost
+from django.db.models import F
 from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.urls import is_valid_path
@@ -55,7 +56,7 @@ class HandshakeRefused(AssertionError):
 
 def _why(response: Any, path: str) -> str:
     if response.status_code == 404 and not is_valid_path(path):
-        return f"no URL leads to {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
+        return f"no URL matches {path!r}. Connect to where the view is mounted: '/ws/' for 'ws/<slug:route>'."
     if "Location" in response:
         return f"a redirect to {response['Location']}, which a gateway does not follow."
     try:
@@ -197,6 +198,7 @@ class GatewaySocket:
         key = protocol.select_route(self.gateway.route_selection_expression, body, self._routes)
         if key is None:
             raise AssertionError("No route takes this message, and the gateway has no $default.")
+        self._last_message_at = timezone.now()
         return self._event(self._bare, key, text)
 
     def receive_json(self) -> Any:
@@ -241,6 +243,22 @@ class GatewaySocket:
             created_on=timezone.now() - timedelta(hours=1)
         )
 
+    def travel(self, duration: timedelta) -> None:
+        """Make the connection and its row older by ``duration``.
+
+        API Gateway closes a connection without a message for 10 minutes, and any connection after 2 hours.
+        """
+        WebSocketSession.objects.filter(connection_id=self.connection_id).update(
+            **{name: F(name) - duration for name in ("created_on", "updated_on", "last_activity_on")}
+        )
+        self._opened_at -= duration
+        self._last_message_at -= duration
+        now = timezone.now()
+        too_old = now - self._opened_at >= timedelta(seconds=protocol.MAX_CONNECTION_AGE)
+        idle = now - self._last_message_at >= timedelta(seconds=protocol.IDLE_TIMEOUT)
+        if self._open_now and (too_old or idle):
+            self.disconnect()
+
     def repeat_connect(self, user: Any = None, channel: str | None = None) -> HttpResponse:
         """Deliver another ``$connect`` with this connection's id, as a retry does. Return the view's response."""
         browser = Client(enforce_csrf_checks=True, **self._defaults)
@@ -258,7 +276,7 @@ class GatewaySocket:
         if not 200 <= response.status_code < 300:
             raise HandshakeRefused(response, self._target(protocol.CONNECT).path)
         self._open_now = True
-        self._opened_at = timezone.now()
+        self._opened_at = self._last_message_at = timezone.now()
         self._management.sockets[self.connection_id] = self
 
     def _event(

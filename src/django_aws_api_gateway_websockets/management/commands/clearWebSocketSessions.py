@@ -19,8 +19,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 class Command(BaseCommand):
     help = (
-        "Delete the WebSocket sessions that are closed, and close those that AWS has closed after two hours. "
-        "Run it from a scheduler, like Django's clearsessions."
+        "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Run it from a "
+        "scheduler, like Django's clearsessions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -40,8 +40,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--rate", type=rate, default=VERIFY_RATE, help="Calls to AWS per second of --verify. The default is 100."
         )
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and change nothing.")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print the result.")
+        parser.add_argument("--dry-run", action="store_true", help="Show what would be done without changing anything.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="The output format.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, sessions = CleanUp(), WebSocketSession.objects.all()

@@ -33,7 +33,7 @@ class Command(GatewayCommand):
             gateways = choose(options)
             names, closed = ", ".join(map(label, gateways)), _open(sum(map(_count_open, gateways)))
             if names and self._answer(f"Delete the API of {names}, closing {closed}? Type yes: ") != "yes":
-                raise CommandError("Nothing was deleted. Type yes to confirm, or give --no-input.")
+                raise CommandError("Nothing was deleted. Type yes to confirm, or use --no-input.")
         super().handle(*args, **options)
 
     def _answer(self, question: str) -> str:
