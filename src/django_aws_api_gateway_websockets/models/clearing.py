@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Iterator
 
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.utils import timezone
 
 from ..conf import conf
@@ -56,8 +56,8 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
         else:
             with transaction.atomic(using=rows.db):
                 done.deleted += _delete(window.filter(closed))
-                done.expired += window.filter(expired).mark_disconnected(ClosedReason.EXPIRED)
-                done.forgotten += window.filter(remembered).update(source_ip="", user_agent="")
+                done.expired += _free(window.filter(expired)).mark_disconnected(ClosedReason.EXPIRED)
+                done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done
 
 
@@ -72,6 +72,17 @@ def windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
             return
         yield window[0], window[-1], len(window)
         after = keys.filter(pk__gt=window[-1], pk__lte=end)
+
+
+def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
+    """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
+
+    Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot: nobody
+    else locks closed rows, and two clean-ups delete them in the same order.
+    """
+    if not connections[rows.db].features.has_select_for_update_skip_locked:
+        return rows  # SQLite has one writer
+    return rows.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
 
 
 def _delete(closed: SessionRows[Any]) -> int:
