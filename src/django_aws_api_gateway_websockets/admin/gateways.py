@@ -46,7 +46,7 @@ class AdditionalRouteInline(admin.TabularInline):  # type: ignore[type-arg]
 class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = (
         "api_name",
-        "status",
+        "status_badge",
         "last_look",
         "is_api_created",
         "is_custom_domain_created",
@@ -123,13 +123,19 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 ),
             },
         ),
-        (_("In AWS"), {"fields": AWS_FIELDS}),
+        (_("The API"), {"fields": AWS_FIELDS}),
     )
 
     class Media:
         css = {"all": ["django_aws_api_gateway_websockets/plan.css"]}
 
     # -- what is in AWS -------------------------------------------------------------------------------
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_badge(self, gateway: ApiGateway) -> SafeString:
+        return format_html(
+            '<span class="gateway-badge {}">{}</span>', gateway.status or "unknown", gateway.get_status_display()
+        )
 
     @admin.display(description=_("last look"), ordering="status_checked_on", empty_value="-")
     def last_look(self, gateway: ApiGateway) -> str | None:
@@ -181,6 +187,16 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def delete_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
         return plan_page.run(self, request, queryset, operations.DELETE)
 
+    def get_fieldsets(self, request: HttpRequest, obj: ApiGateway | None = None) -> Any:
+        """Leave the link to the AWS console out for a local gateway."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not obj.is_local:
+            return fieldsets
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field != "console_link"]})
+            for name, options in fieldsets
+        ]
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         gateway = kwargs.get("obj")
         offered = self.get_actions(request) if gateway is not None and gateway.pk else {}
@@ -213,9 +229,11 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 def _why_it_stays(gateway: ApiGateway) -> str:
     """Return why the row cannot be deleted now, and what to do. Return an empty string if it can be deleted."""
     if gateway.api_id:
-        text = _("%(name)s: the API %(id)s exists in AWS. Delete it there first, with the action “Delete in AWS”.")
+        text = _("%(name)s: the API %(id)s exists. Delete it first, with the action “Delete the API”.")
     elif gateway.may_be_in_aws:
-        text = _("%(name)s: AWS may have its API, because the answer to its creation was lost. Run “Compare with AWS”.")
+        text = _(
+            "%(name)s: its API may exist, because the answer to its creation was lost. Run “Compare with the row”."
+        )
     else:
         connected = gateway.sessions.filter(connected=True).count()
         return why_gateway_stays(gateway, connected) if connected else ""

@@ -19,14 +19,15 @@ from .websocket import HandshakeFailed, WebSocket
 _TIMEOUT = 3.0
 
 _REFUSALS = {
-    400: "The view misses something that a proxy may have eaten, such as headers with underscores. Look at its log.",
-    401: "The view wants a login: give --user.",
+    400: "The view is missing something that a proxy may have removed, such as headers with underscores. Look at its "
+    "log.",
+    401: "The view requires a login. Use --user.",
     403: "The view refused: a login (--user), the origin (--origin), the channel (--channel), or the secret "
     "(updateApiGateway). Its log says which.",
-    404: "No URL of the site answers. Correct the target base endpoint.",
-    429: "A limit is reached: wait a minute.",
+    404: "No URL of the site matches. Correct the target base endpoint.",
+    429: "A rate limit is reached. Wait a minute.",
 }
-_FAILED = "Look at the site's log: it failed, did not answer in time, or cannot be reached by the gateway."
+_FAILED = "The site failed, did not answer in time, or the gateway cannot reach it. Look at the site's log."
 
 
 class RoundTrip:
@@ -48,13 +49,18 @@ class RoundTrip:
             yield Finding(ERROR, "live-connect", f"connect: {error}", _REFUSALS.get(error.status, _FAILED))
             return
         except OSError as error:
-            yield Finding(ERROR, "live-connect", f"connect: {error}", "Check that the gateway runs, its DNS and TLS.")
+            yield Finding(
+                ERROR,
+                "live-connect",
+                f"connect: {error}",
+                "Check that the gateway is running, and check its DNS record and TLS.",
+            )
             return
         if session is None:
             socket.close()
             yield Finding(
-                ERROR, "live-row", "connect: the gateway opened the socket, and this database has no row of it.",
-                "The gateway's site has another database, or connect() of your view does not call super().",
+                ERROR, "live-row", "connect: the gateway opened the socket, but this database has no row for it.",
+                "The gateway's site uses another database, or connect() of your view does not call super().",
             )  # fmt: skip
             return
         for hop in (self._message, self._push, self._disconnect):
@@ -97,8 +103,8 @@ class RoundTrip:
             answer = self._timed("message", lambda: self._asked(socket))
         except OSError:
             return Finding(
-                INFO, "live-message", "message: the view gave no answer to a beat.",
-                "One-way routes tell no errors: look at the site's log, unless your default handler is silent.",
+                INFO, "live-message", "message: the view did not answer a heartbeat.",
+                "One-way routes return no errors. Look at the site's log, unless your default handler sends nothing.",
             )  # fmt: skip
         if "Internal server error" in (answer or ""):
             return Finding(ERROR, "live-message", f"message: the gateway answered {answer}", _FAILED)
@@ -136,7 +142,7 @@ class RoundTrip:
         try:
             self._timed("disconnect", closed)
         except OSError as error:
-            remedy = "AWS delivers $disconnect on a best-effort basis. Where it never comes, look at the site's log."
+            remedy = "AWS delivers $disconnect on a best-effort basis. If it never arrives, look at the site's log."
             return Finding(INFO, "live-disconnect", f"disconnect: {error}", remedy)
         return None
 

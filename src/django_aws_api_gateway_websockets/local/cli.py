@@ -33,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=port, default=_DEFAULTS.port, help="port, or 0 for a free one (default %(default)s)"
     )
-    parser.add_argument("--state", type=Path, metavar="FILE", help="JSON file that keeps the APIs over a restart")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="JSON file that keeps the APIs across restarts")
     parser.add_argument(
-        "--allow-remote", action="store_true", help="let other machines connect, although nothing checks who calls"
+        "--allow-remote",
+        action="store_true",
+        help="let other machines connect, although the gateway does not check who calls",
     )
     parser.add_argument(
         "--public-url", type=public_url, metavar="URL", help="URL at which clients reach the gateway, for ApiEndpoint"
@@ -48,9 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name that requests may use for the gateway, besides localhost and 127.0.0.1 (repeatable)",
     )
     _add_times(parser)
-    parser.add_argument("--no-inspector", action="store_true", help="do without the page that shows connections")
+    parser.add_argument("--no-inspector", action="store_true", help="do not serve the page that shows connections")
     parser.add_argument("--events", type=Path, metavar="FILE", help="file that gets each event as a JSON line")
-    parser.add_argument("--chaos", type=int, metavar="SEED", help="play faults, the same ones for the same number")
+    parser.add_argument(
+        "--chaos", type=int, metavar="SEED", help="play random faults, the same ones for the same number"
+    )
     parser.add_argument(
         "--answers", type=Path, metavar="FILE", help="answers of an AWS account, from checkApiGateway --probe"
     )
@@ -158,7 +162,7 @@ def _options(arguments: Any) -> Options:
 def _problem(options: Options, allow_remote: bool) -> str:
     """Return why the gateway must not start with these options, or an empty string."""
     if options.host not in LOOPBACK_HOSTS and not allow_remote:
-        return f"--host {options.host} lets other machines connect, and nothing checks who calls. Add --allow-remote."
+        return f"--host {options.host} lets other machines connect, but nothing checks who calls. Add --allow-remote."
     if options.needs_public_url:
         return f"--host {options.host} is not an address that clients can use. Add --public-url http://NAME:PORT."
     return ""

@@ -21,7 +21,7 @@ class Options(NamedTuple):
 
     ``public_url`` is the beginning of ``ApiEndpoint``. See :func:`check_public_url`. ``events`` is a file that gets
     each event as a JSON line. ``chaos`` is the seed that selects faults. ``answers`` say what the gateway
-    does where AWS documents nothing.
+    does if AWS documents nothing.
     """
 
     host: str = "127.0.0.1"
@@ -84,7 +84,7 @@ def check_public_url(url: str) -> str:
     """Return ``url`` without a trailing slash. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
     parts = urlsplit(url.rstrip("/"))
     if not _is_plain(parts):
-        raise ValueError(f"{url!r} is not a public URL: expected http://HOST[:PORT] or https://HOST[:PORT]")
+        raise ValueError(f"{url!r} is not a public URL. Expected http://HOST[:PORT] or https://HOST[:PORT].")
     return parts.geturl()
 
 

@@ -42,7 +42,7 @@ class PlainHttp:
 
     async def _answer(self, request: Request) -> Response:
         if request.from_web_page:
-            raise Forbidden("The local gateway does not answer requests of web pages")
+            raise Forbidden("The local gateway does not answer requests from web pages")
         if request.path.startswith("/v2/"):
             self._hosts.check(request)
             return self._control(request)

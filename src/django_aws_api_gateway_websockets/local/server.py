@@ -33,7 +33,7 @@ class GatewayServer:
 
     def __init__(self, options: Options) -> None:
         if options.needs_public_url:
-            raise ValueError(f"The host {options.host!r} means every interface: pass public_url='http://HOST:PORT'")
+            raise ValueError(f"The host {options.host!r} means every interface. Pass public_url='http://HOST:PORT'.")
         self.options = options
         self._store = Store(options.state)
         self._inspector = Inspector(self._store, options.chaos) if options.observed else None

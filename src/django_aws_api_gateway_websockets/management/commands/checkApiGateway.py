@@ -18,16 +18,18 @@ from ..gateways import add_choice, choose
 
 class Command(BaseCommand):
     help = (
-        "Examine gateways: settings, URLs, the API, DNS, certificate, and a live round trip. "
-        "Exit code 1: an error was found; 3: warnings only."
+        "Examine gateways: settings, URLs, the API, DNS, certificate, and a live round trip. Exit code 1 means that "
+        "an error was found, 3 that there are only warnings."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_choice(parser, required=True)
         parser.add_argument("--no-live", action="store_true", help="Open no connection.")
-        parser.add_argument("--user", help="Connect as this user, by a connect token.")
-        parser.add_argument("--origin", default="", help="The page's origin; by default the target's.")
-        parser.add_argument("--channel", default="", help="The channel to join; by default one of its own.")
+        parser.add_argument("--user", help="Connect as this user, with a connect token.")
+        parser.add_argument("--origin", default="", help="The page's origin. The default is the target's origin.")
+        parser.add_argument(
+            "--channel", default="", help="The channel to join. The default is a channel for this check only."
+        )
         parser.add_argument(
             "--probe",
             nargs="?",
@@ -96,7 +98,7 @@ class Command(BaseCommand):
         for hop in report.hops:
             self.stdout.write(f"  {hop.name}: {hop.seconds * 1000:.0f} ms")
         if not report.findings:
-            self.stdout.write("  Nothing is wrong.")
+            self.stdout.write("  No problems found.")
 
 
 def _user(name: str | None) -> Any:
