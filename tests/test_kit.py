@@ -9,14 +9,18 @@ import os
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.test import RequestFactory
 from websockets.sync.client import connect as connect_for_real
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.testing import AsyncGatewayClient, GatewayClient, LiveGateway
+
+from .views import ExampleView
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +34,7 @@ def example(name):
 
 FaultTests = example("kit_test").FaultTests
 LiveTests = example("live_gateway_test").LiveTests
+HandlerTests = example("bare_view_test").HandlerTests
 
 
 @pytest.fixture
@@ -107,6 +112,41 @@ def test_two_hours_later_the_row_is_closed(client, sockets):
 
 
 # --- What was sent to whom --------------------------------------------------------------------------
+
+
+def test_travel_closes_what_is_idle_or_too_old(client, sockets):
+    talks, silent = sockets
+    client.travel(timedelta(minutes=9))
+    assert not talks.closed
+    assert not silent.closed
+    talks.send_json({"action": "help"})
+    client.travel(timedelta(minutes=9))
+    assert (talks.closed, silent.closed) == (False, True)
+    assert (talks.session.connected, silent.session.connected) == (True, False)
+    for _ in range(12):
+        if not talks.closed:
+            talks.send_json({"action": "help"})
+            client.travel(timedelta(minutes=9), talks)
+    assert talks.closed
+
+
+def test_travel_makes_rows_older(client, sockets):
+    before = [socket.session.created_on for socket in sockets]
+    client.travel(timedelta(minutes=5), sockets[0])
+    after = [socket.session.created_on for socket in sockets]
+    assert after == [before[0] - timedelta(minutes=5), before[1]]
+
+
+def test_a_bare_view_joins_a_channel(client, alice):
+    socket = client.connect("/ws/", "Room 1")
+    view = ExampleView()
+    view.websocket_session = socket.session
+    request = RequestFactory().post("/ws/default")
+    request.user = alice
+    view.join_channel(request, "Room 2")
+    view.help(request)
+    assert socket.session.channel_name == "Room 2"
+    assert socket.receive_json() == {"help": ["test", "help"]}
 
 
 def test_assert_sent_by_user_channel_row_and_socket(client, alice, bob):

@@ -87,6 +87,9 @@ class Window:
     def click(self, selector: str) -> None:
         self._driver.find_element("css selector", selector).click()
 
+    def set_cookie(self, name: str, value: str) -> None:
+        self._driver.add_cookie({"name": name, "value": value})
+
     def new_tab(self) -> str:
         self._driver.switch_to.new_window("tab")
         return self._driver.current_window_handle

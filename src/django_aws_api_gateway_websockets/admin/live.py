@@ -27,7 +27,7 @@ from .plots import HEIGHT, LEFT, WIDTH, Plot, draw
 TEMPLATE = "admin/django_aws_api_gateway_websockets/live.html"
 # The page looks at this many of the newest rows, so that it opens quickly with a table of any size. Connections end
 # after two hours, so only the newest rows can be open, unless there are more connects than this.
-NEWEST = 100_000
+NEWEST = 50_000
 SHOWN = 10
 _PRIVATE_CACHES = ("LocMemCache", "DummyCache")
 

@@ -7,6 +7,7 @@ import uuid
 from typing import Any, Mapping, NamedTuple
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.template.loader import render_to_string
 
 from .. import protocol
 from ..conf import SETTING, conf
@@ -49,6 +50,11 @@ def text(value: str) -> Message:
     if not isinstance(value, str):
         raise TypeError(f"send_text takes a str, not {type(value).__name__}. Use send_message for a dict or a list.")
     return Message(_as_bytes(value))
+
+
+def html(template_name: str, context: Mapping[str, Any] | None) -> Message:
+    """Render a template to the text that is sent. Raise ``MessageTooLarge`` as for any other text."""
+    return text(render_to_string(template_name, dict(context or {})))
 
 
 def as_json(data: Any) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from weakref import WeakValueDictionary
 
 from django.core.exceptions import DisallowedHost
+from django.db.models import F
 from django.http import HttpResponse, QueryDict
 from django.test import Client
 from django.urls import is_valid_path
@@ -96,6 +97,7 @@ class GatewaySocket:
         key = protocol.select_route(self.gateway.route_selection_expression, body, self._routes)
         if key is None:
             raise AssertionError("No route takes this message, and the gateway has no $default.")
+        self._last_message_at = timezone.now()
         return self._event(self._bare, key, text)
 
     def receive_json(self) -> Any:
@@ -140,6 +142,22 @@ class GatewaySocket:
             created_on=timezone.now() - timedelta(hours=1)
         )
 
+    def travel(self, duration: timedelta) -> None:
+        """Make the connection and its row older by ``duration``.
+
+        API Gateway closes a connection without a message for 10 minutes, and any connection after 2 hours.
+        """
+        WebSocketSession.objects.filter(connection_id=self.connection_id).update(
+            **{name: F(name) - duration for name in ("created_on", "updated_on", "last_activity_on")}
+        )
+        self._opened_at -= duration
+        self._last_message_at -= duration
+        now = timezone.now()
+        too_old = now - self._opened_at >= timedelta(seconds=protocol.MAX_CONNECTION_AGE)
+        idle = now - self._last_message_at >= timedelta(seconds=protocol.IDLE_TIMEOUT)
+        if self._open_now and (too_old or idle):
+            self.disconnect()
+
     def repeat_connect(self, user: Any = None, channel: str | None = None) -> HttpResponse:
         """Deliver another ``$connect`` with this connection's id, as a retry does. Return the view's response."""
         browser = Client(enforce_csrf_checks=True, **self._defaults)
@@ -157,7 +175,7 @@ class GatewaySocket:
         if not 200 <= response.status_code < 300:
             raise HandshakeRefused(response, self._target(protocol.CONNECT).path)
         self._open_now = True
-        self._opened_at = timezone.now()
+        self._opened_at = self._last_message_at = timezone.now()
         self._management.sockets[self.connection_id] = self
 
     def _event(
@@ -174,6 +192,8 @@ class GatewaySocket:
         suffix = f"?{parameters.urlencode()}" if parameters else ""
         # Values mapped by the integration replace the client's.
         mapped = self.event_headers(route_key)
+        if any(name.lower() == "user-agent" for name in headers or {}):
+            del mapped["User-Agent"]  # API Gateway adds its own if the client sent none
         names = {name.lower() for name in mapped}
         own = {name: value for name, value in (headers or {}).items() if name.lower() not in names}
         target = self._target(route_key)
