@@ -82,7 +82,9 @@ def test_a_decorator_that_asks_the_gateway_for_a_login(project):
 
 def test_a_database_that_is_not_migrated(project):
     with terminal(project, "python manage.py runLocalGateway --site 8000") as output:
-        assert "Run manage.py migrate, then save one of your source files." in output.wait("ChatView: no gateway was created")
+        assert "Run manage.py migrate, then save one of your source files." in output.wait(
+            "ChatView: no gateway was created"
+        )
 
 
 def test_a_gateway_on_another_port_than_the_site_expects(project):
