@@ -111,7 +111,7 @@ def test_one_failure_does_not_stop_the_others(debug, settings):
 
 def test_a_gateway_that_does_not_run_is_said(debug, settings):
     settings.WEBSOCKETS = {"LOCAL_GATEWAY": "http://127.0.0.1:9"}
-    assert "check that runLocalGateway runs" in keep()
+    assert "check that runLocalGateway is running" in keep()
 
 
 @pytest.mark.parametrize("addrport", ["here", "127.0.0.1", "127.0.0.1:x", ":"])

@@ -82,7 +82,9 @@ def test_a_decorator_that_asks_the_gateway_for_a_login(project):
 
 def test_a_database_that_is_not_migrated(project):
     with terminal(project, "python manage.py runLocalGateway --site 8000") as output:
-        assert "Run manage.py migrate, then save a file of your code." in output.wait("ChatView: no gateway was made")
+        assert "Run manage.py migrate, then save one of your source files." in output.wait(
+            "ChatView: no gateway was created"
+        )
 
 
 def test_a_gateway_on_another_port_than_the_site_expects(project):
@@ -110,7 +112,7 @@ def row(project, target):
 def test_a_gateway_that_is_not_running(project):
     row(project, "http://127.0.0.1:8000/ws/")
     said = project.command("python manage.py createApiGateway --local --pk=1", code=1)
-    assert "check that runLocalGateway runs" in said
+    assert "check that runLocalGateway is running" in said
 
 
 # --- What the gateway says of a site that runs ----------------------------------------------------------------------
@@ -190,12 +192,12 @@ def test_a_page_on_localhost_with_a_socket_on_127_0_0_1(site):
 
 def test_a_send_from_connect(site):
     said = refused(site, socket(site, "SendsOnConnect"), "SendsOnConnect/connect: 500: SendDuringConnect")
-    assert "Let the client send a first message, and answer that." in said
+    assert "Wait for a first message from the client, and answer it." in said
 
 
 def test_a_send_from_connect_before_super(site):
     said = refused(site, socket(site, "SendsBeforeSuper"), "SendsBeforeSuper/connect: 500: SendDuringConnect")
-    assert "Let the client send a first message, and answer that." in said
+    assert "Wait for a first message from the client, and answer it." in said
 
 
 @pytest.mark.parametrize(

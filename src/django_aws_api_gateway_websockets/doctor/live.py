@@ -71,13 +71,13 @@ class RoundTrip:
                     return
 
     def open(self) -> tuple[WebSocket, WebSocketSession | None]:
-        """Connect. Return the socket and its row; None where this database has none."""
+        """Connect. Return the socket and its row, or None if this database has no row."""
         known = set(self._rows().values_list("pk", flat=True))
         socket = self._timed("connect", self._connect)
         return socket, self._rows().exclude(pk__in=known).order_by("-pk").first()
 
     def is_closed(self, session: WebSocketSession, seconds: float = _TIMEOUT) -> bool:
-        """Whether the row is marked as closed within ``seconds``."""
+        """Return whether the row is marked as closed within ``seconds``."""
         end = time.monotonic() + seconds
         while WebSocketSession.objects.filter(pk=session.pk, connected=True).exists():
             if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""Ask an account for the answers of ``answers.py``, by an API of its own, which is deleted afterwards."""
+"""Asking an account for the answers in ``answers.py``, with a temporary API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMED = ("ping_resets", "push_resets")
 
 
 class Probed(NamedTuple):
-    """What was asked. ``answer`` None: it is not known, and ``evidence`` says why."""
+    """A question and its answer. If ``answer`` is None, it is not known, and ``evidence`` says why."""
 
     name: str
     answer: Answer | None
@@ -132,7 +132,7 @@ class _Probe:
         return Probed("disconnect_after_delete", "yes" if came else "no", said)
 
     def _idling(self, name: str, act: Callable[[WebSocket, str], None]) -> Probed:
-        """Act after 0.6 of the limit, and look after 1.3 of it."""
+        """Act after 0.6 of the limit, and check after 1.3 of it."""
         assert self._idle is not None  # noqa: S101  only asked then
         socket, connection_id = self._api.open_named("open")
         opened = time.monotonic()
@@ -152,7 +152,7 @@ def _until(moment: float) -> None:
 
 
 def _stays_open(socket: WebSocket, until: float) -> bool:
-    """Whether the gateway does not close ``socket`` before ``until``."""
+    """Return whether the gateway keeps ``socket`` open until ``until``."""
     while time.monotonic() < until:
         socket.timeout(max(0.01, until - time.monotonic()))
         try:

@@ -1,4 +1,5 @@
-"""The API by which an account is asked. Its integrations are MOCK, or have addresses that do not answer."""
+"""The temporary API with which an account is probed. Its integrations are MOCK, or have addresses that do not
+answer."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ _ROUTES = {"one_way_5xx": 500, "one_way_4xx": 404, "two_way_empty": 200}
 
 
 class ProbeApi:
-    """A WebSocket API without ``$default``; a context manager that creates and deletes it."""
+    """A WebSocket API without ``$default``. The context manager creates and deletes it."""
 
     def __init__(self, gateway: ApiGateway) -> None:
         self._endpoint = control_endpoint(gateway)
@@ -54,7 +55,7 @@ class ProbeApi:
         return self._control.call(operation, ApiId=self._id, **parameters)
 
     def deploy(self, stage: str, status: int = 0, uri: str = "", timeout: int = 29_000) -> None:
-        """Make a stage whose ``$connect`` has a MOCK integration that answers ``status``, or one to ``uri``."""
+        """Create a stage whose ``$connect`` has a MOCK integration that answers ``status``, or one to ``uri``."""
         integration = self._integration(status, uri, timeout)
         self.call("UpdateRoute", RouteId=self._connect_id, Target=f"integrations/{integration}")
         self.call("CreateStage", StageName=stage)
@@ -72,7 +73,7 @@ class ProbeApi:
         raise AssertionError("unreachable")
 
     def open_named(self, stage: str) -> tuple[WebSocket, str]:
-        """Return a connection and its id. The error frame for a message that no route takes tells the id."""
+        """Return a connection and its id. The error frame for a message without a route contains the id."""
         socket = self.open(stage)
         socket.send(json.dumps({"action": "nothing"}))
         try:
@@ -134,7 +135,8 @@ def closed_address(is_local: bool) -> str:
 
 @contextmanager
 def silent_address(is_local: bool) -> Iterator[str]:
-    """Give a URL that takes a request and never answers: here, or an address of the block for documentation."""
+    """Yield a URL that accepts a request and never answers: on this machine, or in the address block for
+    documentation."""
     if not is_local:
         yield "http://192.0.2.1/"
         return
