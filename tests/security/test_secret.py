@@ -118,7 +118,7 @@ def test_rotation_writes_the_new_secret_into_every_integration(row, settings):
 
 
 def test_what_cannot_be_rotated_is_said(row):
-    with pytest.raises(CommandError, match="No API gateway has the primary key 0"):
+    with pytest.raises(CommandError, match="There is no API gateway with the primary key 0"):
         call_command("rotateGatewaySecret", pk=0)
     with pytest.raises(CommandError, match=r"is not in AWS yet\. Run createApiGateway"):
         call_command("rotateGatewaySecret", pk=row.pk)
