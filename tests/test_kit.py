@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import os
@@ -19,6 +18,7 @@ from websockets.sync.client import connect as connect_for_real
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.testing import AsyncGatewayClient, GatewayClient, LiveGateway
+from tests.event_loop import run
 
 from .views import ExampleView
 
@@ -228,7 +228,7 @@ def test_the_async_twin(alice):
         await (await socket.asession()).asend_message({"x": 1})
         assert not (await socket.asession()).connected
 
-    asyncio.run(chat())
+    run(chat())
 
 
 def test_a_live_gateway_in_front_of_the_live_server(live_server):

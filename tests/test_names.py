@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# None of this depends on the versions of Python and Django.
+pytestmark = pytest.mark.once
+
 TESTS = Path(__file__).resolve().parent
 LONGEST = 60
 

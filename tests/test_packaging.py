@@ -14,6 +14,9 @@ import pytest
 
 from tools.matrix import CELLS
 
+# None of this depends on the versions of Python and Django.
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "django_aws_api_gateway_websockets"
 SOURCE = ROOT / "src" / PACKAGE

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# None of this depends on the versions of Python and Django.
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 #: These files still have such a line. Delete a name here with the line.
 DOCUMENTS = [

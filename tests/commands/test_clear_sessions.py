@@ -45,7 +45,7 @@ def clear(capsys, *options):
     return capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 5_000, 5_001, 12_000])
+@pytest.mark.parametrize("count", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.once) for n in (5_000, 5_001, 12_000))])
 def test_closed_sessions_are_deleted(make, capsys, count):
     make(count)
     make(3, connected=True)
@@ -128,6 +128,7 @@ def test_progress_is_shown_on_a_terminal_only(make, capsys, terminal, shown):
     assert json.loads(capsys.readouterr().out)["deleted"] == 2
 
 
+@pytest.mark.once
 def test_no_statement_walks_over_what_was_deleted(make):
     make(12_000)
     with CaptureQueriesContext(connection) as queries:

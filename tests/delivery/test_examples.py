@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +14,7 @@ from django.db import transaction
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.models.closing import close_connections
 from django_aws_api_gateway_websockets.signals import message_delivered
+from tests.event_loop import run
 
 everyone = WebSocketSession.objects
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "docs" / "examples" / "sending.py"
@@ -38,7 +38,7 @@ def test_the_page_on_sending(people, server, example, caplog):
     assert server.received[ids[1]] == [{"text": "hi"}, {"sold": 7}]
     assert "None, chunk 1 of 1: 2 sent, 1 slow" in caplog.text
 
-    asyncio.run(example.greet(WebSocketSession.objects.select_related("api_gateway").get(connection_id=ids[2])))
+    run(example.greet(WebSocketSession.objects.select_related("api_gateway").get(connection_id=ids[2])))
     assert server.received[ids[2]][-1] == {"hello": "you"}
     with pytest.raises(ImproperlyConfigured):
         example.announce("no engine is chosen here")
@@ -114,8 +114,8 @@ def test_an_encoder_of_your_own(people, server, options):
 @pytest.mark.django_db(transaction=True)
 def test_text_is_sent_from_async_code_and_after_the_commit(people, server):
     (name,) = people(1)
-    assert asyncio.run(everyone.select_related("api_gateway").get().asend_text('"one"')) is True
-    assert asyncio.run(everyone.all().asend_text('"many"')).sent == [name]
+    assert run(everyone.select_related("api_gateway").get().asend_text('"one"')) is True
+    assert run(everyone.all().asend_text('"many"')).sent == [name]
     with transaction.atomic():
         everyone.get().send_text('"later"', on_commit=True)
         everyone.all().send_text('"later"', on_commit=True)

@@ -61,6 +61,7 @@ def test_a_large_send_keeps_memory_and_db_connections_flat(people, sink, transpo
     assert resident_megabytes() - before < 100
 
 
+@pytest.mark.once
 @pytest.mark.django_db
 def test_queries_grow_with_the_rows_by_large_chunks_only(people, django_assert_num_queries):
     """15,500 rows in 5 queries, and one for their gateway: nothing is sent, the deadline being over."""

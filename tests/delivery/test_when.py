@@ -164,7 +164,9 @@ def test_under_asgi_the_loop_goes_on_while_a_handler_waits(settings, connect, al
         }
         application = ApplicationCommunicator(get_asgi_application(), scope)
         await application.send_input({"type": "http.request", "body": b'{"action": "x"}'})
-        return (await application.receive_output(10))["status"]
+        start = await application.receive_output(10)
+        await application.wait(10)  # until the connection of its thread is closed
+        return start["status"]
 
     async def both():
         return await asyncio.gather(event(), event())

@@ -136,7 +136,7 @@ def test_drift_is_planned_exactly_and_mended(aws, created, drift):
     _check_drift(aws, created, drift, DRIFTS[drift])
 
 
-@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="ministack is not installed")
+@pytest.mark.skipif(not standins.HAS_MINISTACK, reason="needs Python 3.10, as ministack does")
 @pytest.mark.parametrize("drift", UNSERVED_DRIFTS, ids=lambda drift: drift.__name__.strip("_"))
 def test_drift_that_the_local_gateway_refuses_is_mended(ministack_aws, row, drift):
     _check_drift(ministack_aws, _create(row), drift, UNSERVED_DRIFTS[drift])

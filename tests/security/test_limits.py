@@ -35,6 +35,7 @@ urlpatterns = [path("ws/<slug:route>", CountingView.as_view())]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
+@pytest.mark.once
 def test_only_messages_within_the_limit_reach_the_handler(connect, alice, django_assert_num_queries):
     handled.clear()
     with override_settings(WEBSOCKETS={"MESSAGES_PER_CONNECTION": "100/3600s"}):
