@@ -1,6 +1,6 @@
-"""One way of sending one message to many, in a process of its own; prints its figures as JSON.
+"""One way of sending one message to many, in its own process. Prints its figures as JSON.
 
-``python -m benchmarks.fan_out WAY PORT COUNT [--tls]``: ``loop`` and ``threads`` are what one would write by hand.
+``python -m benchmarks.fan_out WAY PORT COUNT [--tls]``: ``loop`` and ``threads`` are simple hand-written ways.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def fill(rows):
         **dict.fromkeys(("created_on", "updated_on", "last_activity_on"), "TIMESTAMP '2026-01-01 00:00:00'"),
     }
     fields = WebSocketSession._meta.concrete_fields
-    # What the figures do not depend on stays empty.
+    # Columns that do not affect the figures stay empty.
     values.update({f.column: "''" for f in fields if isinstance(f, CharField) and f.column not in values})
     columns = [field.column for field in fields if field.column in values]
     source = f"generate_series(1, {rows}) AS g" if is_postgresql() else f"(SELECT seq AS g FROM seq_1_to_{rows}) AS n"
@@ -123,7 +123,7 @@ def sizes(rows):
 
 
 def wal(count=10_000):
-    """What a connect and a disconnect write, each in a transaction of its own."""
+    """Measure what a connect and a disconnect write, each in its own transaction."""
     from django.contrib.auth import get_user_model
 
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
@@ -272,7 +272,7 @@ class Memory:
     """How much more memory this process had at its peak than at the beginning, in MB. Linux only."""
 
     def __init__(self):
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak
         self.before = self.read("VmRSS")
 
     @staticmethod

@@ -110,6 +110,17 @@ def test_deleting_asks_first(local_aws, row, monkeypatch, answer, left):
     assert (code, "Nothing was deleted." in text) == ((1, True) if left else (0, False))
 
 
+def test_deleting_says_how_many_connections_end(local_aws, row, monkeypatch):
+    row.create_gateway()
+    for number, connected in enumerate([True, True, False]):
+        row.sessions.create(connection_id=f"c{number}=", connected=connected)
+    text, _ = run("deleteApiGateway", f"--pk={row.pk}", "--dry-run")
+    assert "close 2 open connections" in text
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    text, _ = run("deleteApiGateway", f"--pk={row.pk}")
+    assert "Delete the API of chat, closing 2 open connections? Type yes:" in text
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

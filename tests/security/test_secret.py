@@ -124,6 +124,13 @@ def test_what_cannot_be_rotated_is_said(row):
         call_command("rotateGatewaySecret", pk=row.pk)
 
 
+def rotate():
+    try:
+        call_command("rotateGatewaySecret", all=True, stdout=io.StringIO())
+    finally:
+        connection.close()  # this thread's own, with which the database could not be destroyed after the tests
+
+
 @pytest.mark.end_to_end
 @pytest.mark.django_db(transaction=True)
 def test_rotation_under_load_refuses_no_message(live_server, local_gateway, settings):
@@ -140,9 +147,7 @@ def test_rotation_under_load_refuses_no_message(live_server, local_gateway, sett
         for number in range(1000):
             if number == 300:
                 settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the new key", [old_key]
-                rotation = threading.Thread(
-                    target=call_command, args=("rotateGatewaySecret",), kwargs={"all": True, "stdout": io.StringIO()}
-                )
+                rotation = threading.Thread(target=rotate)
                 rotation.start()
             socket.send(json.dumps({"action": "echo", "n": number}))
             answered += json.loads(socket.recv(timeout=20)) == {"default": {"action": "echo", "n": number}, "user": ""}

@@ -121,11 +121,11 @@ class Socket:
         self._end(code)
 
     def close_for_age(self) -> None:
-        """Close as after two hours of life."""
+        """Close the connection, as AWS does after two hours."""
         self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: the connection is too old")
 
     def close_for_idleness(self) -> None:
-        """Close as after ten minutes without a message."""
+        """Close the connection, as AWS does after ten minutes without a message."""
         self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: no message for too long")
 
     def cut(self) -> None:

@@ -1,6 +1,6 @@
 """The behaviour of API Gateway that nobody has established, and what the local gateway does instead.
 
-The questions that you can ask an account are in ``answers.py``, not here.
+The questions that you can ask your own account are in ``answers.py``.
 
 AWS promises none of these values, so your code must tolerate every outcome. If both a strict and a lenient answer were
 possible, the local gateway gives the strict one. Code that works here then also works in AWS.

@@ -9,12 +9,19 @@ import re
 from typing import Callable
 
 from ..answers import Answers
-from ..protocol import CONNECT, DEFAULT, INTEGRATION_TIMEOUT, PREDEFINED_ROUTES
+from ..protocol import (
+    CONNECT,
+    DEFAULT,
+    INTEGRATION_TIMEOUT,
+    MAX_INTEGRATIONS,
+    MAX_ROUTES,
+    MAX_STAGES,
+    PREDEFINED_ROUTES,
+)
 from .error_answers import BadRequest, Conflict, NotFound
 from .mapping import check_mapping
 from .store import Ids, Resource, Store
 
-MAX_ROUTES, MAX_INTEGRATIONS, MAX_STAGES = 300, 300, 10
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _STAGE_VARIABLE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]+\Z")
 _DOMAIN_NAME = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*\Z")

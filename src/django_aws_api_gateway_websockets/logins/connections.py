@@ -6,9 +6,11 @@ from typing import Any
 
 from django.utils.translation import get_language
 
+from ..conf import conf
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..models.rows import MAX_ADDRESS, MAX_USER_AGENT
 from .ended_logins import has_ended
 from .handshake import HandshakeLogin
 from .speaker import find_session, user_of
@@ -36,11 +38,18 @@ def record_connect(
         session_auth_hash=login.mark,
         protocol_version=version,
         language=language if len(language) <= _MAX_LANGUAGE else "",
+        **(_client(event) if conf.RECORD_CLIENT else {}),
     )
     owner = (user and user.pk, gateway.pk)
     if not session.connected or (session.user_id, session.api_gateway_id) != owner:
         raise UnknownConnection(f"The connection {session.connection_id} was opened before, or is already closed.")
     return session
+
+
+def _client(event: GatewayEvent) -> dict[str, str]:
+    # No client decides whether its row can be written. PostgreSQL stores no NUL.
+    address, agent = event.source_ip or "", event.user_agent.replace("\0", "")
+    return {"source_ip": address[:MAX_ADDRESS], "user_agent": agent[:MAX_USER_AGENT]}
 
 
 def check_login_stands(event: GatewayEvent, login: HandshakeLogin, user: Any) -> None:

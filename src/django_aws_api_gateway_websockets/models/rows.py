@@ -13,6 +13,9 @@ from .activity import count
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
+# The characters that a session row has for its client.
+MAX_ADDRESS, MAX_USER_AGENT = 45, 255
+
 
 class ClosedReason(models.TextChoices):
     """The reason why a connection was closed; empty if it is not known."""
