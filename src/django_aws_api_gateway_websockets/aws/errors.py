@@ -9,6 +9,7 @@ import json
 import re
 from contextlib import contextmanager
 from http.client import responses
+from traceback import walk_tb
 from typing import Any, Iterator, Mapping
 
 from .. import protocol
@@ -62,10 +63,21 @@ def translated(operation: str) -> Iterator[None]:
 
     try:
         yield
-    except (botocore_errors.BotoCoreError, botocore_errors.ClientError, UnicodeDecodeError) as error:
+    except Exception as error:
+        known = isinstance(error, (botocore_errors.BotoCoreError, botocore_errors.ClientError))
+        if not known and not _is_from_parser(error):
+            raise
         # "from None", because botocore's frames hold request bodies and signed headers, and an error page would show
         # them.
-        raise _translation(operation, error) from None
+        raise (_translation(operation, error) if known else _unreadable(operation)) from None
+
+
+def _is_from_parser(error: Exception) -> bool:
+    """Return whether botocore failed to read an answer.
+
+    It raises whatever Python does on a JSON list or deep JSON, and on text that is not UTF-8.
+    """
+    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in walk_tb(error.__traceback__))
 
 
 def _translation(operation: str, error: Any) -> AwsError:
@@ -73,11 +85,6 @@ def _translation(operation: str, error: Any) -> AwsError:
 
     if isinstance(error, botocore_errors.ClientError):
         return from_client_error(operation, error)
-    if isinstance(error, UnicodeDecodeError):
-        return AwsError(
-            f"Could not {operation}: the answer is not UTF-8. Check the endpoint, because another server has it.",
-            operation=operation,
-        )
     if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
         return CredentialsError(
             f"Could not {operation}: {error} Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, "
@@ -133,7 +140,7 @@ def from_client_error(operation: str, error: Any) -> AwsError:
     """Return the error for botocore's ``ClientError``."""
     detail = error.response.get("Error", {})
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return from_status(operation, status, str(detail.get("Code", "")), str(detail.get("Message", "")))
+    return from_status(operation, status, str(detail.get("Code") or ""), str(detail.get("Message") or ""))
 
 
 def from_answer(operation: str, status: int, error_type: str, body: bytes) -> AwsError:
@@ -146,7 +153,7 @@ def from_answer(operation: str, status: int, error_type: str, body: bytes) -> Aw
     text = body.decode("utf-8", "replace")
     try:
         said = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         said = {"message": text}
@@ -173,6 +180,14 @@ def unreachable(operation: str, reason: str) -> AwsUnreachable:
     return AwsUnreachable(
         f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network; for a local gateway, "
         "check that runLocalGateway runs.",
+        operation=operation,
+    )
+
+
+def _unreadable(operation: str) -> AwsError:
+    """Return the error for an answer that API Gateway never sends."""
+    return AwsError(
+        f"Could not {operation}: the answer cannot be read. Check the endpoint, because another server has it.",
         operation=operation,
     )
 
