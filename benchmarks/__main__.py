@@ -1,6 +1,6 @@
-"""``make bench``: every figure beside hand-written code, in one run, as Markdown.
+"""``make bench``: all figures of the package beside hand-written code, in one run, as Markdown.
 
-``python -m benchmarks [--quick]``. The client is on the first core, what stands for AWS on the last.
+``python -m benchmarks [--quick]``. The client runs on the first core, the server that stands for AWS on the last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from statistics import median
 from .fan_out import WAYS
 
 ROOT = Path(__file__).parent.parent
-#: Rows to each way: as many as it does in some seconds.
+#: Rows for each way: as many as it sends in some seconds.
 COUNTS = dict(zip(WAYS, (500, 2_000, 4_000, 20_000)))
 
 
@@ -79,7 +79,7 @@ def fan_out(quick):
 
 
 def fan_out_to(port, bundle, rounds, share, tls):
-    """The medians of some rounds, in each of which every way has its turn: a machine's speed changes with time."""
+    """Return the medians of some rounds. Each round measures every way, because a machine's speed changes with time."""
     found = {way: [] for way in COUNTS}
     for _ in range(rounds):
         for way, count in COUNTS.items():

@@ -1,4 +1,4 @@
-"""The checks of a message by themselves: what the view calls between the request and the handler, but its query."""
+"""The checks of a message alone: all that the view does between the request and the handler, without its query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 def time_checks(environ, session, count):
-    """CPU seconds of all checks of one message: the least of several rounds."""
+    """Return the CPU seconds of all checks of one message: the minimum of several rounds."""
     from django.core.handlers.wsgi import WSGIRequest
 
     from benchmarks.urls import EchoView
@@ -37,7 +37,7 @@ def time_checks(environ, session, count):
     for _ in range(count // 50):
         started = time.process_time()
         for _ in range(50):
-            # As each message finds it: nothing is remembered on the request or the user.
+            # Reset the state for each message, so that nothing is remembered on the request or the user.
             request.__dict__.pop("headers", None)
             check()
         best = min(best, time.process_time() - started)

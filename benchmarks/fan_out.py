@@ -1,6 +1,6 @@
-"""One way of sending one message to many, in a process of its own; prints its figures as JSON.
+"""One way of sending one message to many, in its own process. Prints its figures as JSON.
 
-``python -m benchmarks.fan_out WAY PORT COUNT [--tls]``: ``loop`` and ``threads`` are what one would write by hand.
+``python -m benchmarks.fan_out WAY PORT COUNT [--tls]``: ``loop`` and ``threads`` are simple hand-written ways.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WAYS = ("loop", "threads", "send_message by boto3", "send_message by curl")
 
 
 def by_hand(url, sessions, threads):
-    """A boto3 client that exists already, called for each row: in a loop, or by 32 threads."""
+    """Call an existing boto3 client for each row: in a loop, or with 32 threads."""
     import boto3
 
     client = boto3.client(

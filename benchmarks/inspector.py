@@ -1,6 +1,6 @@
-"""What the inspector costs the local gateway: CPU of its process for a message and the reply; prints JSON.
+"""The cost of the inspector: CPU of the local gateway's process for a message and the reply. Prints JSON.
 
-``proxy`` messages go to an HTTP backend, ``mock`` ones to a MOCK integration, where the gateway has least to do.
+``proxy`` messages go to an HTTP backend, ``mock`` ones to a MOCK integration, which cost the gateway the least.
 
 ``python -m benchmarks.inspector PORT COUNT``, with a sink on PORT.
 """
@@ -18,7 +18,7 @@ from statistics import median
 import boto3
 from websockets.sync.client import connect
 
-#: Messages that are under way at the same time.
+#: Messages in progress at the same time.
 WINDOW = 16
 ROUNDS = 9
 
@@ -84,7 +84,7 @@ def main():
         for way, options in (("without", ["--no-inspector"]), ("with", [])):
             pid, url = stack.enter_context(gateway(*options))
             gateways[way] = pid, stack.enter_context(connect(make_api(url, port)))
-        # The ring of the inspector is full before anything is measured.
+        # Fill the ring of the inspector before measuring.
         for route, way in found:
             measure(*gateways[way], route, 4_000)
         for _ in range(ROUNDS):

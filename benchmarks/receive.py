@@ -1,6 +1,6 @@
-"""A message through Django's WSGI handler: the view beside a bare one with one joined SELECT; prints JSON.
+"""A message through Django's WSGI handler: the view beside a bare view with one joined SELECT. Prints JSON.
 
-``checks`` is what the checks of a message take by themselves, on a request and a row that are there already.
+``checks`` measures the checks of a message alone, with an existing request and row.
 
 ``python -m benchmarks.receive COUNT``, with BENCH_DATABASE for the database.
 """
@@ -35,7 +35,7 @@ def main():
     user, _ = get_user_model().objects.get_or_create(username="bench")
     gateway = make_sessions("wss://a1b2.execute-api.eu-west-1.amazonaws.com", 100, user)
     session = gateway.sessions.select_related("user", "api_gateway").first()
-    # What a $connect would have remembered.
+    # Set what a $connect would have remembered.
     session.session_auth_hash = login_mark(user, "django.contrib.auth.backends.ModelBackend")
     session.save()
     application = get_wsgi_application()

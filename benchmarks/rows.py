@@ -1,4 +1,4 @@
-"""Rows to send to."""
+"""Rows for the benchmarks to send to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from django.utils import timezone
 
 
 def make_sessions(api_endpoint, count, user=None):
-    """A database with ``count`` connected sessions of one gateway and no other; returns the gateway.
+    """Create ``count`` connected sessions of one gateway, and no others. Return the gateway.
 
-    A server's database still has the rows of an earlier run.
+    On a server, the database may still have the rows of an earlier run.
     """
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 

@@ -1,7 +1,7 @@
-"""``make scale``: what a session row costs, and how long each question takes at a million rows, as Markdown.
+"""``make scale``: the cost of a session row, and the time of each query with a million rows, as Markdown.
 
-``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It makes a database
-of its own and drops it. WAL is counted for the whole server, so let nothing else write to it meanwhile.
+``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It creates its own
+database and drops it. WAL is counted for the whole server, so stop all other writes meanwhile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME = f"websockets_scale_{os.getpid()}"
 
 @contextmanager
 def database():
-    """A new database, in which the ORM works until the end of the block."""
+    """Create a new database, which the ORM uses until the end of the block."""
     from django.db import connection
 
     def use(name):
@@ -82,7 +82,7 @@ def fill(rows):
         **dict.fromkeys(("created_on", "updated_on", "last_activity_on"), "TIMESTAMP '2026-01-01 00:00:00'"),
     }
     fields = WebSocketSession._meta.concrete_fields
-    # What the figures do not depend on stays empty.
+    # Columns that do not affect the figures stay empty.
     values.update({f.column: "''" for f in fields if isinstance(f, CharField) and f.column not in values})
     columns = [field.column for field in fields if field.column in values]
     source = f"generate_series(1, {rows}) AS g" if is_postgresql() else f"(SELECT seq AS g FROM seq_1_to_{rows}) AS n"
@@ -123,7 +123,7 @@ def sizes(rows):
 
 
 def wal(count=10_000):
-    """What a connect and a disconnect write, each in a transaction of its own."""
+    """Measure what a connect and a disconnect write, each in its own transaction."""
     from django.contrib.auth import get_user_model
 
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
@@ -272,7 +272,7 @@ class Memory:
     """How much more memory this process had at its peak than at the beginning, in MB. Linux only."""
 
     def __init__(self):
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        Path("/proc/self/clear_refs").write_text("5")  # reset the peak
         self.before = self.read("VmRSS")
 
     @staticmethod

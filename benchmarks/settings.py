@@ -1,4 +1,4 @@
-"""The smallest site that the benchmarks need. BENCH_DATABASE: a SQLite file, or ``postgresql``."""
+"""The smallest site that the benchmarks need. BENCH_DATABASE is a SQLite file or ``postgresql``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MIDDLEWARE = [
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION_NAME = "AKIDEXAMPLE", "not-a-secret", "eu-west-1"
 WEBSOCKETS = {
     "SEND_TRANSPORT": os.environ.get("BENCH_TRANSPORT", ""),
-    # Counted as by default, and never reached.
+    # The limits count as by default, but are never reached.
     "MESSAGES_PER_CONNECTION": "100000000/60s",
 }
 

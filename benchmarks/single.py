@@ -1,4 +1,4 @@
-"""One message to one connection: send_message beside post_to_connection, alternately, on one core; prints JSON.
+"""One message to one connection: send_message and post_to_connection in turn, on one core. Prints JSON.
 
 ``python -m benchmarks.single PORT COUNT``
 """
@@ -66,7 +66,7 @@ def main():
     for way in ways.values():
         way()
     for _ in range(count // 20):
-        # The best of many short rounds: what others do on the machine only ever adds.
+        # Take the best of many short rounds, because other work on the machine only adds time.
         for name, way in ways.items():
             seconds[name] = min(seconds[name], way())
     print(json.dumps({name: total / 20 * 1e6 for name, total in seconds.items()}))

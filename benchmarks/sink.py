@@ -1,4 +1,4 @@
-"""What stands for AWS in the benchmarks: answers 200 to everything, after a while or at once.
+"""The server that stands for AWS in the benchmarks. It answers 200 to everything, at once or after a delay.
 
 ``python -m benchmarks.sink --latency 10 [--tls CERT]`` prints its port, and runs until it is terminated.
 Pinned to the last core, so that it does not take time from the client on the first.
@@ -15,7 +15,7 @@ _ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}"
 
 
 class Sink(asyncio.Protocol):
-    """Counts heads and skips bodies: no more of HTTP than a benchmark's client uses."""
+    """Counts heads and skips bodies. It supports only as much HTTP as the benchmark's client uses."""
 
     latency = 0.0
     answer = b""

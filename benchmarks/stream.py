@@ -1,6 +1,6 @@
-"""1,000,000 rows through send_message to a gateway in this process that takes everything; prints JSON.
+"""1,000,000 rows through send_message to a gateway in this process that accepts everything. Prints JSON.
 
-``python -m benchmarks.stream COUNT``: what the engine, the database and the report cost without a network.
+``python -m benchmarks.stream COUNT`` measures the engine, the database and the report without a network.
 """
 
 from __future__ import annotations

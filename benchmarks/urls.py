@@ -1,4 +1,4 @@
-"""The view of the package beside the barest one that knows who is speaking."""
+"""The view of the package, and the simplest view that knows the user of a message."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class EchoView(WebSocketView):
 
 @csrf_exempt
 def bare(request, route):
-    """One joined SELECT and the body parsed: nothing is checked."""
+    """Load the row with one joined SELECT and parse the body. Check nothing."""
     session = WebSocketSession.objects.select_related("user", "api_gateway").get(
         connection_id=request.headers["connectionId"]
     )

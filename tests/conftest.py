@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 
+import django_aws_api_gateway_websockets
 from django_aws_api_gateway_websockets.local.server import LocalGateway
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.testing import GatewayClient
@@ -27,8 +28,8 @@ from .provisioning.faults import watch  # noqa: F401  a fixture
 
 repair_context_copy()
 
-# Programs that tests start find the package too, in an environment where it is not installed.
-SOURCE = str(Path(__file__).resolve().parent.parent / "src")
+# Programs that tests start find the same package: the source, or the wheel that the matrix installs.
+SOURCE = str(Path(django_aws_api_gateway_websockets.__file__).resolve().parent.parent)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCE, os.environ.get("PYTHONPATH")]))
 
 #: Fixtures that start real servers: whoever uses one of them is an end-to-end test.

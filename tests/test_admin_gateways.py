@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -89,7 +90,7 @@ def test_an_edit_is_planned_and_applied_without_showing_secrets(admin_client, lo
     data = {**form_of(admin_client, row), "target_base_endpoint": "https://new.example.com/ws/"}
     saved = text(admin_client.post(change_url(row), data, follow=True))
     assert "was changed successfully" in saved
-    assert "AWS does not have all of chat, until you choose “Update in AWS”." in saved
+    assert "The API does not have the latest version of chat. Choose “Update the API” to update it." in saved
     assert "ago" in text(admin_client.get(CHANGELIST))
     row.refresh_from_db()
     assert row.status == "differs"
@@ -97,8 +98,8 @@ def test_an_edit_is_planned_and_applied_without_showing_secrets(admin_client, lo
     assert "https://new.example.com/ws/connect" in text(pages[0])
     assert "Yes, update" not in text(pages[0])
     pages.append(act(admin_client, "update_api_gateway", row, confirmed=True))
-    assert "Chat was updated in AWS." in text(pages[-1])
-    assert "AWS does not have all" not in text(pages[-1])
+    assert "The API of chat was updated." in text(pages[-1])
+    assert "The API does not have the latest version" not in text(pages[-1])
     assert local_aws.integration(row, "$connect")["IntegrationUri"] == "https://new.example.com/ws/connect"
     pages.append(admin_client.get(change_url(row)))
     assert all(gateway_secret(row.api_id) not in text(page) for page in pages)
@@ -119,9 +120,9 @@ def test_tags_and_stage_variables_can_be_emptied(admin_client, local_aws, row, e
 
 def test_deleting_in_aws_asks_first_and_keeps_the_row(admin_client, local_aws, row):
     row.create_gateway()
-    assert "Yes, delete in AWS" in text(act(admin_client, "delete_api_gateway", row))
+    assert "Yes, delete the API" in text(act(admin_client, "delete_api_gateway", row))
     assert len(local_aws.apis()) == 1
-    assert "Chat was deleted in AWS." in text(act(admin_client, "delete_api_gateway", row, confirmed=True))
+    assert "The API of chat was deleted." in text(act(admin_client, "delete_api_gateway", row, confirmed=True))
     assert local_aws.apis() == []
     assert ApiGateway.objects.filter(pk=row.pk, api_id=None).exists()
 
@@ -129,7 +130,7 @@ def test_deleting_in_aws_asks_first_and_keeps_the_row(admin_client, local_aws, r
 def test_a_row_whose_api_lives_cannot_be_deleted(admin_client, local_aws, row):
     row.create_gateway()
     delete = reverse("admin:django_aws_api_gateway_websockets_apigateway_delete", args=[row.pk])
-    assert f"the API {row.api_id} exists in AWS. Delete it there first" in text(admin_client.get(delete))
+    assert f"the API {row.api_id} exists. Delete it first" in text(admin_client.get(delete))
     admin_client.post(delete, {"post": "yes"})
     assert ApiGateway.objects.filter(pk=row.pk).exists()
 
@@ -144,10 +145,10 @@ def offered(client, row):
 
 def test_comparing_is_in_the_history_too(admin_client, local_aws, row):
     act(admin_client, "plan_api_gateway", row)
-    assert LogEntry.objects.get().change_message.startswith("Compare with AWS: create API chat; ")
+    assert LogEntry.objects.get().change_message.startswith("Compare with the row: create API chat; ")
     row.create_gateway()
     act(admin_client, "plan_api_gateway", row)
-    assert LogEntry.objects.latest("pk").change_message == "Compare with AWS: nothing to do"
+    assert LogEntry.objects.latest("pk").change_message == "Compare with the row: nothing to do"
     act(admin_client, "update_api_gateway", row)  # a question only
     assert LogEntry.objects.count() == 2
 
@@ -180,7 +181,7 @@ def test_a_partly_created_gateway_can_be_deleted_in_aws(admin_client, local_aws,
     assert "no stage" in text(act(admin_client, "create_api_gateway", row, confirmed=True))
     row.refresh_from_db()
     assert (row.api_created, len(local_aws.apis())) == (False, 1)
-    assert "with the action “Delete in AWS”" in text(admin_client.get(delete_url(row)))
+    assert "with the action “Delete the API”" in text(admin_client.get(delete_url(row)))
     deleted_in_aws_and_then_here(admin_client, local_aws, row)
 
 
@@ -189,7 +190,7 @@ def test_an_unanswered_creation_must_be_checked_before_deletion(admin_client, lo
     act(admin_client, "create_api_gateway", row, confirmed=True)
     row.refresh_from_db()
     assert (row.api_id, len(local_aws.apis())) == (None, 1)
-    assert "Run “Compare with AWS”" in text(admin_client.get(delete_url(row)))
+    assert "Run “Compare with the row”" in text(admin_client.get(delete_url(row)))
     admin_client.post(delete_url(row), {"post": "yes"})
     assert ApiGateway.objects.exists()
     act(admin_client, "plan_api_gateway", row)
@@ -221,7 +222,8 @@ def test_a_domain_entered_later_differs_until_it_is_created(admin_client, local_
     row.create_gateway()
     domain = {"domain_name": "ws.example.com"}
     domain["certificate_arn"] = "arn:aws:acm:us-east-1:123456789012:certificate/1"
-    left = "AWS does not have all of chat, until you choose “Create Custom Domain record for the API”."
+    again = "Choose “Create Custom Domain record for the API” to update it."
+    left = f"The API does not have the latest version of chat. {again}"
     assert left in text(admin_client.post(change_url(row), {**form_of(admin_client, row), **domain}, follow=True))
     compared = text(act(admin_client, "plan_api_gateway", row))
     assert left in compared
@@ -285,7 +287,16 @@ def test_editing_the_domain_keeps_the_endpoint_until_aws_has_it(admin_client, lo
     [
         ([], set()),
         (["view"], set()),
-        (["view", "change"], {"create_api_gateway", "create_custom_domain", "plan_api_gateway", "update_api_gateway"}),
+        (
+            ["view", "change"],
+            {
+                "create_api_gateway",
+                "create_custom_domain",
+                "check_api_gateway",
+                "plan_api_gateway",
+                "update_api_gateway",
+            },
+        ),
     ],
 )
 def test_actions_need_the_permission_that_they_are(client, local_aws, make_user, row, permissions, offered):
@@ -503,7 +514,7 @@ def test_a_gateway_with_many_sessions_is_refused_at_once(admin_client, gateway, 
     WebSocketSession.objects.bulk_create(rows)
     with django_assert_max_num_queries(15):
         page = text(admin_client.get(delete_url(gateway)))
-    assert ("exists in AWS" if living else "has 3 open connections") in page
+    assert ("exists. Delete it first" if living else "has 3 open connections") in page
     assert "1999=" not in page
     admin_client.post(delete_url(gateway), {"post": "yes"})
     assert WebSocketSession.objects.count() == 2000
@@ -521,3 +532,33 @@ def test_closed_sessions_of_a_gateway_are_counted_on_its_page(admin_client, gate
     assert f"WebSocket sessions: {count}" in page.replace("\xa0", " ")
     admin_client.post(delete_url(gateway), {"post": "yes"})
     assert not WebSocketSession.objects.exists()
+
+
+def test_the_plan_of_a_deletion_counts_open_connections(admin_client, local_aws, row):
+    row.create_gateway()
+    for number, connected in enumerate([True, True, False]):
+        row.sessions.create(connection_id=f"c{number}=", connected=connected)
+    assert "2 open connections will be closed." in text(act(admin_client, "delete_api_gateway", row))
+    assert "will be closed" not in text(act(admin_client, "update_api_gateway", row))
+
+
+@pytest.mark.parametrize("status", [value for value, _ in ApiGateway.Status.choices])
+def test_the_status_is_a_badge(admin_client, row, status):
+    ApiGateway.objects.update(status=status)
+    badge = f'<span class="gateway-badge {status or "unknown"}">{ApiGateway.Status(status).label}</span>'
+    assert badge in text(admin_client.get(CHANGELIST))
+
+
+def test_no_page_of_a_local_gateway_says_aws(admin_client, local_aws, row):
+    row.create_gateway()
+    assert row.is_local
+    row.target_base_endpoint = "https://www.example.com/ws2/"
+    row.save()
+    pages = [admin_client.get(CHANGELIST), admin_client.get(change_url(row)), admin_client.get(delete_url(row))]
+    operations = ("plan", "update", "delete")
+    pages += [act(admin_client, f"{name}_api_gateway", row) for name in operations]
+    pages += [act(admin_client, f"{name}_api_gateway", row, confirmed=True) for name in operations]
+    for page in pages:
+        # The name of the app is its name everywhere.
+        words = re.sub(r"<[^>]*>", " ", text(page)).replace("Django AWS APIGateway WebSockets", "")
+        assert re.findall(r".{0,60}\bAWS\b.{0,60}", words) == []

@@ -180,9 +180,12 @@ def test_what_an_expression_refers_to():
     assert body_references("${request.body.a}/${request.body.b[0]}") == ["a", "b[0]"]
     assert body_references("static") == []
     assert body_item({"a": [{"b": None}]}, "a[0].b") is None
-    for body, where in (({}, "a"), ([], "a"), ({"a": []}, "a[0]"), ("text", "a"), (None, "[0]")):
-        with pytest.raises(LookupError):
-            body_item(body, where)
+
+
+@pytest.mark.parametrize(("body", "where"), [({}, "a"), ([], "a"), ({"a": []}, "a[0]"), ("text", "a"), (None, "[0]")])
+def test_a_missing_item_of_the_body_is_a_lookup_error(body, where):
+    with pytest.raises(LookupError):
+        body_item(body, where)
 
 
 # --- Routes ------------------------------------------------------------------------------------------

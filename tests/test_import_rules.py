@@ -18,7 +18,7 @@ SOURCE = Path(__file__).resolve().parent.parent / "src"
 #: From the ground up. A part imports only from layers below its own: not from its neighbours, not from above,
 #: and neither late, nor for type hints, nor by a string that names a module.
 LAYERS = (
-    ("protocol", "conf", "exceptions", "signals"),
+    ("protocol", "answers", "conf", "exceptions", "signals"),
     ("registry", "properties"),
     ("definition",),
     ("aws",),
@@ -40,10 +40,11 @@ LAYERS = (
 #: These parts may import less than their layer allows.
 STAND_ALONE: Dict[str, Set[str]] = {
     "protocol": set(),
+    "answers": set(),
     "properties": {"protocol"},
     "definition": {"properties", "protocol"},
     "delivery": {"protocol", "conf", "exceptions", "registry", "aws"},
-    "local": {"protocol"},
+    "local": {"protocol", "answers"},
 }
 #: Only these parts may import the local gateway, which production does not install.
 MAY_IMPORT_LOCAL = {"management", "testing"}
@@ -67,7 +68,7 @@ DOORS = {
     "h11": {"local"},
     "wsproto": {"local"},
 }
-STDLIB_ONLY = ("protocol", "properties", "definition")
+STDLIB_ONLY = ("protocol", "answers", "properties", "definition")
 #: Slow to import, or not installed at all, in a site that only starts up.
 NOT_AT_START = ("boto3", "botocore", "pycurl", "aiohttp", "h11", "wsproto")
 

@@ -9,14 +9,18 @@ import os
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.test import RequestFactory
 from websockets.sync.client import connect as connect_for_real
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.testing import AsyncGatewayClient, GatewayClient, LiveGateway
+
+from .views import ExampleView
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +34,7 @@ def example(name):
 
 FaultTests = example("kit_test").FaultTests
 LiveTests = example("live_gateway_test").LiveTests
+HandlerTests = example("bare_view_test").HandlerTests
 
 
 @pytest.fixture
@@ -109,6 +114,41 @@ def test_two_hours_later_the_row_is_closed(client, sockets):
 # --- What was sent to whom --------------------------------------------------------------------------
 
 
+def test_travel_closes_what_is_idle_or_too_old(client, sockets):
+    talks, silent = sockets
+    client.travel(timedelta(minutes=9))
+    assert not talks.closed
+    assert not silent.closed
+    talks.send_json({"action": "help"})
+    client.travel(timedelta(minutes=9))
+    assert (talks.closed, silent.closed) == (False, True)
+    assert (talks.session.connected, silent.session.connected) == (True, False)
+    for _ in range(12):
+        if not talks.closed:
+            talks.send_json({"action": "help"})
+            client.travel(timedelta(minutes=9), talks)
+    assert talks.closed
+
+
+def test_travel_makes_rows_older(client, sockets):
+    before = [socket.session.created_on for socket in sockets]
+    client.travel(timedelta(minutes=5), sockets[0])
+    after = [socket.session.created_on for socket in sockets]
+    assert after == [before[0] - timedelta(minutes=5), before[1]]
+
+
+def test_a_bare_view_joins_a_channel(client, alice):
+    socket = client.connect("/ws/", "Room 1")
+    view = ExampleView()
+    view.websocket_session = socket.session
+    request = RequestFactory().post("/ws/default")
+    request.user = alice
+    view.join_channel(request, "Room 2")
+    view.help(request)
+    assert socket.session.channel_name == "Room 2"
+    assert socket.receive_json() == {"help": ["test", "help"]}
+
+
 def test_assert_sent_by_user_channel_row_and_socket(client, alice, bob):
     client.force_login(alice)
     socket = client.connect("/ws/", "Room 1")
@@ -117,18 +157,21 @@ def test_assert_sent_by_user_channel_row_and_socket(client, alice, bob):
         client.assert_sent(to=to, containing={"type": "news"})
         client.assert_sent(to=to, containing={"from": {"name": "bob"}})
         client.assert_sent(to=to, containing="news")
-    for to, containing in (
-        (bob, None),
-        ("Room 2", None),
-        (None, {"type": "old"}),
-        (None, "olds"),
-        (alice, {"x": None}),
-    ):
-        client.assert_not_sent(to=to, containing=containing)
-        with pytest.raises(AssertionError, match="Sent was:"):
-            client.assert_sent(to=to, containing=containing)
     with pytest.raises(AssertionError, match="1 messages to"):
         client.assert_not_sent(to=alice)
+
+
+@pytest.mark.parametrize(
+    ("to", "containing"),
+    [("bob", None), ("Room 2", None), (None, {"type": "old"}), (None, "olds"), ("alice", {"x": None})],
+)
+def test_assert_sent_fails_for_messages_that_were_not_sent(client, alice, bob, to, containing):
+    client.force_login(alice)
+    client.connect("/ws/", "Room 1").session.send_message({"type": "news"})
+    to = {"alice": alice, "bob": bob}.get(to, to)
+    client.assert_not_sent(to=to, containing=containing)
+    with pytest.raises(AssertionError, match="Sent was:"):
+        client.assert_sent(to=to, containing=containing)
 
 
 def test_assert_sent_knows_messages_that_were_received(client):

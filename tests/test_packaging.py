@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -56,12 +58,39 @@ def test_wheel_names_licence_and_authors(built):
     assert {"LICENSE", "AUTHORS", "METADATA"} <= names
 
 
+def test_the_version_is_written_in_one_place(built):
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    (wheel,) = built.glob("*.whl")
+    assert wheel.name.split("-")[1] == version
+    texts = {path: path.read_text(encoding="utf-8") for path in SOURCE.rglob("*.py")}
+    assert [str(path) for path, text in texts.items() if f'"{version}"' in text] == []
+    # The changelog begins with it, and the npm package has its own, which follows.
+    assert re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)[1] == version
+    assert json.loads((ROOT / "js" / "package.json").read_text(encoding="utf-8"))["version"] == version
+
+
+def test_the_workflow_calls_only_the_script_of_this_repository():
+    """A hook of pre-commit checks the file against its schema."""
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        steps = re.findall(r"^ +(?:- )?(run|uses): (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert [value for kind, value in steps if kind == "run"] == [".ci/run"]
+        assert [value.partition("@")[0] for kind, value in steps if kind == "uses"] == ["actions/checkout"]
+
+
 def test_sdist_contains_what_the_tests_need(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {f"src/{PACKAGE}/{name}" for name in source_files()} - names == set()
-    needed = {"pyproject.toml", "README.md", "LICENSE", "Makefile", "tests/settings.py", "requirements/test.txt"}
+    needed = {
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "Makefile",
+        ".ci/run",
+        "tests/settings.py",
+        "requirements/test.txt",
+    }
     assert needed - names == set()
     assert not any(part in name for name in names for part in (".venv", "__pycache__", "db.sqlite3"))
 

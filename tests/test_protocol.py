@@ -57,7 +57,7 @@ def test_where_to_send_is_derived_from_the_api_endpoint(endpoint, url):
 
 @pytest.mark.parametrize("endpoint", ["", "a1.execute-api.eu-west-1.amazonaws.com", "ftp://x", "wss://"])
 def test_what_is_no_api_endpoint_is_named(endpoint):
-    with pytest.raises(ValueError, match="is no API endpoint: expected wss://"):
+    with pytest.raises(ValueError, match=r"is not an API endpoint\. Expected wss://"):
         protocol.connections_url(endpoint, "live")
 
 

@@ -94,7 +94,7 @@ def test_two_rows_with_one_target_are_no_problem(gateway):
 
 @pytest.mark.parametrize("wrong", ["/nowhere/", "/wss"])
 def test_a_wrong_path_is_named_with_the_remedy(wrong):
-    with pytest.raises(HandshakeRefused, match=f"no URL leads to '/{wrong.strip('/')}/connect'. Connect to where"):
+    with pytest.raises(HandshakeRefused, match=f"no URL matches '/{wrong.strip('/')}/connect'. Connect to where"):
         GatewayClient().connect(wrong)
 
 

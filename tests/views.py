@@ -37,3 +37,14 @@ class ExampleView(WebSocketView):
 
     def _hidden(self, request, *args, **kwargs):
         raise AssertionError("private")
+
+
+class SlowView(ExampleView):
+    """A view during whose `can_join` something else happens: it runs the next function of `meanwhile`."""
+
+    meanwhile = []
+
+    def can_join(self, request, channel_name):
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return True

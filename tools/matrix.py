@@ -4,7 +4,8 @@
     python tools/matrix.py 3.12 3.14-6.1       the cells of Python 3.12, and Python 3.14 with Django 6.1
     python tools/matrix.py 3.12 -- -k send     with arguments for pytest
 
-Each cell has its own environment in .matrix/, next to its log. If an interpreter is missing, its cells fail: a version
+Each cell has its own environment in .matrix/, next to its log. The wheel is installed there, and the tests do not see
+the source of the package. If an interpreter is missing, its cells fail: a version
 is supported only if the tests ran on it.
 """
 
@@ -22,6 +23,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".matrix"
+WHEEL = HOME / "wheel"
 UV = str(Path(sys.executable).parent / "uv")
 AT_ONCE = int(os.environ.get("MATRIX_AT_ONCE", "2"))
 CELL_SECONDS = 15 * 60
@@ -64,6 +66,7 @@ def main(arguments: List[str]) -> int:
     cells = wanted_cells(wanted)
     HOME.mkdir(exist_ok=True)
 
+    build_wheel()
     interpreters = {python: find_interpreter(python) for python in dict.fromkeys(cell.python for cell in cells)}
     # Start with the longest cells, so that none of them runs alone at the end.
     order = sorted(cells, key=lambda cell: cell not in EVERYTHING)
@@ -75,8 +78,14 @@ def main(arguments: List[str]) -> int:
     return 0 if all(result.passed for result in results.values()) else 1
 
 
+def build_wheel() -> None:
+    shutil.rmtree(str(WHEEL), ignore_errors=True)
+    command = [UV, "build", "--quiet", "--wheel", "--no-create-gitignore", "--out-dir", str(WHEEL), str(ROOT)]
+    subprocess.run(command, env=environment(), check=True)
+
+
 def wanted_cells(names: List[str]) -> List[Cell]:
-    """The cells with these names, or of these Pythons; all of them without a name."""
+    """Return the cells with these names, or of these Python versions. Without names, return all cells."""
     unknown = set(names) - {cell.name for cell in CELLS} - set(DJANGOS)
     if unknown:
         sys.exit(f"Unknown: {', '.join(sorted(unknown))}. Choose from: {' '.join(cell.name for cell in CELLS)}")
@@ -151,13 +160,27 @@ def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[
     python = str(env / "bin" / "python")
     marks = "not browser and not slow" + ("" if cell in EVERYTHING else " and not end_to_end and not once")
     strict = ["-W", "error::DeprecationWarning", "-W", "error::PendingDeprecationWarning"]
-    install = [UV, "pip", "install", "--quiet", "--python", python, "-e", ".[local]", "-r", "requirements/test.txt"]
+    (wheel,) = WHEEL.glob("*.whl")
+    install = [UV, "pip", "install", "--quiet", "--python", python, f"{wheel}[local]", "-r", "requirements/test.txt"]
     return [
-        # Make the environment again each time. uv's cache makes that fast, and it gets the newest versions that fit.
+        # Create the environment each time. uv's cache makes this fast, and it gets the newest versions that fit.
         [UV, "venv", "--quiet", "--clear", "--no-project", "--python", interpreter, str(env)],
         [*install, f"Django=={cell.django}.*"],
         [UV, "pip", "list", "--python", python],
-        [python, *strict, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks, *pytest_arguments],
+        [
+            python,
+            *strict,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "pythonpath=.",
+            "-m",
+            marks,
+            *pytest_arguments,
+        ],
     ]
 
 

@@ -10,6 +10,6 @@ class RoomsView(WebSocketView):
         return request.user.groups.filter(name=channel_name).exists()
 
     def move(self, request, *args, **kwargs):
-        """{"action": "move", "channel": "Chatroom 2"}: 403 where can_join says no, 400 where that is no name."""
+        """{"action": "move", "channel": "Chatroom 2"}: 403 if can_join refuses, 400 if it cannot be a name."""
         self.join_channel(request, self.body.get("channel"))
         return HttpResponse()

@@ -1,4 +1,4 @@
-"""An encoder of your own: keys in camel case, as JavaScript has them."""
+"""Your own encoder: it writes keys in camel case, as JavaScript does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A task engine of your own: a development site runs jobs at once, and needs no worker."""
+"""Your own task engine: a development site runs jobs at once and needs no worker."""
 
 from __future__ import annotations
 

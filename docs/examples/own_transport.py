@@ -1,4 +1,4 @@
-"""A transport of your own: a staging site logs what it would send, and calls no AWS."""
+"""Your own transport: a staging site logs its messages and does not call AWS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class LogOnly:
-    #: How many targets may be under way at once.
+    #: How many targets may be in progress at once.
     slots = 100
 
     def __init__(self, call: Call) -> None:
@@ -25,7 +25,7 @@ class LogOnly:
         self._done.append(Outcome(target))  # or Outcome(target, AwsError(…))
 
     def finished(self, timeout: float) -> list[Outcome]:
-        """Return what has finished. Wait up to `timeout` seconds for the first."""
+        """Return the finished calls. Wait up to `timeout` seconds for the first."""
         done, self._done = self._done, []
         return done
 

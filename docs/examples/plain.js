@@ -15,12 +15,12 @@ function connect() {
   };
 }
 
-// Nine minutes would be enough; five survive a lost message.
+// Nine minutes would be enough, but five tolerate a lost message.
 setInterval(() => {
   if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({action: "ping"}));
 }, 5 * 60 * 1000);
 
-// A page kept for the back button would keep its socket.
+// Otherwise, a page in the back/forward cache would keep its socket.
 addEventListener("pagehide", () => socket.close());
 
 connect();

@@ -1,7 +1,7 @@
 """`make demo`: the chat of this folder and a local gateway, until Ctrl-C.
 
-What it does is what you would do by hand: migrate, create two users and a gateway row, start the local gateway,
-run createApiGateway, start Django.
+It does what you would do by hand: migrate, create two users and a gateway row, start the local gateway, run
+createApiGateway, and start Django.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoError(Exception):
-    """What went wrong and what to do about it."""
+    """An error of the demo: what went wrong, and what to do about it."""
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def end_demo(*_: object) -> None:
-    # Once is enough: a second Ctrl-C must not cut short the ending of what was started.
+    # Only once: a second Ctrl-C must not interrupt the ending of processes.
     for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     sys.exit(0)
@@ -72,7 +72,7 @@ def run(port: int, gateway_port: int) -> None:
         ) from error
     site = [str(HERE / "manage.py"), "runserver", "--noreload", f"{HOST}:{port}"]
     local = ["-m", "django_aws_api_gateway_websockets.local", "--port", str(gateway_port), "--state", str(state)]
-    # The gateway is ended first: it tells Django of each socket that it closes.
+    # The gateway ends first, because it tells Django about each socket that it closes.
     with running("Django", port, *site) as one, running("The local gateway", gateway_port, *local) as other:
         deploy(gateway)
         logins = " or ".join(f"{name} / {password}" for name, password in USERS.items())
@@ -81,7 +81,7 @@ def run(port: int, gateway_port: int) -> None:
 
 
 def prepare_environment(port: int, gateway_port: int) -> None:
-    """For this process and those that it starts. Nothing of an AWS account or a proxy that you may use is touched."""
+    """The environment of this process and its children. It contains nothing of your AWS account or your proxy."""
     os.environ.pop("AWS_PROFILE", None)
     os.environ.pop("AWS_SESSION_TOKEN", None)
     os.environ.update(
@@ -99,7 +99,7 @@ def prepare_environment(port: int, gateway_port: int) -> None:
 
 
 def prepare_database() -> None:
-    """Migrated, with the users, and with nobody connected: no socket outlives its gateway."""
+    """Migrate, create the users, and mark all rows as closed, because no socket outlives its gateway."""
     from django.contrib.auth.models import User
     from django.core.management import call_command
 
@@ -108,14 +108,17 @@ def prepare_database() -> None:
     call_command("migrate", verbosity=0)
     for name, password in USERS.items():
         if not User.objects.filter(username=name).exists():
-            # alice may look into the admin too.
+            # alice may use the admin too.
             create = User.objects.create_superuser if name == "alice" else User.objects.create_user
             create(name, password=password)
     WebSocketSession.objects.mark_disconnected()
 
 
 def gateway_row(port: int, gateway_port: int, state: Path):
-    """The row that describes the gateway. Other ports than last time ask for another API."""
+    """Return the row that describes the gateway.
+
+    If the ports have changed since the last run, it asks for a new API.
+    """
     from django_aws_api_gateway_websockets.models import ApiGateway
 
     target, endpoint = f"http://{HOST}:{port}/ws/", f"ws://{HOST}:{gateway_port}/"
@@ -129,7 +132,7 @@ def gateway_row(port: int, gateway_port: int, state: Path):
 
 
 def deploy(gateway) -> None:
-    """What `createApiGateway --pk=1` does; once more where the local gateway does not know the API any longer."""
+    """Do what `createApiGateway --pk=1` does. Repeat it if the local gateway no longer knows the API."""
     from django_aws_api_gateway_websockets.exceptions import NotFound
 
     try:
@@ -161,7 +164,10 @@ def check_ports(**ports: int) -> None:
 
 @contextmanager
 def running(name: str, port: int, *arguments: str):
-    """Python with `arguments`, answering on `port`, until the block ends. Of Ctrl-C only we hear: see the session."""
+    """Run Python with `arguments` until the block ends.
+
+    It answers on `port`. It does not receive Ctrl-C, because it runs in its own session.
+    """
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
     process = subprocess.Popen([sys.executable, *arguments], start_new_session=True, **quiet)
     process.name = name

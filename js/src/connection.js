@@ -1,7 +1,7 @@
 /** One connection that comes back: opens, waits, hears why it was closed, and stops where trying again is wrong. */
 
 import { decode } from "./frames.js";
-import { askWhy } from "./http.js";
+import { askWhy, withQuery } from "./http.js";
 import { GOING_AWAY, GOOD, comesBack, delay, isFinal } from "./policy.js";
 import { wakeups } from "./wakeups.js";
 
@@ -130,7 +130,8 @@ export const connection = (source, options, on, opened) => {
   const target = async () => {
     const answer = await (source.call ? source() : source);
     widen(answer.window);
-    return (url = answer.url ?? answer);
+    // The version of the protocol: the site then says goodbye.
+    return (url = withQuery(answer.url ?? answer, "ws_v=1"));
   };
 
   const connect = async () => {

@@ -74,7 +74,7 @@ test("a token is fetched", async () => {
   world.site = () => json({ token: "abc", expires_in: 60 });
   await run("gateway_socket_token.js");
   await world.advance(1);
-  assert.equal(world.socket.url, "wss://ws.example.com?channel=lobby&ws_token=abc");
+  assert.equal(world.socket.url, "wss://ws.example.com?channel=lobby&ws_token=abc&ws_v=1");
 });
 
 test("a channel is joined, and joined again after a gap", async () => {

@@ -28,7 +28,7 @@ test("it hands over between 1 h 45 and 1 h 55, unseen", async () => {
     while (world.sockets.length < 2) await world.advance(5);
     moments.push((world.clock.time - began) / 60_000);
     await world.advance(60);
-    assert.equal(world.sockets[1].url, "wss://ws.example.com?channel=x&ws_wait=1");
+    assert.equal(world.sockets[1].url, "wss://ws.example.com?channel=x&ws_v=1&ws_wait=1");
     assert.deepEqual(world.sockets.map(({ readyState }) => readyState), [3, 1]);
     assert.equal(events.length, 0);
     assert.equal(socket.state, "open");

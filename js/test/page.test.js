@@ -20,7 +20,7 @@ beforeEach(() => {
 test("the socket of the page has the settings of the tag", async () => {
   const socket = globalThis.gatewaySocket({ beat: 60 });
   await world.advance(61);
-  assert.equal(world.socket.url.split("&")[0], "wss://ws.example.com?channel=lobby");
+  assert.equal(world.socket.url, "wss://ws.example.com?channel=lobby&ws_v=1");
   assert.deepEqual(world.socket.sent, [{ verb: "_ws", _ws: { beat: true } }]);
   Math.random = () => 0.5;
   world.socket.end(1001);

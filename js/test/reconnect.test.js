@@ -24,7 +24,7 @@ test("it connects at once, sends, and hears", async () => {
   assert.equal(socket.readyState, socket.CONNECTING);
   await world.advance(0.1);
   assert.equal(socket.readyState, GatewaySocket.OPEN);
-  assert.equal(world.socket.url, URL_);
+  assert.equal(world.socket.url, URL_ + "&ws_v=1");
 
   assert.equal(socket.send('{"action":"say","text":"é"}'), true);
   assert.equal(socket.send({ action: "bye" }), true);
@@ -171,7 +171,7 @@ for (const status of [400, 401, 403]) {
     const socket = new GatewaySocket("wss://ws.example.com?channel=staff&ws_token=used", { check: "/ws-check/" });
     const closes = record(socket, "close");
     await world.advance(3600);
-    assert.equal(world.fetched[0].url, "/ws-check/?channel=staff");
+    assert.equal(world.fetched[0].url, "/ws-check/?channel=staff&ws_v=1");
     assert.equal(socket.state, "refused");
     assert.deepEqual(socket.reason, { status, message: "You may not join 'staff'." });
     assert.equal(world.attempts.length, 1);

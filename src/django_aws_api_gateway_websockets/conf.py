@@ -62,6 +62,9 @@ class Conf:
     REQUEST_MEMORY = Option(300)
     #: Close the sockets opened under a session when its row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
+    #: Keep the address and browser of a connection in its row; the seconds after which the clean-up empties both.
+    RECORD_CLIENT = Option(True)
+    CLIENT_MAX_AGE = Option(30 * 24 * 3600)
     #: Count connects, messages and ends in the cache, for the admin's page "Live".
     COUNT_EVENTS = Option(True)
     #: Seconds between two writes of a connection's ``last_activity_on``.

@@ -31,6 +31,7 @@ class GatewayEvent:
     proven: bool  # Whether the request carried the secret of its gateway.
     event_type: str | None = None  # CONNECT, MESSAGE or DISCONNECT
     source_ip: str | None = None
+    user_agent: str = ""  # The client's own on $connect; empty if it sent none.
     stage: str | None = None
     received_at: float = field(default_factory=time.time, compare=False)  # seconds since the epoch
 
@@ -56,6 +57,7 @@ class GatewayEvent:
             proven,
             event_type=_single(headers, protocol.EVENT_TYPE_HEADER),
             source_ip=_single(headers, protocol.SOURCE_IP_HEADER),
+            user_agent=protocol.client_user_agent(headers.get("User-Agent", "")),
             stage=_single(headers, protocol.STAGE_HEADER),
         )
 
@@ -93,8 +95,8 @@ def _prove(api_id: str, secret: str | None) -> bool:
     if secret is None:
         if conf.REQUIRE_SECRET:
             raise NotFromGateway(
-                f"The header {protocol.SECRET_HEADER} is missing. Gateways that this package creates send it. "
-                "For an imported gateway, run updateApiGateway."
+                f"The header {protocol.SECRET_HEADER} is missing. Gateways created by this package send it. For an "
+                "imported gateway, run updateApiGateway."
             )
         return False
     if not is_gateway_secret(api_id, secret):

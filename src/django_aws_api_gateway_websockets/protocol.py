@@ -43,9 +43,16 @@ CONTEXT_HEADERS: Mapping[str, str] = {
 MAX_MESSAGE_BYTES = 128 * 1024
 MAX_FRAME_BYTES = 32 * 1024
 MAX_URL_CHARS = 4096
+
+#: How many of them an API can have.
+MAX_ROUTES, MAX_INTEGRATIONS, MAX_STAGES = 300, 300, 10
 INTEGRATION_TIMEOUT = 29.0
 IDLE_TIMEOUT = 10 * 60.0
 MAX_CONNECTION_AGE = 2 * 60 * 60.0
+
+#: The key of a message under which this package and its client talk: docs/protocol.md. And the newest version of that.
+RESERVED_KEY = "_ws"
+CLIENT_VERSION = 1
 
 # RFC 6455 close codes, as API Gateway uses them.
 CLOSE_NORMAL = 1000  # DeleteConnection
@@ -59,6 +66,16 @@ _PATH_STEP = re.compile(r"\[(\d{1,9})\]|([^.\[\]]+)")
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_=-]{1,128}\Z")
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]{0,128}\Z")
 _API_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_OWN_USER_AGENT = re.compile(r"(?:^|, *)AmazonAPIGateway_[A-Za-z0-9]+\Z")
+
+
+def client_user_agent(header: str) -> str:
+    """Return the ``User-Agent`` of the client of a ``$connect``: API Gateway may put its own after it, or instead.
+
+    >>> client_user_agent("Mozilla/5.0 (X11; Linux), AmazonAPIGateway_a1b2c3d4e5")
+    'Mozilla/5.0 (X11; Linux)'
+    """
+    return _OWN_USER_AGENT.sub("", header)
 
 
 def is_connection_id(value: str) -> bool:
@@ -155,7 +172,7 @@ def connections_url(api_endpoint: str, stage: str) -> str:
     scheme, _, rest = api_endpoint.partition("://")
     http = {"wss": "https", "ws": "http", "https": "https", "http": "http"}.get(scheme.lower())
     if http is None or not urlsplit(api_endpoint).hostname:
-        raise ValueError(f"{api_endpoint!r} is no API endpoint: expected wss://HOST[/PATH] as AWS returns it")
+        raise ValueError(f"{api_endpoint!r} is not an API endpoint. Expected wss://HOST[/PATH], as AWS returns it.")
     return f"{http}://{rest.rstrip('/')}/{stage}"
 
 

@@ -1,4 +1,4 @@
-"""The module that Celery workers import to find tasks. It is empty if the site uses another task engine."""
+"""The tasks of this package, for the engine that ``BACKGROUND`` names. A Celery worker finds them here."""
 
 from __future__ import annotations
 
@@ -7,4 +7,8 @@ from .conf import conf
 if conf.BACKGROUND == "celery":
     from .background.celery_engine import TASKS
 
-    __all__ = ["TASKS"]
+    clear_sessions = TASKS["clear_sessions"]
+elif conf.BACKGROUND == "tasks":
+    from .background.django_tasks import clear_sessions
+
+    __all__ = ["clear_sessions"]

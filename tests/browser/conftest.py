@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,16 @@ FLAGS = (
     "--lang=en-GB",
 )
 TIMEOUT = 15.0
+JS = Path(__file__).resolve().parents[2] / "js"
+
+
+@pytest.fixture(scope="session")
+def npm():
+    """htmx and its extensions, in the versions of js/package-lock.json."""
+    if not (JS / "node_modules" / "htmx4").exists():
+        if shutil.which("npm") is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
+        subprocess.run(["npm", "ci", "--silent"], cwd=JS, check=True, timeout=300)
 
 
 @pytest.fixture
@@ -73,6 +86,9 @@ class Window:
 
     def click(self, selector: str) -> None:
         self._driver.find_element("css selector", selector).click()
+
+    def set_cookie(self, name: str, value: str) -> None:
+        self._driver.add_cookie({"name": name, "value": value})
 
     def new_tab(self) -> str:
         self._driver.switch_to.new_window("tab")
@@ -137,3 +153,11 @@ def _path(program: str) -> str:
     path = shutil.which(program)
     assert path, f"{program} is not installed. Debian: apt-get install chromium chromium-driver"
     return path
+
+
+@pytest.fixture
+def page(api, make_window):
+    """A window on the backend of the module's own `api`."""
+    window = make_window()
+    window.open(api.backend.url + "/page")
+    return window

@@ -102,7 +102,7 @@ def test_the_pages_of_gateways(gateways, window, live_server, settings):
     keep(window, "admin-gateways")
 
     window.open(f"{live_server.url}{ADMIN}{gateways['chat'].pk}/change/")
-    window.wait_for_text(".gateway-operations", "Update in AWS")
+    window.wait_for_text(".gateway-operations", "Update the API")
     assert "in step" in window.text(".gateway-status")
     keep(window, "admin-gateway")
 

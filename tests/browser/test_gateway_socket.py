@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +12,6 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from django.core.management import call_command
 from django.http import HttpResponse, HttpResponseForbidden
@@ -25,7 +22,6 @@ from django.views.static import serve
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 from django_aws_api_gateway_websockets.views import WebSocketCheckView, WebSocketView
 from tests.demo.driving import free_ports
-from tests.local.conftest import CREDENTIALS
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -83,18 +79,10 @@ class SocketView(WebSocketView):
         self.websocket_session.send_message({"answer": self.body["question"] * 2, "_ws": reply})
 
     def kick(self, request, *args, **kwargs):
-        self.websocket_session.send_message({"_ws": {"bye": "kicked", "again": False}})
-        self.websocket_session.disconnect(reason="kicked")
+        self.websocket_session.disconnect(reason="kicked", again=self.body.get("again", False))
 
     def html(self, request, *args, **kwargs):
-        for session in WebSocketSession.objects.filter(connected=True):
-            data = f'<ul id="log" hx-swap-oob="beforeend"><li>{self.body["text"]}</li></ul>'
-            management = boto3.client("apigatewaymanagementapi", endpoint_url=http(self.api_gateway), **CREDENTIALS)
-            management.post_to_connection(ConnectionId=session.connection_id, Data=data.encode())
-
-
-def http(row):
-    return row.websocket_url.replace("ws:", "http:")
+        WebSocketSession.objects.send_html("said.html", {"text": self.body["text"]})
 
 
 def page(request):
@@ -136,9 +124,10 @@ def tag_script(request):
 def htmx_page(request, version):
     scripts, body = HTMX[version]
     tags = "".join(f'<script src="/npm/{script}"></script>' for script in scripts)
-    shim = f'<script type="module" src="{STATIC}gateway-socket.htmx{version}.js"></script>'
-    body = body.format(url=ApiGateway.objects.get().websocket_url)
-    return HttpResponse(f"<!doctype html><head>{tags}{shim}</head><body>{body}</body>")
+    shim = f'{{% gateway_socket "chat" bundle="htmx{version}" %}}'
+    body = body.format(url='{% websocket_url "chat" %}')
+    html = f"{{% load gateway_socket %}}<!doctype html><head>{tags}{shim}</head><body>{body}</body>"
+    return HttpResponse(Template(html).render(RequestContext(request)))
 
 
 urlpatterns = [
@@ -183,6 +172,7 @@ def local(tmp_path):
 @pytest.fixture
 def row(local, live_server, settings):
     settings.ROOT_URLCONF = __name__
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [JS.parent / "docs" / "examples"]}]
     settings.WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{local.port}"}
     row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/ws/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
@@ -302,6 +292,37 @@ def test_a_kick_is_told_and_final(window, row):
     assert WebSocketSession.objects.count() == 1
 
 
+def test_a_page_that_is_told_to_comes_back(window, row):
+    opened(window, row)
+    window.run("socket.send({action: 'kick', again: true})")
+    wait_until(lambda: events(window, "state").count(["open"]) == 2)
+    assert [one[1] for one in events(window, "close")] == [True]
+    assert WebSocketSession.objects.get(connected=False).closed_reason == "kicked"
+
+
+def log_out(user, client):
+    client.logout()
+
+
+def change_password(user, client):
+    user.set_password("other")
+    user.save()
+
+
+@pytest.mark.parametrize(("end", "reason"), [(log_out, "logout"), (change_password, "password_changed")])
+def test_the_end_of_a_login_is_told_and_final(window, live_server, row, alice, client, end, reason):
+    client.force_login(alice)
+    window.set_cookie("sessionid", client.cookies["sessionid"].value)
+    window.open(f"{live_server.url}/tag/self/lobby/")
+    wait_for_state(window, "open")
+    assert WebSocketSession.objects.get().user == alice
+    end(alice, client)
+    wait_for_state(window, "closed")
+    assert window.run("return socket.reason.message") == reason
+    time.sleep(1)
+    assert WebSocketSession.objects.count() == 1
+
+
 def test_a_refused_handshake_stops_and_says_why(window, row):
     url = f"{row.websocket_url}?channel=staff"
     window.run("start(arguments[0], {check: '/ws-check/'})", url)
@@ -363,15 +384,6 @@ def test_the_tag_knows_the_check_of_a_refused_handshake(make_window, live_server
     window.open(f"{live_server.url}/tag/self/staff/")
     wait_for_state(window, "refused")
     assert window.run("return socket.reason") == {"status": 403, "message": "You may not join 'staff'."}
-
-
-@pytest.fixture(scope="session")
-def npm():
-    """htmx and its extensions, in the versions of js/package-lock.json."""
-    if not (JS / "node_modules" / "htmx4").exists():
-        if shutil.which("npm") is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm is not installed")
-        subprocess.run(["npm", "ci", "--silent"], cwd=JS, check=True, timeout=300)
 
 
 @pytest.mark.parametrize("version", HTMX)

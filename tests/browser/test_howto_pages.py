@@ -8,27 +8,36 @@ import time
 from pathlib import Path
 
 import pytest
+from django.http import HttpResponse
+from django.template import Context, Template
+from django.urls import path
+from django.utils.safestring import mark_safe
 from websockets.sync.server import serve
 
-HOWTO = Path(__file__).resolve().parents[2] / "docs" / "examples" / "howto"
+ROOT = Path(__file__).resolve().parents[2]
+HOWTO = ROOT / "docs" / "examples" / "howto"
+NODE_MODULES = ROOT / "js" / "node_modules"
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def socket_url():
-    """Sends each new connection the messages in `socket_url.messages`."""
+    """Sends each new connection the messages in `socket_url.messages`, and closes it after the first that it gets."""
 
     class Url(str):
         messages = ()
 
+    received = []
+
     def send(connection):
         for message in url.messages:
-            connection.send(json.dumps(message))
-        connection.recv()
+            connection.send(message if isinstance(message, str) else json.dumps(message))
+        received.append(connection.recv())
 
     with serve(send, "127.0.0.1", 0) as server:
         url = Url(f"ws://127.0.0.1:{server.socket.getsockname()[1]}")
+        url.received = received
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield url
         server.shutdown()
@@ -54,6 +63,48 @@ def test_progress_bar_moves(socket_url, make_window, tmp_path):
     deadline = time.monotonic() + 10
     while window.run("return document.getElementById('progress').position") != 0.75:
         assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_page_reconnects_and_asks_for_what_it_missed(socket_url, make_window, tmp_path):
+    socket_url.messages = [{"type": "entry", "pk": pk, "text": f"entry {pk}"} for pk in (1, 2, 2)]
+    window = open_page(make_window, tmp_path, "reconnect", socket_url)
+    window.wait_for_text("#entries li:nth-child(2)", "entry 2")
+    deadline = time.monotonic() + 10
+    while len(socket_url.received) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    asked = [json.loads(text) for text in socket_url.received[:2]]
+    assert asked == [{"action": "since", "last": 0}, {"action": "since", "last": 2}]
+    assert window.run("return document.querySelectorAll('#entries li').length") == 2
+
+
+def show_table(request):
+    page = Template((HOWTO / "live_table" / "page.html").read_text())
+    row = mark_safe('<tr id="group-1"><td>One</td></tr><tr id="group-2"><td>Two</td></tr>')
+    return HttpResponse(page.render(Context({"gateway": {"websocket_url": show_table.url}, "rows": row})))
+
+
+urlpatterns = [path("", show_table)]
+
+
+@pytest.mark.urls(__name__)
+def test_a_table_follows_its_rows(socket_url, make_window, live_server, npm, settings):
+    settings.STATICFILES_DIRS = [NODE_MODULES / "htmx2" / "dist", NODE_MODULES / "htmx-ext-ws"]
+    show_table.url = socket_url
+    socket_url.messages = [
+        '<tbody id="groups" hx-swap-oob="beforeend"><tr id="group-3"><td>Three</td></tr></tbody>',
+        '<tr id="group-1"><td>First</td></tr>',
+        '<tr id="group-2" hx-swap-oob="delete"></tr>',
+    ]
+    window = make_window()
+    window.open(live_server.url)
+    deadline = time.monotonic() + 10
+    while window.run("return [...document.querySelectorAll('#groups td')].map((cell) => cell.textContent)") != [
+        "First",
+        "Three",
+    ]:
+        assert time.monotonic() < deadline, window.run("return document.body.innerHTML")
         time.sleep(0.05)
 
 

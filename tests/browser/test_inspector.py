@@ -40,13 +40,6 @@ def api():
 
 
 @pytest.fixture
-def page(api, make_window):
-    window = make_window()
-    window.open(api.backend.url + "/page")
-    return window
-
-
-@pytest.fixture
 def inspector(api, make_window):
     window = make_window(1280, 860)
     window.open(api.gateway.inspector_url)

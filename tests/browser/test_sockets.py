@@ -37,13 +37,6 @@ def api(gateway):
     backend.close()
 
 
-@pytest.fixture
-def page(api, make_window):
-    window = make_window()
-    window.open(api.backend.url + "/page")
-    return window
-
-
 def wait_for(page, *events):
     deadline = time.monotonic() + 15
     while page.run("return events") != list(events):

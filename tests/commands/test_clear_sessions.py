@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -111,7 +111,8 @@ def test_the_result_as_json(make, capsys, dry_run):
     make(2)
     make(1, age=3 * HOUR, connected=True)
     options = ["--format=json", *(["--dry-run"] if dry_run else [])]
-    assert json.loads(clear(capsys, *options)) == {"deleted": 2, "expired": 1, "dry_run": dry_run}
+    counts = dict.fromkeys(("forgotten", "asked", "swept", "unanswered"), 0)
+    assert json.loads(clear(capsys, *options)) == {"deleted": 2, "expired": 1, **counts, "dry_run": dry_run}
 
 
 @pytest.mark.parametrize(("terminal", "shown"), [(True, "2 sessions looked at, 2 deleted"), (False, "")])
@@ -141,8 +142,21 @@ def test_no_statement_walks_over_what_was_deleted(make):
     connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite in memory has one writer"
 )
 def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
+    """Beside them, sockets come and go, and others are closed in an order in which a lock would meet another."""
     make(20_000)
+    make(400, age=3 * HOUR, connected=True)
     results, errors = [], []
+    open_rows = list(WebSocketSession.objects.filter(connected=True).order_by("-pk"))
+
+    def close_backwards():
+        try:
+            with transaction.atomic():
+                for session in open_rows:
+                    session.mark_disconnected(ClosedReason.LOGOUT)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
 
     def run():
         try:
@@ -152,7 +166,7 @@ def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=run) for _ in range(2)]
+    threads = [threading.Thread(target=work) for work in (run, run, close_backwards)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
@@ -161,3 +175,5 @@ def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
         session.mark_disconnected(ClosedReason.CLIENT)
     assert errors == []
     assert sum(results) == 20_000
+    ended = WebSocketSession.objects.filter(pk__in=[session.pk for session in open_rows])
+    assert set(ended.values_list("connected", flat=True)) == {False}

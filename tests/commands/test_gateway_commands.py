@@ -95,7 +95,7 @@ def test_json_is_one_document_for_machines(local_aws, row):
 )
 def test_an_unknown_row_and_no_row_are_refused(command):
     text, code = run(command, "--pk=77", *(["--no-input"] if command == "deleteApiGateway" else []))
-    assert (text, code) == ("No API gateway has the primary key 77.", 1)
+    assert (text, code) == ("There is no API gateway with the primary key 77.", 1)
     with pytest.raises(SystemExit) as usage:
         execute_from_command_line(["manage.py", command])
     assert usage.value.code == 2
@@ -108,6 +108,17 @@ def test_deleting_asks_first(local_aws, row, monkeypatch, answer, left):
     text, code = run("deleteApiGateway", f"--pk={row.pk}")
     assert len(local_aws.apis()) == left
     assert (code, "Nothing was deleted." in text) == ((1, True) if left else (0, False))
+
+
+def test_deleting_says_how_many_connections_end(local_aws, row, monkeypatch):
+    row.create_gateway()
+    for number, connected in enumerate([True, True, False]):
+        row.sessions.create(connection_id=f"c{number}=", connected=connected)
+    text, _ = run("deleteApiGateway", f"--pk={row.pk}", "--dry-run")
+    assert "close 2 open connections" in text
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    text, _ = run("deleteApiGateway", f"--pk={row.pk}")
+    assert "Delete the API of chat, closing 2 open connections? Type yes:" in text
 
 
 class Terminal(io.StringIO):

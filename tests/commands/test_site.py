@@ -93,7 +93,7 @@ def test_a_row_whose_api_is_in_aws_stays_even_when_marked(debug, gateway):
 
 @override_settings(ROOT_URLCONF=WithTenant)
 def test_a_view_with_more_parameters_needs_a_row_by_hand(debug):
-    assert "OfTenant: no gateway was made, because '<slug:tenant>/ws/<slug:route>'" in keep()
+    assert "OfTenant: no gateway was created, because '<slug:tenant>/ws/<slug:route>'" in keep()
     assert targets() == []
 
 

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from django_aws_api_gateway_websockets.delivery import call_many
+from django_aws_api_gateway_websockets.delivery.send import call_many
 from django_aws_api_gateway_websockets.delivery.transport import Target, post
 
 from .conftest import connection_id

@@ -6,6 +6,7 @@ import asyncio
 import re
 import sys
 from datetime import datetime, timezone
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -62,15 +63,15 @@ def test_the_signature_is_botocores(people, server, curl, call):
         assert mine == botocores
 
 
-def test_boto3s_own_path_is_the_same(people, server, options):
-    people(1)
-    for transport in ("boto3", "curl"):
-        options(SEND_TRANSPORT=transport)
-        everyone.all().send_message({})
-    assert server.calls[0].path == server.calls[1].path
-    for request in server.calls:
-        mine, botocores = botocores_signature(request, f"127.0.0.1:{server.port}")
-        assert mine == botocores
+@pytest.mark.parametrize("transport", ["boto3", "curl"])
+def test_each_transport_signs_the_path_as_botocore_does(people, server, options, transport):
+    (connection_id,) = people(1)
+    options(SEND_TRANSPORT=transport)
+    everyone.all().send_message({})
+    (request,) = server.calls
+    assert request.path.endswith(f"/@connections/{quote(connection_id)}")
+    mine, botocores = botocores_signature(request, f"127.0.0.1:{server.port}")
+    assert mine == botocores
 
 
 def test_a_session_token_is_signed(people, server, curl, settings, monkeypatch, tmp_path):
@@ -126,7 +127,7 @@ def test_wrong_credentials_give_one_clear_error(people, server):
     server.everybody = "forbidden"
     with pytest.raises(PermissionMissing, match="AWS answered 403") as raised:
         everyone.all().send_message({"n": 1})
-    assert "Check that the credentials may do this" in str(raised.value)
+    assert "Check that the credentials allow this call" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -35,7 +35,6 @@ class Terminals:
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "AWS_"))},
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(programs), os.environ["PATH"]]),
-            "PYTHONPATH": str(ROOT / "src"),
         }
 
     def with_our_ports(self, text: str) -> str:

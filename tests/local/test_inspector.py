@@ -386,8 +386,9 @@ def test_pushing_and_closing_by_hand(watched: Api, inspector: Inspector) -> None
     assert inspector.wait("closed")[0]["reason"] == "closed by the inspector"
 
 
-def test_actions_on_what_is_unknown_are_refused(watched: Api, inspector: Inspector) -> None:
-    for action, data, status in (
+@pytest.mark.parametrize(
+    ("action", "data", "status"),
+    [
         ("push", {"connection": "AAAA=", "text": "x"}, 404),
         ("close", {"connection": "AAAA="}, 404),
         ("again", {"event": 99}, 404),
@@ -397,10 +398,15 @@ def test_actions_on_what_is_unknown_are_refused(watched: Api, inspector: Inspect
         ("fault", {"name": "cut", "connection": "AAAA="}, 404),
         ("nothing", {}, 404),
         ("push", [], 400),
-    ):
-        assert inspector.request(action, data)[0] == status, (action, data)
-    for path in ("nothing", "..%2Fsite.py", "../site.py", "inspector.html"):
-        assert inspector.request(path)[0] == 404
+    ],
+)
+def test_actions_on_what_is_unknown_are_refused(watched: Api, inspector: Inspector, action, data, status) -> None:
+    assert inspector.request(action, data)[0] == status
+
+
+@pytest.mark.parametrize("path", ["nothing", "..%2Fsite.py", "../site.py", "inspector.html"])
+def test_unknown_files_are_refused(watched: Api, inspector: Inspector, path: str) -> None:
+    assert inspector.request(path)[0] == 404
 
 
 def test_a_push_is_copied_as_curl(watched: Api, inspector: Inspector) -> None:

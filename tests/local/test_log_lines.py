@@ -109,7 +109,7 @@ NOT_HTTP = "the answer is not HTTP. Does the target need https://?"
         ("https", plain_site, "{} does not speak TLS. Write http:// in the target"),
         ("http", lambda: site_that_says(TLS_ALERT), NOT_HTTP),
         ("http", lambda: site_that_says(b""), "the site closed the connection without an answer"),
-        ("http", busy_site, "no answer within 0.5 s. Is the site busy, or the address wrong?"),
+        ("http", busy_site, "no answer within 0.5 s. Check that the site is not busy and that the address is right."),
     ],
 )
 def test_a_site_that_does_not_answer(scheme: str, site: Callable[[], ContextManager[str]], said: str) -> None:
@@ -200,7 +200,7 @@ def forbidden(gateway: Running, url: str) -> str:
         (
             "localhost",
             "/uzepwyz57j/test",
-            "there is no API uzepwyz57j here (did you start the gateway with another state file?)",
+            "there is no API uzepwyz57j here. Did you start the gateway with another state file?",
         ),
         ("localhost", "/{api}/tset", "the API {api} has no stage tset"),
         ("localhost", "/{api}/new", "the stage new of API {api} has no deployment"),
@@ -209,7 +209,7 @@ def forbidden(gateway: Running, url: str) -> str:
         (
             "localhost",
             "/%1B%5B31m/test",
-            r"there is no API \x1b[31m here (did you start the gateway with another state file?)",
+            r"there is no API \x1b[31m here. Did you start the gateway with another state file?",
         ),
     ],
 )

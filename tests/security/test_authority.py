@@ -17,19 +17,7 @@ from django.urls import path
 
 from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
-from tests.views import ExampleView
-
-
-class SlowView(ExampleView):
-    """While it asks whether a user may join, something happens elsewhere."""
-
-    meanwhile = []
-
-    def can_join(self, request, channel_name):
-        if self.meanwhile:
-            self.meanwhile.pop()()
-        return True
-
+from tests.views import ExampleView, SlowView
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -301,8 +289,8 @@ def test_a_failing_cache_is_logged_and_blocks_no_login_or_logout(browser, caplog
         socket = browser.connect("/ws/")
         browser.logout()
     assert socket.closed
-    assert "The end of a login was not checked: the cache 'default' failed" in caplog.text
-    assert "The end of a session was not noted: the cache 'default' failed" in caplog.text
+    assert "The end of a login was not checked, because the cache 'default' failed" in caplog.text
+    assert "The end of a session was not recorded, because the cache 'default' failed" in caplog.text
 
 
 def test_who_comes_with_a_stale_login_is_a_visitor(browser, alice):
@@ -458,4 +446,4 @@ def test_an_engine_that_takes_nothing_lets_no_socket_live(browser, settings, cap
     sockets = open_50(browser)
     browser.logout()
     assert_closed(sockets, ClosedReason.LOGOUT)
-    assert "did not take sockets to close" in caplog.text
+    assert "did not accept the closing of sockets" in caplog.text

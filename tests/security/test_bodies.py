@@ -46,14 +46,15 @@ def test_128_kb_arrive_and_one_byte_more_does_not(send, django_assert_num_querie
     assert response.status_code == 413
 
 
-def test_128_kb_are_sent_and_one_byte_more_raises(connect, alice):
+@pytest.mark.parametrize("many", [False, True], ids=["one row", "queryset"])
+def test_128_kb_are_sent_and_one_byte_more_raises(connect, alice, many):
     socket = connect(alice)
     fits = "é" * ((MAX_MESSAGE_BYTES - len('{"t":""}')) // 2)
     assert socket.session.send_message({"t": fits})
     assert len(socket.receive().encode()) == 131_072
-    for send in (socket.session.send_message, WebSocketSession.objects.send_message):
-        with pytest.raises(MessageTooLarge):
-            send({"t": fits + "x"})
+    sender = WebSocketSession.objects if many else socket.session
+    with pytest.raises(MessageTooLarge):
+        sender.send_message({"t": fits + "x"})
     assert socket.receive_nothing()
 
 

@@ -145,8 +145,8 @@ def test_a_cache_that_fails_stops_no_login(people, settings, caplog):
     with override_settings(CACHES={"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}):
         browser.sockets.connect("/ws/")
         browser.login(people[1])
-    assert "The browser of a connection was not remembered: the cache 'default' failed" in caplog.text
-    assert "The previous login was not looked up: the cache 'default' failed" in caplog.text
+    assert "The browser of a connection was not remembered, because the cache 'default' failed" in caplog.text
+    assert "The previous login was not looked up, because the cache 'default' failed" in caplog.text
 
 
 def test_rows_keep_neither_key_nor_id(engine, people):

@@ -134,37 +134,48 @@ def test_an_empty_list_of_rules_lets_nobody_in(joins, alice):
     assert not joins("/closed/", alice, "any")
 
 
-def test_declared_rules(joins, alice, bob, make_user):
-    boss = make_user("boss", is_staff=True)
-    root = make_user("root", is_superuser=True)
+@pytest.fixture
+def people(alice, bob, make_user):
+    """Users by name, with a group and a permission for the rules below; None is the anonymous user."""
     alice.groups.add(Group.objects.create(name="editors"))
     bob.user_permissions.add(Permission.objects.get(codename="view_apigateway"))
-    expected = {
-        "lobby": {None, alice, bob, boss, root},
-        "members": {alice, bob, boss, root},
-        f"user-{alice.pk}": {alice},
-        f"user-{bob.pk}": {bob},
-        "user-None": set(),
-        "user-": set(),
-        "staff-room": {boss},
-        "staff": set(),
-        "editors": {alice},
-        "gateway-1": {bob, root},
-        "gateway-11": set(),
-        "Lobby": set(),
-        "lobby2": set(),
-        "elsewhere": set(),
-    }
-    for channel, allowed in expected.items():
-        assert {user for user in (None, alice, bob, boss, root) if joins("/declared/", user, channel)} == allowed
-
-
-def test_managed_rules(joins, alice, bob, make_user):
     boss = make_user("boss", is_staff=True)
-    group = Group.objects.create(name="editors")
-    alice.groups.add(group)
+    root = make_user("root", is_superuser=True)
+    return {"nobody": None, "alice": alice, "bob": bob, "boss": boss, "root": root}
+
+
+def those_who_join(joins, people, path, channel):
+    channel = channel.format(**{name: user and user.pk for name, user in people.items()})
+    return {name for name, user in people.items() if joins(path, user, channel)}
+
+
+@pytest.mark.parametrize(
+    ("channel", "allowed"),
+    [
+        ("lobby", {"nobody", "alice", "bob", "boss", "root"}),
+        ("members", {"alice", "bob", "boss", "root"}),
+        ("user-{alice}", {"alice"}),
+        ("user-{bob}", {"bob"}),
+        ("user-None", set()),
+        ("user-", set()),
+        ("staff-room", {"boss"}),
+        ("staff", set()),
+        ("editors", {"alice"}),
+        ("gateway-1", {"bob", "root"}),
+        ("gateway-11", set()),
+        ("Lobby", set()),
+        ("lobby2", set()),
+        ("elsewhere", set()),
+    ],
+)
+def test_declared_rules(joins, people, channel, allowed):
+    assert those_who_join(joins, people, "/declared/", channel) == allowed
+
+
+@pytest.fixture
+def managed(people):
+    group = Group.objects.get(name="editors")
     permission = Permission.objects.get(codename="view_apigateway")
-    bob.user_permissions.add(permission)
     for values in (
         {"pattern": "open-*", "audience": "anyone"},
         {"pattern": "members"},
@@ -176,18 +187,23 @@ def test_managed_rules(joins, alice, bob, make_user):
         rule = ChannelRule(**values)
         rule.full_clean()
         rule.save()
-    expected = {
-        "always": {None, alice, bob, boss},
-        "open-day": {None, alice, bob, boss},
-        "members": {alice, bob, boss},
-        f"user-{alice.pk}": {alice},
-        "staff": {boss},
-        "editors": {alice},
-        "gateways": {bob},
-        "other": set(),
-    }
-    for channel, allowed in expected.items():
-        assert {user for user in (None, alice, bob, boss) if joins("/managed/", user, channel)} == allowed
+
+
+@pytest.mark.parametrize(
+    ("channel", "allowed"),
+    [
+        ("always", {"nobody", "alice", "bob", "boss", "root"}),
+        ("open-day", {"nobody", "alice", "bob", "boss", "root"}),
+        ("members", {"alice", "bob", "boss", "root"}),
+        ("user-{alice}", {"alice"}),
+        ("staff", {"boss"}),
+        ("editors", {"alice"}),
+        ("gateways", {"bob", "root"}),
+        ("other", set()),
+    ],
+)
+def test_managed_rules(joins, people, managed, channel, allowed):
+    assert those_who_join(joins, people, "/managed/", channel) == allowed
 
 
 @pytest.mark.parametrize(

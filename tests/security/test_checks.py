@@ -221,13 +221,18 @@ def test_w010_is_silent_while_debug_is_on(settings):
     assert found(include_deployment_checks=True) == []
 
 
-def test_w011_on_a_view(urls, settings):
+@pytest.mark.parametrize(
+    ("view", "options", "expected"),
+    [
+        (WithStar, {}, ["websockets.W011"]),
+        (ExampleView, {"allowed_origins": ("*",)}, ["websockets.W011"]),
+        (WithStar, {"allowed_origins": []}, []),
+    ],
+)
+def test_w011_on_a_view(urls, settings, view, options, expected):
     settings.CACHES = SHARED_CACHE
-    for mounted in (WithStar.as_view(), ExampleView.as_view(allowed_origins=("*",))):
-        urls(path("ws/<slug:route>", mounted))
-        assert found(include_deployment_checks=True) == ["websockets.W011"]
-    urls(path("ws/<slug:route>", WithStar.as_view(allowed_origins=[])))
-    assert found(include_deployment_checks=True) == []
+    urls(path("ws/<slug:route>", view.as_view(**options)))
+    assert found(include_deployment_checks=True) == expected
 
 
 class OwnLocMemCache(LocMemCache):
@@ -340,14 +345,25 @@ def test_w005_is_silent_about_settings_of_others(name, settings):
     assert found() == []
 
 
-def test_w004_a_view_inside_i18n_patterns(urls):
-    view = path("ws/<slug:route>", ExampleView.as_view())
-    for patterns in (i18n_patterns(view), i18n_patterns(path("sub/", include([view])))):
-        urls(*patterns)
-        assert found() == ["websockets.W004"]
-    urls(*i18n_patterns(view, prefix_default_language=False))
-    assert found() == []
-    urls(view, *i18n_patterns(path("pages/", ExampleView.as_view(), {"route": "default"})))
+EXAMPLE = path("ws/<slug:route>", ExampleView.as_view())
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (i18n_patterns(EXAMPLE), ["websockets.W004"]),
+        (i18n_patterns(path("sub/", include([EXAMPLE]))), ["websockets.W004"]),
+        (i18n_patterns(EXAMPLE, prefix_default_language=False), []),
+    ],
+    ids=["directly", "in an include", "no prefix"],
+)
+def test_w004_a_view_inside_i18n_patterns(urls, patterns, expected):
+    urls(*patterns)
+    assert found() == expected
+
+
+def test_w004_one_of_two_views_is_inside_i18n_patterns(urls):
+    urls(EXAMPLE, *i18n_patterns(path("pages/", ExampleView.as_view(), {"route": "default"})))
     assert "websockets.W004" in found()
 
 

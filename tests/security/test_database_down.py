@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket as network
 import time
+from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.mixins import PermissionRequiredMixin
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 from django.test import Client
 from django.urls import path
+from django.utils import timezone
 
-from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
+from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
 from tests.views import ExampleView
 
 
@@ -132,3 +135,60 @@ def test_a_server_that_is_gone_is_noticed_within_5_seconds(connect, alice):
         connection.settings_dict["PORT"] = good
         connections["default"].close()
     assert post(socket.event_headers("$default"), "default").status_code == 400
+
+
+@contextmanager
+def stopped_database():
+    """PostgreSQL takes no connection to the tests' database, and has ended those that there were."""
+    name = connection.settings_dict["NAME"]
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            yield
+        finally:
+            cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+@pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
+def test_it_stops_and_starts_again_during_200_events(connect, alice, settings):
+    """Each third of the events: connects, messages and disconnects. The middle 80 find no database."""
+    settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None, "MESSAGES_PER_CONNECTION": None}
+    speaker = connect(alice)
+    leavers = [connect(alice) for _ in range(66)]
+    answers = []
+
+    def event(number):
+        close_old_connections()  # as each request of a server begins
+        kind = ("connect", "default", "disconnect")[number % 3]
+        socket = leavers[number // 3] if kind == "disconnect" else speaker
+        name = f"new{number}=" if kind == "connect" else socket.connection_id
+        started = time.monotonic()
+        response = post({**socket.event_headers(f"${kind}"), "connectionId": name}, kind)
+        assert time.monotonic() - started < 5
+        assert (response.status_code == 503) == ("Retry-After" in response)
+        answers.append((kind, name, response.status_code))
+
+    for number in range(60):
+        event(number)
+    with stopped_database():
+        for number in range(60, 140):
+            event(number)
+    for number in range(140, 200):
+        event(number)
+
+    assert [status for _, _, status in answers[60:140]] == [503] * 80
+    assert 503 not in [status for _, _, status in answers[:60] + answers[140:]]
+    opened = {name for kind, name, status in answers if kind == "connect" and status == 200}
+    assert len(opened) == len([1 for kind, _, _ in answers if kind == "connect"]) - 27
+    assert (
+        set(WebSocketSession.objects.filter(connection_id__startswith="new").values_list("connection_id", flat=True))
+        == opened
+    )
+    lost = [name for kind, name, status in answers if kind == "disconnect" and status == 503]
+    rows = WebSocketSession.objects.filter(connection_id__in=lost)
+    assert rows.filter(connected=True).count() == len(lost) > 20
+    # A lost $disconnect is found by the clean-up.
+    rows.update(created_on=timezone.now() - timedelta(hours=2, minutes=1))
+    WebSocketSession.objects.clear_closed()
+    assert set(rows.values_list("closed_reason", flat=True)) == {ClosedReason.EXPIRED}

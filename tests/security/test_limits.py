@@ -104,7 +104,7 @@ def test_a_cache_that_fails_lets_messages_pass_and_says_so(connect, alice, caplo
     broken = {"default": {"BACKEND": "tests.security.test_limits.BrokenCache"}}
     with override_settings(CACHES=broken):
         assert socket.send_json({"action": "test"}).status_code == 200
-    assert "The rate limit messages was not checked: the cache 'default' failed: OSError('down')" in caplog.text
+    assert "The rate limit messages was not checked, because the cache 'default' failed: OSError('down')" in caplog.text
 
 
 class BrokenCache:

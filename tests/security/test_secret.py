@@ -118,10 +118,17 @@ def test_rotation_writes_the_new_secret_into_every_integration(row, settings):
 
 
 def test_what_cannot_be_rotated_is_said(row):
-    with pytest.raises(CommandError, match="No API gateway has the primary key 0"):
+    with pytest.raises(CommandError, match="There is no API gateway with the primary key 0"):
         call_command("rotateGatewaySecret", pk=0)
     with pytest.raises(CommandError, match=r"is not in AWS yet\. Run createApiGateway"):
         call_command("rotateGatewaySecret", pk=row.pk)
+
+
+def rotate():
+    try:
+        call_command("rotateGatewaySecret", all=True, stdout=io.StringIO())
+    finally:
+        connection.close()  # this thread's own, with which the database could not be destroyed after the tests
 
 
 @pytest.mark.end_to_end
@@ -140,9 +147,7 @@ def test_rotation_under_load_refuses_no_message(live_server, local_gateway, sett
         for number in range(1000):
             if number == 300:
                 settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the new key", [old_key]
-                rotation = threading.Thread(
-                    target=call_command, args=("rotateGatewaySecret",), kwargs={"all": True, "stdout": io.StringIO()}
-                )
+                rotation = threading.Thread(target=rotate)
                 rotation.start()
             socket.send(json.dumps({"action": "echo", "n": number}))
             answered += json.loads(socket.recv(timeout=20)) == {"default": {"action": "echo", "n": number}, "user": ""}

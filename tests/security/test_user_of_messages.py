@@ -13,7 +13,7 @@ from django.urls import path
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 from django_aws_api_gateway_websockets.views import WebSocketTokenView
-from tests.views import ExampleView
+from tests.views import ExampleView, SlowView
 
 BANNED = "banned"
 
@@ -38,25 +38,16 @@ class NewObjectBackend(ModelBackend):
         return user
 
 
-class SlowView(ExampleView):
-    """While it asks whether a user may join, something happens elsewhere."""
-
-    meanwhile = []
-
-    def can_join(self, request, channel_name):
-        if self.meanwhile:
-            self.meanwhile.pop()()
-        return True
+class SeeingView(SlowView):
+    seen = []
 
     def default(self, request, *args, **kwargs):
         self.seen.append(request.user)
 
-    seen = []
-
 
 urlpatterns = [
     path("ws/<slug:route>", ExampleView.as_view()),
-    path("slow/<slug:route>", SlowView.as_view()),
+    path("slow/<slug:route>", SeeingView.as_view()),
     path("token/", WebSocketTokenView.as_view()),
 ]
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
@@ -112,7 +103,7 @@ def by_update(alice, **values):
 @pytest.mark.parametrize("change", [OTHER_PASSWORD, {"is_active": False}, {"last_name": "deleted"}])
 def test_a_change_of_the_user_during_connect_refuses_it(browser, alice, hides, write, change):
     hides()
-    SlowView.meanwhile.append(lambda: write(alice, **change))
+    SeeingView.meanwhile.append(lambda: write(alice, **change))
     with pytest.raises(HandshakeRefused) as refused:
         browser.connect("/slow/", "lobby")
     assert refused.value.status_code == 403
@@ -138,7 +129,7 @@ def gateway_pk():
 
 
 def test_a_connect_of_an_unchanged_user_is_accepted(browser, alice):
-    SlowView.meanwhile.append(lambda: by_save(alice, first_name="Alice"))
+    SeeingView.meanwhile.append(lambda: by_save(alice, first_name="Alice"))
     assert browser.connect("/slow/", "lobby").session.user == alice
 
 
@@ -227,9 +218,9 @@ def test_request_user_is_the_object_that_the_backend_gives(alice, gateway, setti
     use_backend(settings, NewObjectBackend)
     client = GatewayClient()
     client.force_login(alice)
-    SlowView.seen.clear()
+    SeeingView.seen.clear()
     client.connect("/slow/").send_json({"action": "x"})
-    assert [user.loaded_by_backend for user in SlowView.seen] == [True]
+    assert [user.loaded_by_backend for user in SeeingView.seen] == [True]
 
 
 @pytest.mark.parametrize("case", ["plain", "hiding manager", "user_can_authenticate", "all users"])

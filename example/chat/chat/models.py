@@ -5,7 +5,7 @@ from django.db import models
 
 
 class Message(models.Model):
-    """What somebody wrote in a room."""
+    """A message that somebody wrote in a room."""
 
     MAX_LENGTH = 500
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 PORT = os.environ.get("PORT", "8000")
 WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '8001')}"}
-# The database and the gateway's state; git ignores it.
+# The database and the gateway's state. git ignores this folder.
 DATA_DIR = Path(os.environ.get("CHAT_DATA_DIR") or Path(__file__).resolve().parents[3] / ".demo")
 
 SECRET_KEY = "an-example-runs-on-a-laptop-so-its-key-may-be-read-by-everyone"
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
-# Sockets arrive from the gateway's port, but what they carry as Origin is the page's.
+# Sockets come from the gateway's port, but their Origin is the page's.
 CSRF_TRUSTED_ORIGINS = [f"http://{host}:{PORT}" for host in ALLOWED_HOSTS]
-# Cookies ignore ports: names of its own keep the example apart from other sites on this machine.
+# Cookies ignore ports, so these names keep the example apart from other sites on this machine.
 SESSION_COOKIE_NAME = "chat_session"
 CSRF_COOKIE_NAME = "chat_csrf"
 
@@ -69,6 +69,6 @@ LOGOUT_REDIRECT_URL = "login"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    # The development server would write a line for every message.
+    # Otherwise, the development server would write a line for every message.
     "loggers": {"django.server": {"level": "ERROR"}},
 }

@@ -1,4 +1,4 @@
-"""The socket of a room: a method for each thing that the page may say."""
+"""The socket of a room: a method for each action of the page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from django_aws_api_gateway_websockets.views import WebSocketView
 from .models import Message
 from .rooms import ROOMS
 
-# So many fit into one message of 128 KB, even where JSON writes each character as \u0001.
+# This many fit into one message of 128 KB, even if JSON writes each character as \u0001.
 HISTORY = 30
 
 
 class ChatView(WebSocketView):
     def connect(self, request, *args, **kwargs):
-        """Nothing can be sent from here: the socket opens when this has returned."""
+        """Accept the connection. Nothing can be sent here, because the socket opens after this returns."""
         if not request.user.is_authenticated:
             return HttpResponseForbidden("Log in first.")
         if self.get_channel_name(request) not in ROOMS:
@@ -29,7 +29,7 @@ class ChatView(WebSocketView):
             self.send_who()
 
     def hello(self, request, *args, **kwargs):
-        """The page's first message: it gets what was said so far, and everybody learns who came."""
+        """Answer the page's first message with the history, and tell everybody who is here."""
         latest = Message.objects.filter(room=self.room).select_related("user").order_by("-sent_on", "-pk")
         history = [message.as_json() for message in reversed(latest[:HISTORY])]
         self.websocket_session.send_message({"type": "history", "messages": history})
@@ -47,7 +47,7 @@ class ChatView(WebSocketView):
         self.everyone().exclude(user=request.user).send_message({"type": "typing", "user": request.user.username})
 
     def default(self, request, *args, **kwargs):
-        """Whatever no other method takes."""
+        """Handle every other action."""
         self.send_error(f"There is no action {self.body['action']!r}.")
 
     @property
@@ -55,7 +55,7 @@ class ChatView(WebSocketView):
         return self.websocket_session.channel_name
 
     def everyone(self):
-        """The open connections of this room: a user has one for each tab."""
+        """The open connections of this room. A user has one for each tab."""
         return WebSocketSession.objects.filter(channel_name=self.room, connected=True)
 
     def send_who(self):

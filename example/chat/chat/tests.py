@@ -1,4 +1,4 @@
-"""`manage.py test chat`: the socket's handlers, in process, by the test client that the package ships."""
+"""`manage.py test chat`: the socket's handlers, in process, with the package's test client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sockets import HISTORY
 
 class ChatTests(TestCase):
     def enter(self, name, room="lobby"):
-        """The socket of `name` in `room`, after its first message."""
+        """Return the socket of `name` in `room`, after its first message."""
         user, _ = User.objects.get_or_create(username=name)
         client = GatewayClient()
         client.force_login(user)
@@ -117,7 +117,7 @@ class PageTests(TestCase):
 
 
 def read_all(socket):
-    """What the socket received since it was last read."""
+    """Return the messages that the socket received since the last read."""
     messages = []
     while not socket.receive_nothing():
         messages.append(socket.receive_json())

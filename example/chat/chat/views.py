@@ -17,7 +17,7 @@ def room(request, slug):
     if slug not in ROOMS:
         raise Http404
     gateway = get_object_or_404(ApiGateway, api_created=True)
-    # Cookies are kept by host name: a page on localhost must not open its socket on 127.0.0.1.
+    # Cookies belong to a host name, so a page on localhost must not open its socket on 127.0.0.1.
     hostname = request.get_host().partition(":")[0]
     socket_url = gateway.websocket_url.replace("//127.0.0.1:", f"//{hostname}:")
     context = {

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..models import ApiGateway, ApiGatewayAdditionalRoute
 from ..models.deletion import why_gateway_stays
-from . import operations, plan_page
+from . import doctor_page, operations, plan_page
 
 AWS_FIELDS = (
     # The result of the last comparison, and its time. Opening a page does not query AWS.
@@ -46,7 +46,7 @@ class AdditionalRouteInline(admin.TabularInline):  # type: ignore[type-arg]
 class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = (
         "api_name",
-        "status",
+        "status_badge",
         "last_look",
         "is_api_created",
         "is_custom_domain_created",
@@ -61,6 +61,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     actions = (
         "create_api_gateway",
         "create_custom_domain",
+        "check_api_gateway",
         "plan_api_gateway",
         "update_api_gateway",
         "delete_api_gateway",
@@ -122,13 +123,19 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 ),
             },
         ),
-        (_("In AWS"), {"fields": AWS_FIELDS}),
+        (_("The API"), {"fields": AWS_FIELDS}),
     )
 
     class Media:
         css = {"all": ["django_aws_api_gateway_websockets/plan.css"]}
 
     # -- what is in AWS -------------------------------------------------------------------------------
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_badge(self, gateway: ApiGateway) -> SafeString:
+        return format_html(
+            '<span class="gateway-badge {}">{}</span>', gateway.status or "unknown", gateway.get_status_display()
+        )
 
     @admin.display(description=_("last look"), ordering="status_checked_on", empty_value="-")
     def last_look(self, gateway: ApiGateway) -> str | None:
@@ -168,6 +175,10 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def plan_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
         return plan_page.run(self, request, queryset, operations.PLAN)
 
+    @admin.action(description=operations.EXAMINE.title, permissions=["change"])
+    def check_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse:
+        return doctor_page.show(self, request, queryset)
+
     @admin.action(description=operations.UPDATE.title, permissions=["change"])
     def update_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
         return plan_page.run(self, request, queryset, operations.UPDATE)
@@ -175,6 +186,16 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=operations.DELETE.title, permissions=["delete"])
     def delete_api_gateway(self, request: HttpRequest, queryset: QuerySet[ApiGateway]) -> HttpResponse | None:
         return plan_page.run(self, request, queryset, operations.DELETE)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ApiGateway | None = None) -> Any:
+        """Leave the link to the AWS console out for a local gateway."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or not obj.is_local:
+            return fieldsets
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field != "console_link"]})
+            for name, options in fieldsets
+        ]
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         gateway = kwargs.get("obj")
@@ -208,9 +229,11 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 def _why_it_stays(gateway: ApiGateway) -> str:
     """Return why the row cannot be deleted now, and what to do. Return an empty string if it can be deleted."""
     if gateway.api_id:
-        text = _("%(name)s: the API %(id)s exists in AWS. Delete it there first, with the action “Delete in AWS”.")
+        text = _("%(name)s: the API %(id)s exists. Delete it first, with the action “Delete the API”.")
     elif gateway.may_be_in_aws:
-        text = _("%(name)s: AWS may have its API, because the answer to its creation was lost. Run “Compare with AWS”.")
+        text = _(
+            "%(name)s: its API may exist, because the answer to its creation was lost. Run “Compare with the row”."
+        )
     else:
         connected = gateway.sessions.filter(connected=True).count()
         return why_gateway_stays(gateway, connected) if connected else ""
@@ -224,7 +247,7 @@ def _fitting(gateway: ApiGateway | None) -> tuple[operations.Operation, ...]:
     if not gateway.api_created:
         return operations.PLAN, operations.CREATE, operations.DELETE
     domain = (operations.CREATE_DOMAIN,) if gateway.domain_name and not gateway.custom_domain_created else ()
-    return (operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
+    return (operations.EXAMINE, operations.PLAN, operations.UPDATE, *domain, operations.DELETE)
 
 
 @admin.register(ApiGatewayAdditionalRoute)

@@ -25,15 +25,15 @@ from ..protocol import MAX_CONNECTION_AGE
 from .plots import HEIGHT, LEFT, WIDTH, Plot, draw
 
 TEMPLATE = "admin/django_aws_api_gateway_websockets/live.html"
-# The page looks at this many of the newest rows, so that it opens quickly whatever the size of the table. Connections
-# end after two hours, so the newest rows are all that can be open, unless there are more connects than this.
-NEWEST = 100_000
+# The page looks at this many of the newest rows, so that it opens quickly with a table of any size. Connections end
+# after two hours, so only the newest rows can be open, unless there are more connects than this.
+NEWEST = 50_000
 SHOWN = 10
 _PRIVATE_CACHES = ("LocMemCache", "DummyCache")
 
 
 class Line(NamedTuple):
-    """How many connections one gateway, channel or user has, and where the list shows them."""
+    """The number of connections of a gateway, channel or user, and a link to them in the list."""
 
     name: Any
     open: int
@@ -49,7 +49,7 @@ class Now(NamedTuple):
 
 
 def live_page(admin: ModelAdmin[WebSocketSession], request: HttpRequest) -> TemplateResponse:
-    """Show the page to those who may see sessions."""
+    """Show the page to users who may view sessions."""
     if not admin.has_view_permission(request):
         raise PermissionDenied
     context = {

@@ -41,20 +41,21 @@ CREATE_DOMAIN = Operation(
     lambda gateway: plan_gateway(gateway, with_domain=True),
     lambda gateway: update_gateway(gateway, with_domain=True),
 )
-PLAN = Operation("plan_api_gateway", _("Compare with AWS"), "", "", plan_gateway, None)
+PLAN = Operation("plan_api_gateway", _("Compare with the row"), "", "", plan_gateway, None)
+EXAMINE = Operation("check_api_gateway", _("Examine"), "", "", plan_gateway, None)
 UPDATE = Operation(
     "update_api_gateway",
-    _("Update in AWS"),
+    _("Update the API"),
     _("Yes, update"),
-    _("%s was updated in AWS."),
+    _("The API of %s was updated."),
     plan_gateway,
     update_gateway,
 )
 DELETE = Operation(
     "delete_api_gateway",
-    _("Delete in AWS (the row stays)"),
-    _("Yes, delete in AWS"),
-    _("%s was deleted in AWS."),
+    _("Delete the API (the row stays)"),
+    _("Yes, delete the API"),
+    _("The API of %s was deleted."),
     plan_removal_of,
     remove_gateway,
     destroys=True,
@@ -66,5 +67,5 @@ def left_to_do(gateway: ApiGateway) -> str:
     if gateway.status not in (gateway.Status.DIFFERS, gateway.Status.LACKS_DOMAIN):
         return ""
     action = CREATE_DOMAIN if gateway.lacks_domain else UPDATE
-    text = _("AWS does not have all of %(gateway)s, until you choose “%(action)s”.")
+    text = _("The API does not have the latest version of %(gateway)s. Choose “%(action)s” to update it.")
     return str(text) % {"gateway": gateway, "action": action.title}

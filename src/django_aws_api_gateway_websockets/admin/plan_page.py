@@ -99,4 +99,5 @@ def _look(gateway: ApiGateway, operation: Operation) -> dict[str, Any]:
         "error": error,
         "left": left,
         "outcome": error or _steps(plan),
+        "open": gateway.sessions.filter(connected=True).count() if operation.destroys and plan else 0,
     }

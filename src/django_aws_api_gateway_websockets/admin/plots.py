@@ -1,4 +1,4 @@
-"""Plots of counts over time as SVG: bars whose parts lie on each other. The template draws them."""
+"""Plots of counts over time as SVG, with stacked bars. The template draws them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 WIDTH, HEIGHT = 720, 150
 LEFT, TOP, BOTTOM = 44, 10, 24
 GAP = 3
-#: How many kinds have a colour of their own. The rest share the last one.
+#: How many kinds have their own colour. The others share the last one.
 COLOURS = 5
 
 
@@ -101,7 +101,7 @@ def _height(value: int, top: int) -> int:
 
 
 def _round_up(value: int) -> int:
-    """Return the end of an axis, of which the half is a whole number too: 2, 4, 6, 8, 10, 20, 40 and so on."""
+    """Return the end of an axis. Half of it is also a whole number: 2, 4, 6, 8, 10, 20, 40 and so on."""
     size = 1
     while True:
         for end in range(2 * size, 11 * size, 2 * size):

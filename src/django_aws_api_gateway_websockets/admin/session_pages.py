@@ -128,7 +128,7 @@ def _outcome(session: WebSocketSession, report: DeliveryReport) -> str:
     if session.connection_id in report.sent:
         return gettext("done.")
     if session.connection_id in report.gone:
-        return gettext("the client had already left.")
+        return gettext("the client had already disconnected.")
     return gettext("not done.")
 
 
@@ -138,7 +138,9 @@ def _lines(report: DeliveryReport, operation: SessionOperation) -> list[tuple[in
     lines = [(messages.SUCCESS if sent else messages.INFO, operation.done(sent))]
     if gone:
         text = ngettext(
-            "%d client had gone: its row is closed now.", "%d clients had gone: their rows are closed now.", gone
+            "%d client had already disconnected. Its row is now closed.",
+            "%d clients had already disconnected. Their rows are now closed.",
+            gone,
         )
         lines.append((messages.INFO, text % gone))
     if failed:

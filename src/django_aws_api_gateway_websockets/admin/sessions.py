@@ -28,6 +28,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = (
         "connection_id",
         "user",
+        "source_ip",
         "channel_name",
         "connected",
         "closed_reason",

@@ -33,22 +33,23 @@ _BAD_CREDENTIALS = re.compile(
     r"|IncompleteSignature|RequestExpired|security token included in the request|[Ss]ignature (expired|not yet current)"
     r"|request signature we calculated"
 )
-_CREDENTIALS = (CredentialsError, "Renew the login, or check the access key and the clock of this machine.")
+_CREDENTIALS = (CredentialsError, "Renew the login, or check the access key and this machine's clock.")
 
 _BY_STATUS: Mapping[int, tuple[type[AwsError], str]] = {
     401: _CREDENTIALS,
     403: (
         PermissionMissing,
-        "Check that the credentials may do this (docs: IAM policy), and that the endpoint and the stage are right.",
+        "Check that the credentials allow this call (docs: IAM policy), and that the endpoint and the stage are right.",
     ),
     404: (
         NotFound,
-        "It may have been deleted in AWS. Check the ids on the gateway's page, and for a send its API endpoint.",
+        "It may have been deleted in AWS. Check the ids on the gateway's page. If you were sending, check the API "
+        "endpoint there too.",
     ),
-    409: (Conflict, "It exists already, or another change is under way. Try again."),
-    410: (ConnectionGone, "The client has gone, and its row is marked as not connected."),
-    413: (PayloadTooLarge, f"API Gateway takes {protocol.MAX_MESSAGE_BYTES} bytes at most."),
-    429: (Throttled, "The account's request limit is reached, or the client reads too slowly. Send later."),
+    409: (Conflict, "It already exists, or another change is in progress. Try again."),
+    410: (ConnectionGone, "The client has disconnected, and its row is marked as closed."),
+    413: (PayloadTooLarge, f"API Gateway accepts at most {protocol.MAX_MESSAGE_BYTES} bytes."),
+    429: (Throttled, "The account's request limit is reached, or the client reads too slowly. Send again later."),
 }
 # AWS appends this if a signature does not match. The signed headers and the session token follow.
 _CANONICAL_REQUEST = "The Canonical String for this request"
@@ -85,35 +86,39 @@ def _translation(operation: str, error: Any) -> AwsError:
 
     if isinstance(error, botocore_errors.ClientError):
         return from_client_error(operation, error)
-    if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
-        return CredentialsError(
-            f"Could not {operation}: {error} Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, "
-            "or give the process an IAM role.",
-            operation=operation,
-        )
-    if isinstance(
-        error,
-        (
-            botocore_errors.ProfileNotFound,
-            botocore_errors.TokenRetrievalError,
-            botocore_errors.SSOError,
-            botocore_errors.CredentialRetrievalError,
-        ),
-    ):
-        return CredentialsError(f"Could not {operation}: {error}", operation=operation)
-    if isinstance(error, botocore_errors.NoRegionError):
-        return AwsError(
-            f"Could not {operation}: no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME. For a "
-            "local gateway, mark the row as local: createApiGateway --local.",
-            operation=operation,
-        )
     if isinstance(error, botocore_errors.ReadTimeoutError):
         return timed_out(operation)
     if type(error) is botocore_errors.HTTPClientError:
         return _unsent(operation, error)
     if isinstance(error, (botocore_errors.HTTPClientError, botocore_errors.ConnectionError)):
         return unreachable(operation, str(error))
-    return AwsError(f"Could not {operation}: {error}", operation=operation)
+    kind, problem = _without_a_call(error)
+    return kind(f"Could not {operation}: {problem}", operation=operation)
+
+
+def _without_a_call(error: Any) -> tuple[type[AwsError], str]:
+    """Return the class and the text for an error that concerns no call: missing credentials, or a strange answer."""
+    from botocore import exceptions as botocore_errors
+
+    if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
+        remedy = (
+            "Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or give the process an IAM role."
+        )
+        return CredentialsError, f"{error} {remedy}"
+    unusable = (
+        botocore_errors.ProfileNotFound,
+        botocore_errors.TokenRetrievalError,
+        botocore_errors.SSOError,
+        botocore_errors.CredentialRetrievalError,
+    )
+    if isinstance(error, unusable):
+        return CredentialsError, str(error)
+    if isinstance(error, botocore_errors.NoRegionError):
+        return AwsError, (
+            "no region is set. Set AWS_GATEWAY_REGION_NAME or AWS_REGION_NAME. For a local gateway, mark the row as "
+            "local: createApiGateway --local."
+        )
+    return AwsError, str(error)
 
 
 def _unsent(operation: str, error: Any) -> AwsError:
@@ -130,8 +135,8 @@ def _unsent(operation: str, error: Any) -> AwsError:
 def not_for_a_header(operation: str) -> CredentialsError:
     """Return the error for credentials with a line break. A line break would end the header."""
     return CredentialsError(
-        f"Could not {operation}: a header cannot hold the credentials. Remove line breaks from the access key and "
-        "the session token.",
+        f"Could not {operation}: the credentials contain a line break. Remove it from the access key or the session "
+        "token.",
         operation=operation,
     )
 
@@ -169,7 +174,7 @@ def from_status(operation: str, status: int, code: str = "", message: str = "") 
         kind, remedy = _CREDENTIALS
     message = message.split(_CANONICAL_REQUEST)[0].strip()[:_LONGEST]
     if message.startswith("<"):
-        message = "a page of HTML, which API Gateway never sends. Check the endpoint, because another server has it"
+        message = "a page of HTML, which API Gateway never sends. Check the endpoint: it belongs to another server"
     answer = (f"{status} {code}" if code != str(status) else code) + f": {message or 'no message'}"
     text = f"Could not {operation}: AWS answered {answer}. {remedy}".rstrip()
     return kind(text, operation=operation, status=status, code=code, said=message)
@@ -178,8 +183,8 @@ def from_status(operation: str, status: int, code: str = "", message: str = "") 
 def unreachable(operation: str, reason: str) -> AwsUnreachable:
     """Return the error for a call that did not reach AWS."""
     return AwsUnreachable(
-        f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network; for a local gateway, "
-        "check that runLocalGateway runs.",
+        f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network. For a local gateway, check "
+        "that runLocalGateway is running.",
         operation=operation,
     )
 
@@ -195,5 +200,6 @@ def _unreadable(operation: str) -> AwsError:
 def timed_out(operation: str) -> SendTimedOut:
     """Return the error for an answer that did not arrive in time."""
     return SendTimedOut(
-        f"Could not {operation}: AWS did not answer in time, and may have done it all the same.", operation=operation
+        f"Could not {operation}: AWS did not answer in time. It may have carried out the call anyway.",
+        operation=operation,
     )

@@ -34,6 +34,12 @@ def run_job(name: str, *arguments: Any) -> Any:
 
 
 @task()  # type: ignore[untyped-decorator]
+def clear_sessions(**options: Any) -> Any:
+    """Clean the session rows up, with the options of ``background.work.clear_sessions``."""
+    return JOBS["clear_sessions"](**options)
+
+
+@task()  # type: ignore[untyped-decorator]
 def guard_jobs(result_ids: list[str]) -> None:
     """Enqueue again the jobs that have run for longer than ``BACKGROUND_LEASE``. Repeat until all jobs have ended."""
     waiting = []

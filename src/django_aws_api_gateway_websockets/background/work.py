@@ -5,16 +5,19 @@ A job runs at least once. If a worker is killed, its job runs again, so some rec
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from .. import protocol
 from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
-from ..models import WebSocketSession
+from ..models import ClosedReason, WebSocketSession
 from ..models.closing import close_sockets
 from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
 from ..models.sending import send_to_many
+from ..models.verifying import VERIFY_RATE
 
 
 def deliver(*arguments: Any) -> dict[str, Any]:
@@ -38,7 +41,13 @@ def disconnect(*arguments: Any) -> None:
     """
     closing = Closing(*arguments)
     sockets = [socket for socket in (Socket(*one) for one in closing.sockets) if _is_possible(socket)]
-    close_sockets(closing.using, sockets)
+    close_sockets(closing.using, sockets, ClosedReason(closing.reason))
+
+
+def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VERIFY_RATE) -> dict[str, int]:
+    """Do what the command ``clearWebSocketSessions`` does. ``older_than`` is in seconds. Return the counts."""
+    done = WebSocketSession.objects.clear_closed(timedelta(seconds=older_than), verify=verify, rate=rate)
+    return asdict(done)
 
 
 def _is_possible(socket: Socket) -> bool:
@@ -46,4 +55,4 @@ def _is_possible(socket: Socket) -> bool:
 
 
 #: The jobs that a worker knows, by name.
-JOBS = {"deliver": deliver, "disconnect": disconnect}
+JOBS = {"deliver": deliver, "disconnect": disconnect, "clear_sessions": clear_sessions}

@@ -35,8 +35,8 @@ def check_deployment() -> Checks:
     """W010 to W015: settings are safe and fast in production."""
     if not conf.REQUIRE_SECRET and not settings.DEBUG:
         yield CheckWarning(
-            "REQUIRE_SECRET is False, so everybody who knows a connection id can send messages as its user.",
-            hint="Run rotateGatewaySecret, so that the gateways send the secret, and remove the setting.",
+            "REQUIRE_SECRET is False, so anyone who knows a connection id can send messages as its user.",
+            hint="Run rotateGatewaySecret, so that the gateways send the secret. Then remove the setting.",
             id="websockets.W010",
         )
     for where, origin in listed_origins():

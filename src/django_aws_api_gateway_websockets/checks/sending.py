@@ -29,7 +29,7 @@ def _transport() -> list[CheckMessage]:
     try:
         transport_factory()
     except ImproperlyConfigured as error:
-        hint = "Leave SEND_TRANSPORT out, and libcurl sends if the extra [fast] is installed (docs: Sending)."
+        hint = "Remove SEND_TRANSPORT to let libcurl send if the extra [fast] is installed (docs: Sending)."
         return [Error(str(error), hint=hint, id="websockets.E030")]
     return []
 
@@ -40,7 +40,7 @@ def _engine() -> list[CheckMessage]:
     try:
         ENGINES.find(conf.BACKGROUND)
     except ImproperlyConfigured as error:
-        hint = "Install the task engine where the site runs (docs: In the background)."
+        hint = "Install the task engine in the site's environment (docs: In the background)."
         return [Error(str(error), hint=hint, id="websockets.E031")]
     return []
 
@@ -49,7 +49,7 @@ def _encoder() -> list[CheckMessage]:
     try:
         ENCODERS.find(conf.MESSAGE_ENCODER)
     except ImproperlyConfigured as error:
-        hint = "Leave MESSAGE_ENCODER out, and messages are JSON (docs: Sending)."
+        hint = "Remove MESSAGE_ENCODER to send messages as JSON (docs: Sending)."
         return [Error(str(error), hint=hint, id="websockets.E034")]
     return []
 
@@ -84,7 +84,7 @@ def _wrong(key: str, wanted: str, means: str) -> CheckMessage:
 
 def _credentials() -> list[CheckMessage]:
     problem = half_set()
-    hint = "Or leave all of them out, and boto3 finds credentials by its own chain (docs: Settings)."
+    hint = "Or remove all of them to let boto3 find credentials by its own chain (docs: Settings)."
     return [Error(problem, hint=hint, id="websockets.E033")] if problem else []
 
 
@@ -94,8 +94,8 @@ def _patched_sockets() -> list[CheckMessage]:
         return []
     return [
         CheckWarning(
-            f"{library} has replaced Python's sockets, so boto3 sends and not libcurl.",
-            hint="libcurl would block the whole worker. Run workers of another kind if sends must be faster.",
+            f"{library} has replaced Python's sockets, so boto3 sends instead of libcurl.",
+            hint="libcurl would block the whole worker. To send faster, run another kind of worker.",
             id="websockets.W030",
         )
     ]

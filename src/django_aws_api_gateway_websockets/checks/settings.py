@@ -20,7 +20,7 @@ from .collecting import Checks, collected
 __all__ = ["RATES", "listed_origins"]
 
 RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
-_POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH")
+_POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH", "CLIENT_MAX_AGE")
 _NAMES = {
     "ALLOWED_TARGET_HOSTS": "www.example.com",
     "ALLOWED_DOMAINS": "ws.example.com",

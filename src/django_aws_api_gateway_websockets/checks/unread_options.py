@@ -16,9 +16,10 @@ from ..views.mounted import mounted_views
 _OTHER_PACKAGE = ("aws_api_gateway_id", "can_join_channel")
 
 _REMEDIES = {
-    "permissions_required": "Use permission_required, which takes a list too.",
-    "ALLOWED_HANDLERS": "The methods of your own classes are handlers. Begin the others' names with an underscore.",
-    "aws_api_gateway_id": "The gateway's secret proves which gateway an event comes from. Delete the attribute.",
+    "permissions_required": "Use permission_required. It also takes a list.",
+    "ALLOWED_HANDLERS": "The public methods of your classes are handlers. Start the names of all other methods with "
+    "an underscore.",
+    "aws_api_gateway_id": "The gateway's secret proves which gateway sent an event. Delete the attribute.",
     "can_join_channel": "Rename the method to can_join(self, request, channel_name), or use channel_rules.",
     "USE_WS_TOKEN": "Use require_token = True and WebSocketTokenView.",
 }

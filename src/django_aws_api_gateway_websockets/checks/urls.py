@@ -19,7 +19,7 @@ def check_urls() -> Checks:
     mounted = list(mounted_views(WebSocketView))
     if not mounted:
         yield CheckWarning(
-            "No URL leads to a WebSocketView, so events of gateways are not handled.",
+            "No URL leads to a WebSocketView, so the site does not handle events from gateways.",
             hint="Add path('ws/<slug:route>', YourView.as_view()) to urls.py.",
             id="websockets.W001",
         )
@@ -37,7 +37,7 @@ def check_handlers() -> Checks:
         except ImproperlyConfigured as error:
             yield Error(
                 str(error),
-                hint="See 'The view' in the documentation for what makes a method a handler.",
+                hint="The page 'The view' in the documentation explains which methods are handlers.",
                 id="websockets.E007",
             )
 

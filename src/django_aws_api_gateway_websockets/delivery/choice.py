@@ -74,4 +74,4 @@ def sockets_patched_by() -> str:
 
 @lru_cache(maxsize=None)
 def _warn_of(library: str) -> None:
-    logger.warning("%s has replaced the sockets of this process, so boto3 sends and not libcurl.", library)
+    logger.warning("%s has replaced the sockets of this process, so boto3 sends instead of libcurl.", library)

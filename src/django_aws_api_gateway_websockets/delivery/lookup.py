@@ -34,7 +34,8 @@ def look_up(target: Target) -> ConnectionInfo:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise AwsError(
-            f"Could not {GET.describe(target)}: the answer is not one of API Gateway. Check the endpoint {target.url}.",
+            f"Could not {GET.describe(target)}: the answer does not come from API Gateway. Check the endpoint "
+            f"{target.url}.",
             operation=GET.describe(target),
         ) from error
 

@@ -19,6 +19,8 @@ from .transport import Call
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _SERVICE = "execute-api"
 CONTENT_TYPE = "application/octet-stream"
+#: Tables for bytes.translate(), which is much faster than a loop over the bytes of a key.
+_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
@@ -81,8 +83,8 @@ class _Hmac:
 
     def __init__(self, key: bytes, start: bytes) -> None:
         padded = key.ljust(64, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in padded) + start)
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in padded))
+        self._inner = sha256(padded.translate(_INNER_PAD) + start)
+        self._outer = sha256(padded.translate(_OUTER_PAD))
 
     def hexdigest(self, end: bytes) -> str:
         """Return the HMAC of ``start`` and ``end``."""

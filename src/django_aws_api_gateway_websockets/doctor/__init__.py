@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .examination import Report, Visit, examine
 from .finding import Finding, Hop
+from .probe import IDLE, Probed, probe
 
-__all__ = ["Finding", "Hop", "Report", "Visit", "examine"]
+__all__ = ["IDLE", "Finding", "Hop", "Probed", "Report", "Visit", "examine", "probe"]

@@ -37,7 +37,7 @@ def certificate(gateway: ApiGateway) -> Iterator[Finding]:
 
 def check_certificate(host: str, port: int, context: ssl.SSLContext | None = None) -> Iterator[Finding]:
     """Open a TLS connection to ``host``, and check the certificate."""
-    remedy = "Renew it in AWS Certificate Manager, and write its ARN into the row."
+    remedy = "Renew it in AWS Certificate Manager, and enter its ARN in the row."
     context = context or ssl.create_default_context()
     try:
         plain = socket.create_connection((host, port), _TIMEOUT)
@@ -46,7 +46,9 @@ def check_certificate(host: str, port: int, context: ssl.SSLContext | None = Non
     except ssl.SSLCertVerificationError as error:
         yield Finding(ERROR, "certificate-refused", f"The certificate of {host}: {error.verify_message}.", remedy)
     except OSError as error:
-        yield Finding(ERROR, "tls-failed", f"No TLS connection to {host}: {error}.", "Check DNS record and firewall.")
+        yield Finding(
+            ERROR, "tls-failed", f"No TLS connection to {host}: {error}.", "Check the DNS record and the firewall."
+        )
     else:
         days = int((until - time.time()) // 86400)
         if days < _DAYS:

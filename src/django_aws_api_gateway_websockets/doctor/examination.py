@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..models import ApiGateway
-from . import api, domain, settings, urls
+from . import account, api, domain, proxies, settings, urls
 from .finding import ERROR, WARNING, Finding, Hop
 from .live import RoundTrip
 
-PROBES = (*settings.PROBES, *urls.PROBES, *api.PROBES, *domain.PROBES)
+PROBES = (*settings.PROBES, *urls.PROBES, *api.PROBES, *account.PROBES, *domain.PROBES)
 
 
 class Visit(NamedTuple):
@@ -41,5 +41,6 @@ def examine(gateway: ApiGateway, visit: Visit = Visit()) -> Report:  # noqa: B00
     findings = [finding for probe in PROBES for finding in probe(gateway)]
     trip = RoundTrip(gateway, visit.user, visit.origin, visit.channel)
     if visit.live:
+        findings += [finding for probe in proxies.PROBES for finding in probe(gateway)]
         findings += trip.run()
     return Report(findings, trip.hops)

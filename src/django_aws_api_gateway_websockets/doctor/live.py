@@ -19,14 +19,15 @@ from .websocket import HandshakeFailed, WebSocket
 _TIMEOUT = 3.0
 
 _REFUSALS = {
-    400: "The view misses something that a proxy may have eaten, such as headers with underscores. Look at its log.",
-    401: "The view wants a login: give --user.",
+    400: "The view is missing something that a proxy may have removed, such as headers with underscores. Look at its "
+    "log.",
+    401: "The view requires a login. Use --user.",
     403: "The view refused: a login (--user), the origin (--origin), the channel (--channel), or the secret "
     "(updateApiGateway). Its log says which.",
-    404: "No URL of the site answers. Correct the target base endpoint.",
-    429: "A limit is reached: wait a minute.",
+    404: "No URL of the site matches. Correct the target base endpoint.",
+    429: "A rate limit is reached. Wait a minute.",
 }
-_FAILED = "Look at the site's log: it failed, did not answer in time, or cannot be reached by the gateway."
+_FAILED = "The site failed, did not answer in time, or the gateway cannot reach it. Look at the site's log."
 
 
 class RoundTrip:
@@ -42,21 +43,24 @@ class RoundTrip:
     def run(self) -> Iterator[Finding]:
         if not self._gateway.websocket_url:
             return
-        known = set(self._rows().values_list("pk", flat=True))
         try:
-            socket = self._timed("connect", self._connect)
+            socket, session = self.open()
         except HandshakeFailed as error:
             yield Finding(ERROR, "live-connect", f"connect: {error}", _REFUSALS.get(error.status, _FAILED))
             return
         except OSError as error:
-            yield Finding(ERROR, "live-connect", f"connect: {error}", "Check that the gateway runs, its DNS and TLS.")
+            yield Finding(
+                ERROR,
+                "live-connect",
+                f"connect: {error}",
+                "Check that the gateway is running, and check its DNS record and TLS.",
+            )
             return
-        session = self._rows().exclude(pk__in=known).order_by("-pk").first()
         if session is None:
             socket.close()
             yield Finding(
-                ERROR, "live-row", "connect: the gateway opened the socket, and this database has no row of it.",
-                "The gateway's site has another database, or connect() of your view does not call super().",
+                ERROR, "live-row", "connect: the gateway opened the socket, but this database has no row for it.",
+                "The gateway's site uses another database, or connect() of your view does not call super().",
             )  # fmt: skip
             return
         for hop in (self._message, self._push, self._disconnect):
@@ -65,6 +69,21 @@ class RoundTrip:
                 yield found
                 if found.level == ERROR:
                     return
+
+    def open(self) -> tuple[WebSocket, WebSocketSession | None]:
+        """Connect. Return the socket and its row; None where this database has none."""
+        known = set(self._rows().values_list("pk", flat=True))
+        socket = self._timed("connect", self._connect)
+        return socket, self._rows().exclude(pk__in=known).order_by("-pk").first()
+
+    def is_closed(self, session: WebSocketSession, seconds: float = _TIMEOUT) -> bool:
+        """Whether the row is marked as closed within ``seconds``."""
+        end = time.monotonic() + seconds
+        while WebSocketSession.objects.filter(pk=session.pk, connected=True).exists():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     def _rows(self) -> Any:
         return WebSocketSession.objects.filter(api_gateway=self._gateway, channel_name=self._channel, connected=True)
@@ -84,8 +103,8 @@ class RoundTrip:
             answer = self._timed("message", lambda: self._asked(socket))
         except OSError:
             return Finding(
-                INFO, "live-message", "message: the view gave no answer to a beat.",
-                "One-way routes tell no errors: look at the site's log, unless your default handler is silent.",
+                INFO, "live-message", "message: the view did not answer a heartbeat.",
+                "One-way routes return no errors. Look at the site's log, unless your default handler sends nothing.",
             )  # fmt: skip
         if "Internal server error" in (answer or ""):
             return Finding(ERROR, "live-message", f"message: the gateway answered {answer}", _FAILED)
@@ -117,16 +136,13 @@ class RoundTrip:
     def _disconnect(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
         def closed() -> None:
             socket.close()
-            end = time.monotonic() + _TIMEOUT
-            while WebSocketSession.objects.filter(pk=session.pk, connected=True).exists():
-                if time.monotonic() > end:
-                    raise TimeoutError("The row is still marked as connected.")
-                time.sleep(0.05)
+            if not self.is_closed(session):
+                raise TimeoutError("The row is still marked as connected.")
 
         try:
             self._timed("disconnect", closed)
         except OSError as error:
-            remedy = "AWS delivers $disconnect on a best-effort basis. Where it never comes, look at the site's log."
+            remedy = "AWS delivers $disconnect on a best-effort basis. If it never arrives, look at the site's log."
             return Finding(INFO, "live-disconnect", f"disconnect: {error}", remedy)
         return None
 

@@ -34,7 +34,8 @@ def cookie_domain(gateway: ApiGateway) -> Findings:
     remedy = "Set SESSION_COOKIE_DOMAIN to a domain that the site and the socket share, or use connect tokens."
     if not gateway.custom_domain_created:
         remedy = (
-            "Create a custom domain that shares a parent with the site (createCustomDomain), or use connect tokens."
+            "Create a custom domain that shares a parent domain with the site (createCustomDomain), or use connect "
+            "tokens."
         )
     yield Finding(
         ERROR, "cookie-domain", f"The session cookie does not reach {socket}: every user is anonymous.", remedy
@@ -46,7 +47,7 @@ def cookie_same_site(gateway: ApiGateway) -> Findings:
         yield Finding(
             ERROR,
             "cookie-same-site",
-            "SESSION_COOKIE_SAMESITE is 'None' without SESSION_COOKIE_SECURE: browsers drop such a cookie.",
+            "SESSION_COOKIE_SAMESITE is 'None' without SESSION_COOKIE_SECURE, so browsers drop the session cookie.",
             "Set SESSION_COOKIE_SECURE = True, or SESSION_COOKIE_SAMESITE = 'Lax'.",
         )
 
@@ -56,14 +57,14 @@ def cookie_secure(gateway: ApiGateway) -> Findings:
         yield Finding(
             WARNING,
             "cookie-secure",
-            "SESSION_COOKIE_SECURE is on, and the local gateway has no TLS: some browsers send no cookie.",
+            "SESSION_COOKIE_SECURE is on, but the local gateway has no TLS, so some browsers send no cookie.",
             "Turn it off in the settings of your laptop.",
         )
     elif not gateway.is_local and not settings.SESSION_COOKIE_SECURE:
         yield Finding(
             WARNING,
             "cookie-not-secure",
-            "SESSION_COOKIE_SECURE is off, so logins also travel without TLS.",
+            "SESSION_COOKIE_SECURE is off, so the session cookie also travels without TLS.",
             "Set SESSION_COOKIE_SECURE = True.",
         )
 
@@ -135,12 +136,12 @@ def tls(gateway: ApiGateway) -> Findings:
         if settings.SECURE_SSL_REDIRECT:
             yield Finding(
                 ERROR, "ssl-redirect", f"The gateway posts to {url}, and SECURE_SSL_REDIRECT answers with a redirect.",
-                "Let the target begin with https://.",
+                "Use a target that begins with https://.",
             )  # fmt: skip
         elif not gateway.is_local:
             yield Finding(
                 WARNING, "target-plain-http", f"The gateway posts to {url} without TLS, with its secret.",
-                "Let the target begin with https://.",
+                "Use a target that begins with https://.",
             )  # fmt: skip
 
 
@@ -156,12 +157,12 @@ def reachable_target(gateway: ApiGateway) -> Findings:
 def secret(gateway: ApiGateway) -> Findings:
     if not conf.REQUIRE_SECRET and not gateway.is_local:
         yield Finding(
-            WARNING, "secret-not-required", "REQUIRE_SECRET is False: anybody can post events to the view.",
-            "Remove REQUIRE_SECRET from WEBSOCKETS once updateApiGateway has run.",
+            WARNING, "secret-not-required", "REQUIRE_SECRET is False, so anyone can post events to the view.",
+            "Run updateApiGateway, then remove REQUIRE_SECRET from WEBSOCKETS.",
         )  # fmt: skip
     elif gateway.api_id and gateway.sends_secret is False:
         yield Finding(
-            ERROR, "secret-not-sent", "The integrations do not send the gateway's secret: the view answers 403.",
+            ERROR, "secret-not-sent", "The integrations do not send the gateway's secret, so the view answers 403.",
             f"Run updateApiGateway --pk={gateway.pk}.",
         )  # fmt: skip
 

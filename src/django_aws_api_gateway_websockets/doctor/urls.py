@@ -55,5 +55,5 @@ def _leads_to_view(url: str, route: str) -> Iterator[Finding]:
     elif match.kwargs["route"] != route:
         yield Finding(
             WARNING, "url-other-route", f"{path} gives the view the route {match.kwargs['route']!r}, not {route!r}.",
-            "Let the integration URL end in the route key.",
+            "End the integration URL with the route key.",
         )  # fmt: skip

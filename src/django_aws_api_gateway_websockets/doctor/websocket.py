@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import struct
+from contextlib import suppress
 from typing import Mapping
 from urllib.parse import urlsplit
 
@@ -55,8 +56,16 @@ class WebSocket:
             if code == _PING:
                 self._write(_PONG, data)
 
+    def ping(self) -> None:
+        self._write(_PING, b"")
+
+    def timeout(self, seconds: float) -> None:
+        """Let each further step take ``seconds`` at most."""
+        self._socket.settimeout(seconds)
+
     def close(self) -> None:
-        self._write(_CLOSE, struct.pack("!H", 1000))
+        with suppress(OSError):  # the gateway may have closed before
+            self._write(_CLOSE, struct.pack("!H", 1000))
         self._socket.close()
 
     def _shake_hands(self, target: str, host: str, headers: Mapping[str, str]) -> None:

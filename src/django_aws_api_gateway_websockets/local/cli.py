@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..answers import DEFAULTS, read_answers
 from ..protocol import LOOPBACK_HOSTS
 from .options import Options, check_public_url
 
@@ -32,9 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=port, default=_DEFAULTS.port, help="port, or 0 for a free one (default %(default)s)"
     )
-    parser.add_argument("--state", type=Path, metavar="FILE", help="JSON file that keeps the APIs over a restart")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="JSON file that keeps the APIs across restarts")
     parser.add_argument(
-        "--allow-remote", action="store_true", help="let other machines connect, although nothing checks who calls"
+        "--allow-remote",
+        action="store_true",
+        help="let other machines connect, although the gateway does not check who calls",
     )
     parser.add_argument(
         "--public-url", type=public_url, metavar="URL", help="URL at which clients reach the gateway, for ApiEndpoint"
@@ -47,9 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name that requests may use for the gateway, besides localhost and 127.0.0.1 (repeatable)",
     )
     _add_times(parser)
-    parser.add_argument("--no-inspector", action="store_true", help="do without the page that shows connections")
+    parser.add_argument("--no-inspector", action="store_true", help="do not serve the page that shows connections")
     parser.add_argument("--events", type=Path, metavar="FILE", help="file that gets each event as a JSON line")
-    parser.add_argument("--chaos", type=int, metavar="SEED", help="play faults, the same ones for the same number")
+    parser.add_argument(
+        "--chaos", type=int, metavar="SEED", help="play random faults, the same ones for the same number"
+    )
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="answers of an AWS account, from checkApiGateway --probe"
+    )
     parser.add_argument("--log-requests", action="store_true", help="write a line for each call to a backend")
 
 
@@ -101,7 +109,11 @@ def run(arguments: Any) -> int:
 
     Return 0 after a clean stop, 1 if the gateway cannot start, and 2 if the arguments do not allow it.
     """
-    options = _options(arguments)
+    try:
+        options = _options(arguments)
+    except ValueError as error:
+        _say(str(error))
+        return 2
     problem = _problem(options, arguments.allow_remote)
     if problem:
         _say(problem)
@@ -130,6 +142,7 @@ def run(arguments: Any) -> int:
 
 
 def _options(arguments: Any) -> Options:
+    """Return the options. Raise ValueError where the file of ``--answers`` is not valid."""
     return Options(
         arguments.host,
         arguments.port,
@@ -142,13 +155,14 @@ def _options(arguments: Any) -> Options:
         not arguments.no_inspector,
         arguments.events,
         arguments.chaos,
+        read_answers(arguments.answers) if arguments.answers else DEFAULTS,
     )
 
 
 def _problem(options: Options, allow_remote: bool) -> str:
     """Return why the gateway must not start with these options, or an empty string."""
     if options.host not in LOOPBACK_HOSTS and not allow_remote:
-        return f"--host {options.host} lets other machines connect, and nothing checks who calls. Add --allow-remote."
+        return f"--host {options.host} lets other machines connect, but nothing checks who calls. Add --allow-remote."
     if options.needs_public_url:
         return f"--host {options.host} is not an address that clients can use. Add --public-url http://NAME:PORT."
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ..answers import Answers
 from ..protocol import CLOSE_NORMAL, MAX_MESSAGE_BYTES, is_connection_id
 from . import unknowns
 from .error_answers import ApiError, BadRequest, Forbidden, Gone, PayloadTooLarge
@@ -15,8 +16,8 @@ from .sockets import Socket
 class Connections:
     """The open connections by id. A connection is added when its ``$connect`` has succeeded."""
 
-    def __init__(self, observer: Observer) -> None:
-        self._observer = observer
+    def __init__(self, observer: Observer, answers: Answers) -> None:
+        self._observer, self._answers = observer, answers
         self._open: dict[str, Socket] = {}
 
     def add(self, socket: Socket) -> None:
@@ -44,6 +45,7 @@ class Connections:
             return json_response(200, None)
         socket = self._find(api_id, stage, connection_id)
         if request.method == "DELETE":
+            socket.no_disconnect = self._answers["disconnect_after_delete"] == "no"
             socket.close(CLOSE_NORMAL, "Connection Closed Normally", "deleted by @connections")
             return json_response(204, None)
         return json_response(200, _described(socket))

@@ -10,6 +10,7 @@ import secrets
 import string
 from typing import Any, Callable, Dict, NamedTuple
 
+from ..answers import Answers
 from . import unknowns, validation
 from .defaults import DEFAULTS, domain_configurations, now
 from .deployments import snapshot
@@ -63,8 +64,8 @@ def new_id(length: int = 10) -> str:
 class ControlPlane:
     """Answers ``/v2/…``. Every ``ApiEndpoint`` begins with ``endpoint``, such as ``ws://HOST:PORT``."""
 
-    def __init__(self, store: Store, endpoint: str) -> None:
-        self._store, self._endpoint = store, endpoint
+    def __init__(self, store: Store, endpoint: str, answers: Answers) -> None:
+        self._store, self._endpoint, self._answers = store, endpoint, answers
         self._model = ControlPlaneModel()
         self._handlers: dict[str, Handler] = {
             "TagResource": self._tag,
@@ -111,7 +112,7 @@ class ControlPlane:
         ids = (*parent_ids, resource[kind.identifier])
         if self._store.get(kind.name, *ids) is not None:
             raise Conflict(f"{kind.name} {ids[-1]} already exists")
-        validation.check(kind.name, self._store, ids, resource)
+        validation.check(kind.name, self._store, ids, resource, self._answers)
         self._complete(kind, ids, resource)
         self._store.put(kind.name, ids, resource)
         self._after_change(kind, ids)
@@ -148,7 +149,7 @@ class ControlPlane:
         changes = _without(given, members)
         check_served(kind.name, changes)
         new = _merged(old, changes)
-        validation.check(kind.name, self._store, ids, new)
+        validation.check(kind.name, self._store, ids, new, self._answers)
         if kind.name != "Deployment":
             self._complete(kind, ids, new)
         self._store.put(kind.name, ids, new)

@@ -7,6 +7,7 @@ import json
 import logging
 from typing import Any, NamedTuple
 
+from ..answers import Answer, Answers
 from ..protocol import CLOSE_GOING_AWAY, CONNECT, DISCONNECT, MAX_URL_CHARS, error_frame, select_route
 from . import unknowns
 from .addressing import Addressing
@@ -45,14 +46,15 @@ class DataPlane:
         timers: Timers,
         integrations: Integrations,
         observer: Observer,
+        answers: Answers,
     ) -> None:
         self._store, self._addressing, self._public = store, addressing, public
-        self._integrations, self._observer = integrations, observer
+        self._integrations, self._observer, self._answers = integrations, observer, answers
         self._timers = timers
         self._tasks: set[asyncio.Task[None]] = set()
         self._handshakes: set[asyncio.Task[Accepted | Response]] = set()
         self._stopping = False
-        self.connections = Connections(observer)
+        self.connections = Connections(observer, answers)
 
     # -- $connect -------------------------------------------------------------------------------------------
 
@@ -106,19 +108,34 @@ class DataPlane:
     async def _connect(self, stage: ServedStage, socket: Socket, request: Request) -> Reply | Response:
         route = stage.routes[CONNECT]
         event = new_event(socket, "CONNECT", CONNECT)._replace(
-            headers=request.headers, query=request.query, forwarded=self._forwarded(request)
+            headers=self._handshake_headers(stage, request), query=request.query, forwarded=self._forwarded(request)
         )
         if missing_parameter(route, event):
             return refusal(unknowns.MISSING_PARAMETER_STATUS, "Missing required request parameters")
         try:
             reply = await self._integrations.call(route, event, stage.variables)
+        except IntegrationTimedOut:
+            return self._failed("connect_timeout")
         except IntegrationFailed:
-            return refusal(unknowns.CONNECT_FAILED_STATUS, "Bad Gateway")
+            return self._failed("connect_unreachable")
         if 400 <= reply.status < 500:
             return refusal(reply.status, "Refused by $connect")
-        if not 200 <= reply.status < 300:
-            return refusal(unknowns.CONNECT_FAILED_STATUS, "Bad Gateway")
-        return reply
+        if 200 <= reply.status < 300:
+            return reply
+        name = "connect_3xx" if 300 <= reply.status < 400 else "connect_5xx"
+        return reply if self._answers[name] == 101 else self._failed(name)
+
+    def _failed(self, name: str) -> Response:
+        return refusal(int(self._answers[name]), "Bad Gateway")
+
+    def _handshake_headers(self, stage: ServedStage, request: Request) -> Headers:
+        """Return the headers that ``$connect`` passes on. A missing User-Agent is filled in later."""
+        whose, client = self._answers["connect_user_agent"], request.header("User-Agent")
+        if whose == "client" or not client:
+            return request.headers
+        own = unknowns.USER_AGENT.format(api_id=stage.api_id)
+        others = [(name, value) for name, value in request.headers if name.lower() != "user-agent"]
+        return [*others, ("User-Agent", own if whose == "gateway" else f"{client}, {own}")]
 
     def _forwarded(self, request: Request) -> dict[str, str]:
         before = request.header("X-Forwarded-For")
@@ -151,7 +168,7 @@ class DataPlane:
             route = stage.routes[key]
             event = event._replace(text=text, body=body, context={**event.context, "routeKey": key})
             try:
-                self._reply(socket, route, await self._integrations.call(route, event, stage.variables))
+                error = self._reply(socket, route, await self._integrations.call(route, event, stage.variables))
             except IntegrationTimedOut:
                 error = unknowns.TIMEOUT_MESSAGE
             except IntegrationFailed:
@@ -160,9 +177,19 @@ class DataPlane:
             frame = error_frame(error, socket.connection_id, event.context["requestId"])
             self._push_quietly(socket, json.dumps(frame), "error")
 
-    def _reply(self, socket: Socket, route: Resource, reply: Reply) -> None:
-        if route["TwoWay"] and reply.body:
+    def _reply(self, socket: Socket, route: Resource, reply: Reply) -> str:
+        """Send what the client gets of ``reply``. Return the text of an error frame where it gets one instead."""
+        gets: Answer = "body"
+        if route["TwoWay"] and not reply.body:
+            gets = self._answers["two_way_empty"]
+        elif not route["TwoWay"]:
+            failed = f"one_way_{reply.status // 100}xx"
+            gets = self._answers.get(failed, "nothing")
+        if gets == "error":
+            return unknowns.UNREACHABLE_MESSAGE
+        if gets != "nothing":
             self._push_quietly(socket, reply.body.decode("utf-8", unknowns.TEXT_ERRORS), "reply")
+        return ""
 
     def _push_quietly(self, socket: Socket, text: str, kind: str) -> None:
         try:
@@ -176,7 +203,7 @@ class DataPlane:
     def _ended(self, socket: Socket, code: int) -> None:
         self.connections.remove(socket)
         self._observer.record("closed", socket.connection_id, code, socket.end_reason)
-        if socket.cut_off:
+        if socket.no_disconnect:
             return
         task = asyncio.get_running_loop().create_task(self._disconnect(socket))
         self._tasks.add(task)

@@ -122,12 +122,12 @@ class Integrations:
 
     async def _timed(self, call: Call) -> Reply:
         if self._observer.site_is_away(call.connection_id):
-            raise IntegrationFailed("the inspector plays a deployment of the site, so nothing listens there")
+            raise IntegrationFailed("the inspector simulates a deployment of the site, so nothing listens there")
         try:
             return await asyncio.wait_for(self._send(call.outgoing), call.timeout)
         except asyncio.TimeoutError:
             raise IntegrationTimedOut(
-                f"no answer within {call.timeout:g} s. Is the site busy, or the address wrong?"
+                f"no answer within {call.timeout:g} s. Check that the site is not busy and that the address is right."
             ) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # A header that cannot be encoded, such as half of a surrogate pair, raises ValueError.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Tuple
 from urllib.parse import SplitResult, urlsplit
 
+from ..answers import DEFAULTS, Answers
 from ..protocol import IDLE_TIMEOUT, INTEGRATION_TIMEOUT, MAX_CONNECTION_AGE
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ class Options(NamedTuple):
     """Times are in seconds.
 
     ``public_url`` is the beginning of ``ApiEndpoint``. See :func:`check_public_url`. ``events`` is a file that gets
-    each event as a JSON line. ``chaos`` is the seed that selects faults.
+    each event as a JSON line. ``chaos`` is the seed that selects faults. ``answers`` say what the gateway
+    does if AWS documents nothing.
     """
 
     host: str = "127.0.0.1"
@@ -33,6 +35,7 @@ class Options(NamedTuple):
     inspector: bool = False
     events: Path | None = None
     chaos: int | None = None
+    answers: Answers = DEFAULTS
 
     @property
     def observed(self) -> bool:
@@ -81,7 +84,7 @@ def check_public_url(url: str) -> str:
     """Return ``url`` without a trailing slash. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
     parts = urlsplit(url.rstrip("/"))
     if not _is_plain(parts):
-        raise ValueError(f"{url!r} is not a public URL: expected http://HOST[:PORT] or https://HOST[:PORT]")
+        raise ValueError(f"{url!r} is not a public URL. Expected http://HOST[:PORT] or https://HOST[:PORT].")
     return parts.geturl()
 
 

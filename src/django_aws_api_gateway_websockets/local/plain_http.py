@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..answers import Answers
 from . import unknowns
 from .addressing import Addressing
 from .control_plane import ControlPlane
@@ -18,11 +19,17 @@ class PlainHttp:
     """Answers every request that is not a WebSocket handshake."""
 
     def __init__(
-        self, store: Store, hosts: AllowedHosts, addressing: Addressing, public: PublicAddress, data_plane: DataPlane
+        self,
+        store: Store,
+        hosts: AllowedHosts,
+        addressing: Addressing,
+        public: PublicAddress,
+        data_plane: DataPlane,
+        answers: Answers,
     ) -> None:
         self._store, self._hosts, self._addressing = store, hosts, addressing
         self._public, self._data_plane = public, data_plane
-        self._control_plane = ControlPlane(store, public.websocket_url)
+        self._control_plane = ControlPlane(store, public.websocket_url, answers)
 
     async def answer(self, request: Request) -> Response:
         """Return the response to ``request``. If the request is refused, the response is an error in AWS's form."""
@@ -35,7 +42,7 @@ class PlainHttp:
 
     async def _answer(self, request: Request) -> Response:
         if request.from_web_page:
-            raise Forbidden("The local gateway does not answer requests of web pages")
+            raise Forbidden("The local gateway does not answer requests from web pages")
         if request.path.startswith("/v2/"):
             self._hosts.check(request)
             return self._control(request)

@@ -33,7 +33,7 @@ class GatewayServer:
 
     def __init__(self, options: Options) -> None:
         if options.needs_public_url:
-            raise ValueError(f"The host {options.host!r} means every interface: pass public_url='http://HOST:PORT'")
+            raise ValueError(f"The host {options.host!r} means every interface. Pass public_url='http://HOST:PORT'.")
         self.options = options
         self._store = Store(options.state)
         self._inspector = Inspector(self._store, options.chaos) if options.observed else None
@@ -60,9 +60,13 @@ class GatewayServer:
         public = options.public
         hosts = AllowedHosts([options.address, public.netloc, *options.allowed_hosts])
         addressing = Addressing(self._store, hosts)
-        timers = Timers(options.idle_timeout, options.max_connection_age)
-        self._data_plane = DataPlane(self._store, addressing, public, timers, self._integrations, self._observer)
-        self._plain_http = PlainHttp(self._store, hosts, addressing, public, self._data_plane)
+        answers = options.answers
+        resets = answers["ping_resets"] == "yes", answers["push_resets"] == "yes"
+        timers = Timers(options.idle_timeout, options.max_connection_age, *resets)
+        self._data_plane = DataPlane(
+            self._store, addressing, public, timers, self._integrations, self._observer, answers
+        )
+        self._plain_http = PlainHttp(self._store, hosts, addressing, public, self._data_plane, answers)
         if self._inspector is not None:
             self._inspector.bind(self._data_plane, self._integrations, f"http://{options.address}")
             if options.events is not None:

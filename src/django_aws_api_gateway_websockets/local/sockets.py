@@ -28,10 +28,15 @@ _READ_BYTES = 64 * 1024
 
 
 class Timers(NamedTuple):
-    """The seconds after which a connection is closed: without a message, and in any case."""
+    """The seconds after which a connection is closed: without a message, and in any case.
+
+    ``ping_resets`` and ``push_resets``: whether they count as messages.
+    """
 
     idle: float
     age: float
+    ping_resets: bool = False
+    push_resets: bool = False
 
 
 class Client(NamedTuple):
@@ -51,7 +56,7 @@ class Socket:
     def __init__(self, api_id: str, stage: str, connection_id: str, client: Client) -> None:
         self.api_id, self.stage, self.connection_id, self.client = api_id, stage, connection_id, client
         self.connected_at = self.last_active_at = time.time()
-        self.ended = self.cut_off = False
+        self.ended = self.no_disconnect = False
         self.end_reason = "the client died without a close frame"
         self._ws = Connection(ConnectionType.SERVER)
         self._frame_bytes = self._message_bytes = 0
@@ -69,7 +74,7 @@ class Socket:
         self._writer, self._on_message, self._on_end = writer, on_message, on_end
         self._loop = asyncio.get_running_loop()
         self.finished = asyncio.Event()
-        self._idle = timers.idle
+        self._idle, self._timers = timers.idle, timers
         self._last_message = self._loop.time()
         self._slots = asyncio.Semaphore(unknowns.MESSAGES_IN_FLIGHT)
         self._idle_timer = self._loop.call_later(timers.idle, self._check_idle)
@@ -99,6 +104,8 @@ class Socket:
             raise LimitExceeded("The client's send buffer is full")
         self._send(TextMessage(data=text))
         self.last_active_at = time.time()
+        if self._timers.push_resets:
+            self._touch()
 
     def close(self, code: int, reason: str = "", why: str = "") -> None:
         """Close the connection from the gateway's side. The client has a moment to answer. Its messages are ignored
@@ -114,17 +121,17 @@ class Socket:
         self._end(code)
 
     def close_for_age(self) -> None:
-        """Close as after two hours of life."""
+        """Close the connection, as AWS does after two hours."""
         self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: the connection is too old")
 
     def close_for_idleness(self) -> None:
-        """Close as after ten minutes without a message."""
+        """Close the connection, as AWS does after ten minutes without a message."""
         self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: no message for too long")
 
     def cut(self) -> None:
         """End without a close frame, like a network failure that nobody notices. ``$disconnect`` is not sent."""
         if not self.ended:
-            self.cut_off, self.end_reason = True, "cut by the inspector"
+            self.no_disconnect, self.end_reason = True, "cut by the inspector"
             self._end(CLOSE_ABNORMAL)
             self._writer.transport.abort()
 
@@ -148,6 +155,8 @@ class Socket:
             self.close(CLOSE_UNSUPPORTED_DATA, "Binary frames are not supported")
         elif isinstance(event, Ping):
             self._send(event.response())
+            if self._timers.ping_resets:
+                self._touch()
             await self._writer.drain()  # Stop reading from a client that does not read the pongs.
 
     async def _on_text(self, event: TextMessage) -> None:

@@ -1,5 +1,7 @@
 """The behaviour of API Gateway that nobody has established, and what the local gateway does instead.
 
+The questions that you can ask your own account are in ``answers.py``.
+
 AWS promises none of these values, so your code must tolerate every outcome. If both a strict and a lenient answer were
 possible, the local gateway gives the strict one. Code that works here then also works in AWS.
 """
@@ -7,9 +9,6 @@ possible, the local gateway gives the strict one. Code that works here then also
 from __future__ import annotations
 
 # -- $connect ---------------------------------------------------------------------------------------------
-
-#: The status that the client sees when the ``$connect`` backend answers 3xx or 5xx, is unreachable or is too late.
-CONNECT_FAILED_STATUS = 502
 
 #: The status of a handshake for a stage that does not exist or was never deployed.
 UNKNOWN_STAGE_STATUS = 403
@@ -44,8 +43,6 @@ CONTROL_CHARACTER = " "
 NO_PATH_VALUES = (".", "..")
 NO_PATH_CHARACTERS = "/\\"
 
-# Not mapped: ``context.disconnectStatusCode`` and ``context.disconnectReason``. Lambda events carry them.
-
 # -- What the client receives -----------------------------------------------------------------------------
 
 #: The error for a message that no route takes, in an API without ``$default``.
@@ -57,9 +54,6 @@ UNREACHABLE_MESSAGE = "Internal server error"
 #: The error for a message whose integration answers too late.
 TIMEOUT_MESSAGE = "Endpoint request timed out"
 
-# Not sent: a frame for a one-way route whose backend answers 4xx or 5xx, and an empty frame for an empty body of a
-# two-way route.
-
 # A route with the route response ``$default`` is two-way. It does not need RouteResponseSelectionExpression as well.
 
 #: How bytes that are not UTF-8 are decoded in a push, a reply and a header of the handshake.
@@ -69,9 +63,6 @@ TEXT_ERRORS = "replace"
 DELETED_CLOSE_CODE = 1001
 
 # -- Timers and order ---------------------------------------------------------------------------------------
-
-# Neither a ping from the client nor a push to it restarts the ten idle minutes. A client that sends a message in time
-# stays connected either way.
 
 #: How many messages of one connection are handled at the same time. At this limit, the gateway stops reading the
 #: socket. AWS promises no order, so a backend that needs one must number its messages.

@@ -8,12 +8,20 @@ from __future__ import annotations
 import re
 from typing import Callable
 
-from ..protocol import CONNECT, DEFAULT, INTEGRATION_TIMEOUT, PREDEFINED_ROUTES
+from ..answers import Answers
+from ..protocol import (
+    CONNECT,
+    DEFAULT,
+    INTEGRATION_TIMEOUT,
+    MAX_INTEGRATIONS,
+    MAX_ROUTES,
+    MAX_STAGES,
+    PREDEFINED_ROUTES,
+)
 from .error_answers import BadRequest, Conflict, NotFound
 from .mapping import check_mapping
 from .store import Ids, Resource, Store
 
-MAX_ROUTES, MAX_INTEGRATIONS, MAX_STAGES = 300, 300, 10
 _STAGE_NAME = re.compile(r"[A-Za-z0-9_-]+\Z")
 _STAGE_VARIABLE = re.compile(r"[A-Za-z0-9\-._~:/?#&=,]+\Z")
 _DOMAIN_NAME = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*\Z")
@@ -25,10 +33,18 @@ _RESPONSE_KEY = re.compile(r"\$default\Z|/\d{3}/\Z")
 _VELOCITY = re.compile(r"\$!?\{?[A-Za-z]|#\{?[A-Za-z@]|##|#\*")
 
 
-def check(kind: str, store: Store, ids: Ids, new: Resource) -> None:
+def check(kind: str, store: Store, ids: Ids, new: Resource, answers: Answers) -> None:
     """Raise BadRequest, NotFound or Conflict if ``new`` is not acceptable."""
     if kind in _CHECKS:
         _CHECKS[kind](store, ids, new)
+    if kind == "Integration" and answers["disconnect_variables"] == "refused":
+        _refuse_disconnect_variables(new)
+
+
+def _refuse_disconnect_variables(new: Resource) -> None:
+    for source in new.get("RequestParameters", {}).values():
+        if source.startswith("context.disconnect"):
+            raise BadRequest(f"Invalid mapping expression specified: {source}")
 
 
 def _check_api(store: Store, ids: Ids, new: Resource) -> None:

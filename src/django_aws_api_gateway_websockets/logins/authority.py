@@ -64,8 +64,8 @@ def standing_marks(user: Any, database: str) -> list[str]:
 
 def visible_users(database: str) -> QuerySet[Any] | None:
     """Return the users that the default manager of the user model includes. Return None if it includes all."""
-    users: QuerySet[Any] = get_user_model()._default_manager.using(database).all()
-    return users if users.query.where else None
+    users: QuerySet[Any] = get_user_model()._default_manager.get_queryset()
+    return users.using(database) if users.query.where else None
 
 
 def current_user(user: Any, backend: str, *, visible: bool) -> Any:

@@ -76,14 +76,16 @@ def remember_browser(request: HttpRequest) -> None:
     try:
         caches[conf.CACHE].set(_cache_key(session.session_key), found, int(protocol.MAX_CONNECTION_AGE))
     except Exception as error:
-        logger.error("The browser of a connection was not remembered: the cache %r failed: %r", conf.CACHE, error)
+        logger.error(
+            "The browser of a connection was not remembered, because the cache %r failed: %r", conf.CACHE, error
+        )
 
 
 def _recall(session_key: str) -> str:
     try:
         return str(caches[conf.CACHE].get(_cache_key(session_key)) or "")
     except Exception as error:
-        logger.error("The previous login was not looked up: the cache %r failed: %r", conf.CACHE, error)
+        logger.error("The previous login was not looked up, because the cache %r failed: %r", conf.CACHE, error)
         return ""
 
 

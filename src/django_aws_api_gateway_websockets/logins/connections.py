@@ -6,9 +6,11 @@ from typing import Any
 
 from django.utils.translation import get_language
 
+from ..conf import conf
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..models.rows import MAX_ADDRESS, MAX_USER_AGENT
 from .ended_logins import has_ended
 from .handshake import HandshakeLogin
 from .speaker import find_session, user_of
@@ -19,9 +21,9 @@ _MAX_LANGUAGE = 16
 
 
 def record_connect(
-    event: GatewayEvent, gateway: ApiGateway, user: Any, login: HandshakeLogin, channel_name: str
+    event: GatewayEvent, gateway: ApiGateway, user: Any, login: HandshakeLogin, channel_name: str, version: int
 ) -> WebSocketSession:
-    """Write and return the row of a new connection. ``user`` is None for anonymous users.
+    """Write and return the row of a new connection. ``user`` is None for anonymous users, ``version`` the protocol's.
 
     Raise ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
     """
@@ -34,12 +36,20 @@ def record_connect(
         stage_name=event.stage or "",
         session_key_hash=login.session_hash,
         session_auth_hash=login.mark,
+        protocol_version=version,
         language=language if len(language) <= _MAX_LANGUAGE else "",
+        **(_client(event) if conf.RECORD_CLIENT else {}),
     )
     owner = (user and user.pk, gateway.pk)
     if not session.connected or (session.user_id, session.api_gateway_id) != owner:
         raise UnknownConnection(f"The connection {session.connection_id} was opened before, or is already closed.")
     return session
+
+
+def _client(event: GatewayEvent) -> dict[str, str]:
+    # No client decides whether its row can be written. PostgreSQL stores no NUL.
+    address, agent = event.source_ip or "", event.user_agent.replace("\0", "")
+    return {"source_ip": address[:MAX_ADDRESS], "user_agent": agent[:MAX_USER_AGENT]}
 
 
 def check_login_stands(event: GatewayEvent, login: HandshakeLogin, user: Any) -> None:

@@ -42,7 +42,7 @@ def _note(keys: list[str]) -> None:
         caches[conf.CACHE].set_many(dict.fromkeys(keys, time.time()), seconds)
     except Exception as error:
         # A logout must not fail because the cache does. Without a cache, tokens are refused as well.
-        logger.error("The end of a session was not noted: the cache %r failed: %r", conf.CACHE, error)
+        logger.error("The end of a session was not recorded, because the cache %r failed: %r", conf.CACHE, error)
 
 
 def has_ended(session_hash: str, user: Any, since: float) -> bool:
@@ -55,7 +55,7 @@ def has_ended(session_hash: str, user: Any, since: float) -> bool:
     try:
         ended = caches[conf.CACHE].get(_session_key(session_hash) if session_hash else _user_key(user))
     except Exception as error:
-        logger.error("The end of a login was not checked: the cache %r failed: %r", conf.CACHE, error)
+        logger.error("The end of a login was not checked, because the cache %r failed: %r", conf.CACHE, error)
         return False
     # A session that has ended never becomes valid again, even if the clocks of two machines differ.
     return ended is not None and (bool(session_hash) or since <= ended)

@@ -81,7 +81,7 @@ def _use_up(nonce: str, age: float) -> bool:
         # The get() refuses tokens if the cache stores nothing, as Django's dummy cache does.
         return bool(cache.add(key, True, remaining)) and cache.get(key) is not None
     except Exception as error:
-        logger.error("A connect token was refused: the cache %r failed: %r", conf.CACHE, error)
+        logger.error("A connect token was refused, because the cache %r failed: %r", conf.CACHE, error)
         return False
 
 

@@ -42,7 +42,9 @@ class GatewayCommand(PlaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add_choice(parser, required=True)
-        parser.add_argument("--dry-run", action="store_true", help="Show the plan; exit 3 if it is not empty.")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="Show the plan. Exit with code 3 if it is not empty."
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
@@ -126,7 +128,7 @@ def choose(options: dict[str, Any]) -> list[ApiGateway]:
     found = list(rows.filter(pk__in=pks))
     missing = sorted(set(map(int, pks)) - {gateway.pk for gateway in found})
     if missing:
-        raise CommandError(f"No API gateway has the primary key {', '.join(map(str, missing))}.")
+        raise CommandError(f"There is no API gateway with the primary key {', '.join(map(str, missing))}.")
     return found
 
 

@@ -30,7 +30,7 @@ def keep_rows(site: str, say: Say) -> None:
     Only rows that are marked as local are found or changed. If one view fails, the others are still processed.
     """
     if not settings.DEBUG:
-        say("DEBUG is False, so no gateway rows are made. Run createApiGateway --local --pk=PK for a row of your own.")
+        say("DEBUG is False, so no gateway rows are created. For your own row, run createApiGateway --local --pk=PK.")
         if not is_allowed_target(site):
             say(f"{site} is not in {target_hosts_setting()}, so the site refuses its own events. Add its host.")
         return
@@ -47,14 +47,14 @@ def _keep(mounted: Mounted, site: str) -> str:
     match = _LITERAL.match(mounted.pattern)
     if match is None:
         return (
-            f"{name}: no gateway was made, because {mounted.pattern!r} does not end in <slug:route>, or has another "
-            "parameter. Make a gateway row by hand, and run createApiGateway --local."
+            f"{name}: no gateway was created, because {mounted.pattern!r} does not end in <slug:route>, or has "
+            "another parameter. Create a gateway row yourself, and run createApiGateway --local."
         )
     try:
         gateway = _row(name, f"{site.rstrip('/')}{get_script_prefix()}{match.group(1)}")
         update_gateway(gateway)
     except DatabaseError as error:
-        return f"{name}: no gateway was made: {error}. Run manage.py migrate, then save a file of your code."
+        return f"{name}: no gateway was created: {error}. Run manage.py migrate, then save one of your source files."
     except WebSocketsError as error:
         return f"{name}: {error}"
     return f"{name}: {gateway.websocket_url}"

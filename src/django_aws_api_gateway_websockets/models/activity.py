@@ -1,7 +1,7 @@
 """What happened in the last hours, counted in the cache. The admin's page "Live" shows it.
 
-Time is divided into steps of five minutes, and each kind of event has a counter for each step. So an event costs one
-call to the cache, and nothing is written to the database. Connections that end are counted by their ``ClosedReason``.
+Time is divided into steps of five minutes, and each kind of event has a counter for each step. An event therefore costs
+one call to the cache and no database query. Connections that end are counted by their ``ClosedReason``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FAILURES_KEPT = 20
 
 
 class Step(NamedTuple):
-    """How many events of each kind there were in five minutes. Kinds without an event are left out."""
+    """The number of events of each kind in five minutes. Kinds without events are left out."""
 
     start: datetime
     counts: dict[str, int]
@@ -40,7 +40,7 @@ class Failure(NamedTuple):
 
 
 def count(kind: str, times: int = 1) -> None:
-    """Count ``times`` events of ``kind`` now. If the cache fails, log it: no event fails because it is not counted."""
+    """Count ``times`` events of ``kind`` now. If the cache fails, log this and continue."""
     if not (conf.COUNT_EVENTS and times):
         return
     try:

@@ -52,7 +52,7 @@ class ApiGatewayAdditionalRoute(models.Model):
     api_gateway = models.ForeignKey(
         ApiGateway, on_delete=models.CASCADE, related_name="additional_routes", verbose_name=_("API gateway")
     )
-    name = models.CharField(_("name"), max_length=128, help_text=_("A name for people. AWS does not get it."))
+    name = models.CharField(_("name"), max_length=128, help_text=_("A name for the admin. It is not sent to AWS."))
     route_key = models.CharField(
         _("route key"),
         max_length=128,
@@ -64,8 +64,8 @@ class ApiGatewayAdditionalRoute(models.Model):
     integration_url = HttpUrlField(
         _("integration URL"),
         help_text=_(
-            "The URL that gets these messages, such as https://www.example.com/ws/orders. The last part is the route "
-            "that the view receives, and names the method that handles it."
+            "The URL that gets these messages, such as https://www.example.com/ws/orders. The last part of the URL is "
+            "the route that the view receives. It also names the method that handles the message."
         ),
     )
     deployed = models.BooleanField(_("deployed"), default=False, editable=False)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Iterator
 
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.utils import timezone
 
+from ..conf import conf
 from ..protocol import MAX_CONNECTION_AGE
 from .rows import ClosedReason, SessionRows
 
@@ -25,6 +26,10 @@ class CleanUp:
     seen: int = 0  #: rows that it has read
     expired: int = 0  #: rows that were still open after the two hours that AWS allows, and are closed now
     deleted: int = 0  #: closed rows that are deleted
+    forgotten: int = 0  #: rows that no longer say from where they were opened
+    asked: int = 0  #: connections that AWS was asked about
+    swept: int = 0  #: of these, the ones that AWS does not know, and whose rows are closed now
+    unanswered: int = 0  #: of these, the ones about which AWS gave no answer
 
 
 def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = False) -> Iterator[CleanUp]:
@@ -36,22 +41,27 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
     rows = rows.using(rows.write_db).order_by("pk")
     now = timezone.now()
     expired = models.Q(connected=True, created_on__lt=now - timedelta(seconds=MAX_CONNECTION_AGE))
+    remembered = models.Q(created_on__lt=now - timedelta(seconds=conf.CLIENT_MAX_AGE)) & ~models.Q(
+        source_ip="", user_agent=""
+    )
     closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG)
     done = CleanUp()
-    for first, last, count in _windows(rows):
+    for first, last, count in windows(rows):
         window = rows.filter(pk__gte=first, pk__lte=last)
         done.seen += count
         if dry_run:
             done.expired += window.filter(expired).count()
             done.deleted += window.filter(closed).count()
+            done.forgotten += window.filter(remembered).exclude(closed).count()
         else:
             with transaction.atomic(using=rows.db):
                 done.deleted += _delete(window.filter(closed))
-                done.expired += window.filter(expired).mark_disconnected(ClosedReason.EXPIRED)
+                done.expired += _free(window.filter(expired)).mark_disconnected(ClosedReason.EXPIRED)
+                done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done
 
 
-def _windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
+def windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
     """Yield the first key, the last key and the number of rows of each window."""
     keys = rows.values_list("pk", flat=True)
     end = keys.last()
@@ -62,6 +72,17 @@ def _windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
             return
         yield window[0], window[-1], len(window)
         after = keys.filter(pk__gt=window[-1], pk__lte=end)
+
+
+def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
+    """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
+
+    Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot: nobody
+    else locks closed rows, and two clean-ups delete them in the same order.
+    """
+    if not connections[rows.db].features.has_select_for_update_skip_locked:
+        return rows  # SQLite has one writer
+    return rows.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
 
 
 def _delete(closed: SessionRows[Any]) -> int:

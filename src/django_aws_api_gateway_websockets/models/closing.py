@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 from typing import Any, Sequence
 
 from django.db import transaction
 
 from ..conf import conf
-from ..delivery import DeliveryReport, call_many
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many
 from ..delivery.transport import DELETE
 from ..exceptions import WebSocketsError
 from .batches import batches
+from .goodbye import tell
 from .jobs import Socket, enqueue_closing
 from .recipients import ConnectionsUrls
 from .rows import SessionRows
@@ -29,39 +32,47 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
     database = sessions.write_db
     # Read from the same database, because a replica may not know a connection that was just opened.
     connected = sessions.using(database).filter(connected=True)
-    rows = list(connected.values_list("pk", "connection_id", "api_gateway_id", "stage_name"))
+    rows = list(connected.values_list("pk", "connection_id", "api_gateway_id", "stage_name", "protocol_version"))
     for batch in batches(row[0] for row in rows):
         sessions.written().filter(pk__in=batch).mark_disconnected(reason)
     if rows:
         sockets = [Socket(*row[1:]) for row in rows]
         # Robust, because a logout is complete even if AWS fails to close the sockets.
-        transaction.on_commit(partial(_close_soon, database, sockets), using=database, robust=True)
+        transaction.on_commit(partial(_close_soon, database, sockets, str(reason)), using=database, robust=True)
     return len(rows)
 
 
-def _close_soon(using: str, sockets: Sequence[Socket]) -> None:
+def _close_soon(using: str, sockets: Sequence[Socket], reason: str) -> None:
     if conf.BACKGROUND:
         try:
-            enqueue_closing(using, sockets)
+            enqueue_closing(using, sockets, reason)
             return
         except Exception:
             # If the broker is down, the sockets must still be closed.
-            logger.exception("The task engine %r did not take sockets to close: closed here", conf.BACKGROUND)
+            logger.exception(
+                "The task engine %r did not accept the closing of sockets, so this process closes them", conf.BACKGROUND
+            )
     # A page waits for this, so the wait is short.
-    close_sockets(using, sockets, deadline=conf.CLOSE_DEADLINE)
+    close_sockets(using, sockets, reason, deadline=conf.CLOSE_DEADLINE)
 
 
-def close_sockets(using: str, sockets: Sequence[Socket], deadline: float | None = None) -> None:
-    """Have AWS close ``sockets``. Log those that stay open. Raise nothing."""
+def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: float | None = None) -> None:
+    """Say goodbye for ``reason``, and have AWS close ``sockets``. Log those that stay open. Raise nothing."""
     urls = ConnectionsUrls(using)
-    targets = (urls.target(*socket) for socket in sockets)
+    targets = [urls.target(*socket[:3]) for socket in sockets]
+    speaking = [target for target, socket in zip(targets, sockets) if socket.protocol_version]
+    started = time.monotonic()
+    if speaking:
+        # Half of the time: what matters more is that they are closed.
+        tell(speaking, reason, again=False, deadline=deadline and deadline / 2)
+    remaining = deadline and max(0.0, deadline - (time.monotonic() - started))
     report = DeliveryReport()
     try:
-        call_many(DELETE, targets, report=report, deadline=deadline)
+        call_many(DELETE, targets, report=report, deadline=remaining)
     except WebSocketsError as error:
-        logger.error("No socket of %d whose rows are closed was closed: %s", len(sockets), error)
+        logger.error("None of %d sockets was closed, although their rows are: %s", len(sockets), error)
     done = {*report.sent, *report.gone}
-    for connection_id, _, _ in sockets:
+    for connection_id, *_ in sockets:
         if connection_id not in done:
-            reason = report.failed.get(connection_id, "AWS did not answer in time")
-            logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, reason)
+            why = report.failed.get(connection_id, "AWS did not answer in time")
+            logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, why)

@@ -76,7 +76,7 @@ class ApiGateway(models.Model):
     is_local = models.BooleanField(
         _("local"),
         default=False,
-        help_text=_("Create the API on the local gateway (LOCAL_GATEWAY of the setting WEBSOCKETS), and never in AWS."),
+        help_text=_("Create the API on the local gateway only (LOCAL_GATEWAY of the setting WEBSOCKETS)."),
     )
     domain_name = models.CharField(
         _("domain name"),
@@ -95,7 +95,7 @@ class ApiGateway(models.Model):
                 _("Enter the ARN of a certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID"),
             )
         ],
-        help_text=_("A certificate of AWS Certificate Manager for the domain name, in the region of the API."),
+        help_text=_("A certificate of Certificate Manager (ACM) for the domain name, in the region of the API."),
     )
     api_mapping_key = models.CharField(
         _("API mapping key"),
@@ -128,7 +128,7 @@ class ApiGateway(models.Model):
         _("route key"),
         max_length=128,
         default=protocol.DEFAULT,
-        help_text=_("AWS uses this for HTTP APIs only. It is stored and never sent."),
+        help_text=_("API Gateway uses this for HTTP APIs only. It is stored and never sent."),
     )
     integration_timeout = models.PositiveIntegerField(
         _("integration timeout"),
@@ -140,7 +140,7 @@ class ApiGateway(models.Model):
         _("two-way replies"),
         default=False,
         help_text=_(
-            "Send the response of a handler back to the client. AWS does not document what an empty response sends."
+            "Send the response of a handler back to the client. It is not documented what an empty response sends."
         ),
     )
     disable_execute_api_endpoint = models.BooleanField(
@@ -167,9 +167,7 @@ class ApiGateway(models.Model):
         default=dict,
         blank=True,
         validators=[validators.check_stage_variables],
-        help_text=_(
-            'For ${stageVariables.NAME} in integration URLs: {"version": "2"}. AWS advises against secrets in them.'
-        ),
+        help_text=_('For ${stageVariables.NAME} in integration URLs: {"version": "2"}. Keep no secrets in them.'),
     )
     throttling_rate = models.FloatField(
         _("throttling rate"),
@@ -223,7 +221,7 @@ class ApiGateway(models.Model):
         default=dict,
         blank=True,
         validators=[validators.check_tags],
-        help_text=_('Tags of the resources in AWS: {"team": "web"}'),
+        help_text=_('Tags of the API and its resources: {"team": "web"}'),
     )
 
     # Null rather than empty without an API, so that the database allows one row per API.
@@ -233,7 +231,7 @@ class ApiGateway(models.Model):
         _("API gateway domain name"),
         max_length=253,
         blank=True,
-        help_text=_("The DNS record of your domain name must point here."),
+        help_text=_("Point the DNS record of your domain name here."),
     )
     api_mapping_id = models.CharField(_("API mapping id"), max_length=64, blank=True)
     api_created = models.BooleanField(_("API created"), default=False)
@@ -251,7 +249,7 @@ class ApiGateway(models.Model):
         null=True,
         editable=False,
         help_text=_(
-            "Whether every integration in AWS sent the gateway's secret when last compared. Without it, the view "
+            "Whether every integration sent the gateway's secret when last compared. Without it, the view "
             "refuses events with 403."
         ),
     )
@@ -298,7 +296,7 @@ class ApiGateway(models.Model):
     def clean(self) -> None:
         errors = {}
         if self.disable_execute_api_endpoint and not self.domain_name:
-            errors["disable_execute_api_endpoint"] = _("Without a custom domain the API could not be reached.")
+            errors["disable_execute_api_endpoint"] = _("Without a custom domain, clients could not reach the API.")
         if self.domain_name and not self.certificate_arn:
             errors["certificate_arn"] = _("A custom domain needs a certificate.")
         if self.manage_dns_record and not self.hosted_zone_id:

@@ -1,4 +1,4 @@
-"""A project that imports the models without the app gets an error that names the remedy."""
+"""An explanation for projects that import the models without installing the app."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 _APP = "django_aws_api_gateway_websockets"
 
-# Before that, Django itself says that apps are not loaded yet.
+# Before the apps are ready, Django itself says that they are not loaded yet.
 if apps.apps_ready and not apps.is_installed(_APP):
     raise ImproperlyConfigured(
         f"The app is not installed. Add {_APP!r} to INSTALLED_APPS in your settings, and run manage.py migrate."

@@ -10,7 +10,7 @@ from ..delivery.payload import Message
 from ..registry import Registry
 from .batches import batches
 from .recipients import connected_rows
-from .rows import SessionRows
+from .rows import ClosedReason, SessionRows
 
 #: A function that ``WEBSOCKETS["BACKGROUND"]`` may name: ``(jobs: Sequence[Job]) -> None``. It passes jobs to workers,
 #: which call ``background.work.run(job)``.
@@ -51,6 +51,7 @@ class Socket(NamedTuple):
     connection_id: str
     gateway_id: int
     stage_name: str
+    protocol_version: int = 0
 
 
 class Closing(NamedTuple):
@@ -58,6 +59,7 @@ class Closing(NamedTuple):
 
     using: str
     sockets: list[Socket]
+    reason: str = ClosedReason.SITE
 
 
 def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
@@ -76,7 +78,8 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
     return broadcast
 
 
-def enqueue_closing(using: str, sockets: Sequence[Socket]) -> None:
-    """Enqueue the closing of ``sockets``."""
+def enqueue_closing(using: str, sockets: Sequence[Socket], reason: str) -> None:
+    """Enqueue the closing of ``sockets`` for ``reason``."""
     enqueue = ENGINES.find(conf.BACKGROUND)
-    enqueue([Job("disconnect", list(Closing(using, batch))) for batch in batches(sockets, conf.BACKGROUND_CHUNK)])
+    chunks = batches(sockets, conf.BACKGROUND_CHUNK)
+    enqueue([Job("disconnect", list(Closing(using, chunk, reason))) for chunk in chunks])

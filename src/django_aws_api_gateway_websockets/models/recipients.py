@@ -91,8 +91,9 @@ def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int, 
 class GoneRows:
     """Closes the rows of connections that AWS calls gone, with one UPDATE per batch."""
 
-    def __init__(self, sessions: SessionRows[Any]) -> None:
-        self._rows = sessions.written()
+    def __init__(self, sessions: SessionRows[Any], reason: str = ClosedReason.GONE) -> None:
+        self._rows, self._reason = sessions.written(), reason
+        self.closed = 0
         self._ids: list[str] = []
         self._since: datetime | None = None
 
@@ -107,7 +108,6 @@ class GoneRows:
     def flush(self) -> None:
         """Write the rest of the last batch."""
         if self._since is not None:
-            self._rows.filter(connection_id__in=self._ids, created_on__lte=self._since - FRESH).mark_disconnected(
-                ClosedReason.GONE
-            )
+            gone = self._rows.filter(connection_id__in=self._ids, created_on__lte=self._since - FRESH)
+            self.closed += gone.mark_disconnected(self._reason)
         self._ids, self._since = [], None

@@ -13,6 +13,9 @@ from .activity import count
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
+# The characters that a session row has for its client.
+MAX_ADDRESS, MAX_USER_AGENT = 45, 255
+
 
 class ClosedReason(models.TextChoices):
     """The reason why a connection was closed; empty if it is not known."""
@@ -50,3 +53,7 @@ class SessionRows(models.QuerySet[Row]):
         if closed:
             transaction.on_commit(partial(count, reason, closed), using=self.write_db)
         return closed
+
+    def reopen(self) -> int:
+        """Mark closed rows as connected again, because their connections could not be closed. Return how many."""
+        return self.filter(connected=False).update(connected=True, closed_reason="", updated_on=timezone.now())

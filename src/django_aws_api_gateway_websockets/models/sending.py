@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, Mapping, overload
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, router
 from django.utils import timezone
 
-from ..delivery import ConnectionInfo, DeliveryReport, call_many, call_one
+from ..delivery import ConnectionInfo, DeliveryReport
 from ..delivery.connecting import now_connecting
 from ..delivery.lookup import look_up
-from ..delivery.payload import Message, encoded, text
-from ..delivery.transport import DELETE, Call, Target, post
+from ..delivery.payload import Message, encoded, html, text
+from ..delivery.send import call_many, call_one
+from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .activity import note_failure
-from .batches import batches
+from .goodbye import check_farewell, disconnect_one, disconnect_rows
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
 from .reporting import after_commit
@@ -91,6 +92,36 @@ class SendingQuerySet(SessionRows[Row]):
         """Send ``value`` as it is to every connected row. The options are those of ``send_message``."""
         return self._send(text(value), on_commit, **options)
 
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[False] = False,
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> DeliveryReport: ...
+
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[True],
+        deadline: float | None = None,
+        rate: float | None = None,
+        fail_silently: bool = False,
+    ) -> None: ...
+
+    def send_html(
+        self, template_name: str, context: Mapping[str, Any] | None = None, *, on_commit: bool = False, **options: Any
+    ) -> DeliveryReport | None:
+        """Render a template once, and send it to every connected row. The options are those of ``send_message``."""
+        return self._send(html(template_name, context), on_commit, **options)
+
     async def asend_message(self, data: Any, **options: Any) -> DeliveryReport | None:
         """Do what ``send_message`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
@@ -98,6 +129,12 @@ class SendingQuerySet(SessionRows[Row]):
     async def asend_text(self, value: str, **options: Any) -> DeliveryReport | None:
         """Do what ``send_text`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_text)(value, **options)
+
+    async def asend_html(
+        self, template_name: str, context: Mapping[str, Any] | None = None, **options: Any
+    ) -> DeliveryReport | None:
+        """Do what ``send_html`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_html)(template_name, context, **options)
 
     def _send(
         self,
@@ -121,16 +158,13 @@ class SendingQuerySet(SessionRows[Row]):
         """
         return enqueue_broadcast(self, encoded(data, message_id))
 
-    def disconnect(self, reason: str = ClosedReason.SITE) -> DeliveryReport:
-        """Have AWS close the socket of every connected row. Close the rows for ``reason``, "site" or "kicked"."""
-        check_reason(reason)
-        report = DeliveryReport()
-        _call_rows(DELETE, self, report)
-        for ids in batches(report.sent):
-            self.written().filter(connection_id__in=ids).mark_disconnected(reason)
-        for ids in batches(report.gone):
-            self.written().filter(connection_id__in=ids).mark_disconnected(ClosedReason.GONE)
-        return report
+    def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> DeliveryReport:
+        """Have AWS close the socket of every connected row, and close the rows for ``reason``, "site" or "kicked".
+
+        Pages with ``GatewaySocket`` are told the reason before, and whether to come ``again``: False, True, or at a
+        random moment within so many seconds.
+        """
+        return disconnect_rows(self, reason, again)
 
 
 class SendingSession:
@@ -178,6 +212,37 @@ class SendingSession:
         """Send ``value`` as it is to this connection. Options and result are those of ``send_message``."""
         return self._send(text(value), on_commit, fail_silently)
 
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[False] = False,
+        fail_silently: bool = False,
+    ) -> bool: ...
+
+    @overload
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: Literal[True],
+        fail_silently: bool = False,
+    ) -> None: ...
+
+    def send_html(
+        self,
+        template_name: str,
+        context: Mapping[str, Any] | None = None,
+        *,
+        on_commit: bool = False,
+        fail_silently: bool = False,
+    ) -> bool | None:
+        """Render a template and send it to this connection. Options and result are those of ``send_message``."""
+        return self._send(html(template_name, context), on_commit, fail_silently)
+
     async def asend_message(self, data: Any, **options: Any) -> bool | None:
         """Do what ``send_message`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_message)(data, **options)
@@ -185,6 +250,12 @@ class SendingSession:
     async def asend_text(self, value: str, **options: Any) -> bool | None:
         """Do what ``send_text`` does, from async code. The event loop does not wait."""
         return await sync_to_async(self.send_text)(value, **options)
+
+    async def asend_html(
+        self, template_name: str, context: Mapping[str, Any] | None = None, **options: Any
+    ) -> bool | None:
+        """Do what ``send_html`` does, from async code: the event loop does not wait."""
+        return await sync_to_async(self.send_html)(template_name, context, **options)
 
     def check_connection(self) -> ConnectionInfo | None:
         """Ask AWS about this connection. If the client has disconnected, close the row and return None."""
@@ -194,23 +265,18 @@ class SendingSession:
             self._close_gone()
             return None
 
-    def disconnect(self, reason: str = ClosedReason.SITE) -> bool:
-        """Have AWS close this connection. Close its row for ``reason``, "site" or "kicked".
+    def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> bool:
+        """Have AWS close this connection, and close its row for ``reason``, "site" or "kicked".
 
-        Return True if the connection was open until now.
+        A page with ``GatewaySocket`` is told the reason before, and whether to come ``again``: False, True, or at a
+        random moment within so many seconds. Return True if the connection was open until now.
         """
-        check_reason(reason)
+        check_farewell(reason, again)
         self._check_not_connecting(
             "cannot be closed",
-            "Refuse it: let connect() return an HttpResponseForbidden, or raise PermissionDenied.",
+            "To refuse the connection, return an HttpResponseForbidden from connect(), or raise PermissionDenied.",
         )
-        try:
-            call_one(DELETE, self._target())
-        except ConnectionGone:
-            self.mark_disconnected(ClosedReason.GONE)
-            return False
-        self.mark_disconnected(reason)
-        return True
+        return disconnect_one(self, self._target(), reason, again)
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
@@ -228,7 +294,7 @@ class SendingSession:
         try:
             self._check_not_connecting(
                 "takes no message",
-                "Let the client send a first message, and answer that.",
+                "Wait for a first message from the client, and answer it.",
             )
             call_one(post(message.data, message.has_id), self._target())
         except ConnectionGone:
@@ -255,12 +321,6 @@ class SendingSession:
         """Close the row because AWS says that the client is gone, unless its ``$connect`` may still be running."""
         if self.created_on <= timezone.now() - FRESH:
             self.mark_disconnected(ClosedReason.GONE)
-
-
-def check_reason(reason: str) -> None:
-    """Raise ``ValueError`` unless ``disconnect()`` accepts ``reason``."""
-    if reason not in (ClosedReason.SITE, ClosedReason.KICKED):
-        raise ValueError(f'disconnect() takes reason="site" or reason="kicked", not {reason!r}.')
 
 
 def send_to_many(
@@ -292,7 +352,7 @@ def _call_rows(
     rate: float | None = None,
 ) -> None:
     if rate is not None and rate <= 0:
-        raise ValueError(f"rate={rate!r} is not a number above 0. It means sends per second; None uses SEND_RATE.")
+        raise ValueError(f"rate={rate!r} is not a number above 0. Pass sends per second, or None to use SEND_RATE.")
     gone = GoneRows(sessions)
     try:
         call_many(call, targets_of(sessions), report=report, on_gone=gone.add, deadline=deadline, rate=rate)

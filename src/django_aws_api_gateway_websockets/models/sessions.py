@@ -18,8 +18,9 @@ from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
 from .indexes import ConnectedIndex
-from .rows import ClosedReason
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
 from .sending import SendingQuerySet, SendingSession
+from .verifying import VERIFY_RATE, close_gone
 
 
 class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
@@ -35,14 +36,19 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
 
-    def clear_closed(self, older_than: timedelta = timedelta(0)) -> CleanUp:
+    def clear_closed(
+        self, older_than: timedelta = timedelta(0), *, verify: bool = False, rate: float = VERIFY_RATE
+    ) -> CleanUp:
         """Delete the rows that were closed at least ``older_than`` ago, and close those whose connection AWS has ended.
 
-        AWS closes every connection after two hours. Rows younger than a minute are kept.
+        AWS closes every connection after two hours. Rows younger than a minute are kept. ``verify``: ask AWS about
+        connections that have been silent for long, with at most ``rate`` calls per second.
         """
         done = CleanUp()
         for done in clean_up(self, older_than):  # noqa: B007  # The last one is the sum.
             pass
+        if verify:
+            close_gone(self, done, rate)
         return done
 
     def open(self, **values: Any) -> WebSocketSession:
@@ -85,9 +91,14 @@ class WebSocketSession(SendingSession, models.Model):
     stage_name = models.CharField(_("stage name"), max_length=128, blank=True)
     connected = models.BooleanField(_("connected"), default=True)
     closed_reason = models.CharField(_("why closed"), max_length=32, blank=True, choices=ClosedReason.choices)
+    # Personal data, so the clean-up empties both after CLIENT_MAX_AGE.
+    source_ip = models.CharField(_("from"), max_length=MAX_ADDRESS, blank=True)
+    user_agent = models.CharField(_("browser"), max_length=MAX_USER_AGENT, blank=True)
     # The login that opened the connection. See logins.authority.
     session_key_hash = models.CharField(max_length=64, blank=True, editable=False)
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
+    # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
+    protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)

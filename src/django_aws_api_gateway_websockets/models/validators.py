@@ -60,7 +60,7 @@ def check_allowed_domain(name: str) -> None:
     """Raise ``ValidationError`` for a custom domain that ``ALLOWED_DOMAINS`` does not list."""
     if not is_allowed_domain(name):
         raise ValidationError(
-            _("Gateways may not take the domain %(name)s. Add it to ALLOWED_DOMAINS in WEBSOCKETS."),
+            _("Gateways may not use the domain %(name)s. Add it to ALLOWED_DOMAINS in WEBSOCKETS."),
             code="domain",
             params={"name": name},
         )
@@ -70,7 +70,7 @@ def check_allowed_zone(zone: str) -> None:
     """Raise ``ValidationError`` for a hosted zone that ``ALLOWED_HOSTED_ZONES`` does not list."""
     if not is_allowed_zone(zone):
         raise ValidationError(
-            _("Gateways may not write into the zone %(zone)s. Add it to ALLOWED_HOSTED_ZONES in WEBSOCKETS."),
+            _("Gateways may not change records in the zone %(zone)s. Add it to ALLOWED_HOSTED_ZONES in WEBSOCKETS."),
             code="zone",
             params={"zone": zone},
         )

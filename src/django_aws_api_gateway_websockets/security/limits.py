@@ -97,7 +97,9 @@ def check_rate(limit: Limit, identity: str) -> None:
     try:
         count = _count(_key(limit, identity, rate), rate.seconds)
     except Exception as error:
-        logger.error("The rate limit %s was not checked: the cache %r failed: %r", limit.name, conf.CACHE, error)
+        logger.error(
+            "The rate limit %s was not checked, because the cache %r failed: %r", limit.name, conf.CACHE, error
+        )
         return
     if count > rate.limit:
         raise RateLimited(

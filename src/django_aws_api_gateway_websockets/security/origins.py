@@ -100,7 +100,7 @@ def check_origin(request: HttpRequest, allowed: Iterable[str], *, required: bool
 def _advice(request: HttpRequest, text: str, origin: Origin | None) -> str:
     refused = f"Pages of {text[:200]!r} may not open connections to this site."
     if origin is None:
-        return f"{refused} This value cannot be allowed. Open the page under an http:// or https:// address of its own."
+        return f"{refused} This value cannot be allowed. Open the page from an http:// or https:// address."
     host = request.get_host()
     if protocol.is_loopback(f"//{host}") and protocol.is_loopback(f"//{origin.host}") and origin.scheme != "https":
         # Allowing the origin would not help, because a cookie of localhost is not sent to 127.0.0.1.

@@ -59,7 +59,7 @@ def validate_target(url: str) -> None:
     if _HOST.match(url) is None:
         raise ValidationError(
             _(
-                "Write the host of %(url)s in letters, digits, dots and hyphens only. Otherwise it is not clear "
+                "Write the host of %(url)s in letters, digits, dots and hyphens only. Otherwise, it is not clear "
                 "where events and the secret of the gateway would go. You can use stage variables in the path."
             ),
             code="target",

@@ -1,4 +1,5 @@
-"""``{% gateway_socket %}`` gives a page its socket, and ``{% websocket_url %}`` the URL alone. No script is inline."""
+"""``{% gateway_socket %}`` adds the socket to a page, and ``{% websocket_url %}`` only returns its URL. No script is
+inline."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ _STATIC = Path(__file__).resolve().parent.parent / "static"
 
 @register.simple_tag(takes_context=True)
 def websocket_url(context: template.Context, gateway: ApiGateway | str, **query: Any) -> str:
-    """Return the URL that the page's socket connects to. ``gateway`` is a row, or the API name of one.
+    """Return the URL that the page's socket connects to. ``gateway`` is a row or its API name.
 
     Other arguments become the query: ``{% websocket_url "chat" channel=room %}``. Empty ones are left out.
     """
@@ -88,7 +89,7 @@ def _url(row: ApiGateway, request: HttpRequest | None, query: dict[str, Any]) ->
 
 
 def _action(row: ApiGateway) -> str:
-    """Return the key of a message that picks its route. The client cannot write a nested one."""
+    """Return the key of a message that selects its route. The client cannot write a nested key."""
     keys = [key for key in protocol.body_references(row.route_selection_expression) if "." not in key]
     return keys[0] if keys else "action"
 
@@ -101,13 +102,13 @@ def _needed(request: HttpRequest | None) -> HttpRequest:
 
 @lru_cache(maxsize=8)
 def _integrity(path: str) -> str:
-    """Return the hash of a file as this package ships it, so that a changed one on the way does not run."""
+    """Return the hash of a file as this package ships it, so that a file changed on the way does not run."""
     digest = hashlib.sha384((_STATIC / path).read_bytes()).digest()
     return f"sha384-{base64.b64encode(digest).decode()}"
 
 
 def _nonce(context: template.Context, request: HttpRequest | None) -> str:
-    """Return the attribute ``nonce`` where the site has one: from Django's CSP middleware, or from django-csp."""
+    """Return the attribute ``nonce`` if the site uses one, from Django's CSP middleware or from django-csp."""
     nonce = context.get("csp_nonce", getattr(request, "csp_nonce", None))
-    # Not by its truth: Django's is False until somebody reads it.
+    # Compare with None, because Django's nonce is False until somebody reads it.
     return "" if nonce is None else format_html(' nonce="{}"', nonce)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .asynchronous import AsyncGatewayClient, AsyncGatewaySocket
-from .client import GatewayClient, GatewaySocket, HandshakeRefused
+from .client import GatewayClient
 from .live import LiveGateway
+from .sockets import GatewaySocket, HandshakeRefused
 
 __all__ = [
     "AsyncGatewayClient",

@@ -7,7 +7,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from ..models import ApiGateway
-from .client import GatewayClient, GatewaySocket
+from .client import GatewayClient
+from .sockets import GatewaySocket
 
 #: These methods do no I/O, so they are not awaited.
 _PLAIN = ("receive", "receive_json", "receive_all", "receive_nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Iterable, Protocol
 
 from django.http import HttpResponse
@@ -20,6 +21,8 @@ class Socket(Protocol):
     def vanish(self) -> None: ...
 
     def age(self) -> None: ...
+
+    def travel(self, duration: timedelta) -> None: ...
 
     def disconnect(self) -> HttpResponse: ...
 
@@ -93,6 +96,11 @@ class Faults:
         """Have API Gateway close the connections, as it does after two hours, and call ``$disconnect``."""
         for socket in self._chosen(sockets):
             socket.disconnect()
+
+    def travel(self, duration: timedelta, *sockets: Socket) -> None:
+        """Let time pass. API Gateway closes what has been idle for 10 minutes, or open for 2 hours."""
+        for socket in self._chosen(sockets):
+            socket.travel(duration)
 
     def recover(self, *sockets: Socket) -> None:
         """Sends work again."""

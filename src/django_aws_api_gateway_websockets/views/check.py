@@ -33,7 +33,7 @@ _LONGEST_MESSAGE = 200
 
 @method_decorator(never_cache, name="dispatch")
 class WebSocketCheckView(View):
-    """A view that says whether ``socket_view`` would accept a connection of the page that asks.
+    """A view that tells a page whether ``socket_view`` would accept its connection.
 
     Mount it beside that view::
 
@@ -55,7 +55,7 @@ class WebSocketCheckView(View):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         _note_origin(request)
-        # Without an origin, nobody knows whose page this is, and it learns nothing.
+        # Without an origin, the page is unknown, so it gets no details.
         if "Origin" in request.headers:
             refused = self._refusal(request)
             if refused is not None:
@@ -67,7 +67,7 @@ class WebSocketCheckView(View):
         try:
             check_page(request, view.event, view)
             check_permissions(view, request, view)
-            # What connect() wrote before the row is undone.
+            # Undo what connect() wrote before the row.
             with transaction.atomic(using=WebSocketSession.objects.all().write_db):
                 response = view._run(view.connect, request, **view.kwargs)
         except WouldConnect:
@@ -92,7 +92,7 @@ class WebSocketCheckView(View):
 
 
 def _note_origin(request: HttpRequest) -> None:
-    """Set the header ``Origin`` to that of the page, as a handshake has it. A GET to one's own site has none."""
+    """Set the header ``Origin`` to the page's origin, as in a handshake. A GET to the page's own site has none."""
     if "Origin" in request.headers:
         return
     site = request.headers.get("Sec-Fetch-Site")
@@ -100,7 +100,7 @@ def _note_origin(request: HttpRequest) -> None:
     if site == "same-origin":
         origin = f"{request.scheme}://{request.get_host()}"
     elif site is not None:
-        # A page of another site that shows the answer as a script or an image. It must not learn the status.
+        # A page of another site may load the answer as a script or an image. It must not learn the status.
         origin = "null"
     elif referer.netloc:
         origin = f"{referer.scheme}://{referer.netloc}"
@@ -112,7 +112,7 @@ def _note_origin(request: HttpRequest) -> None:
 
 
 def _final(response: HttpResponseBase) -> HttpResponseBase:
-    """Return a refusal of ``connect()`` as the client takes it: other statuses than these would be tried again."""
+    """Return a refusal of ``connect()`` with a status that the client understands. It would repeat any other."""
     status = response.status_code
     if status not in _FINAL and status < 500 and status != 429:
         status = 403

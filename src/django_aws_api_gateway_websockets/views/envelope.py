@@ -9,14 +9,18 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping
 
+from django.http import HttpRequest
+
+from .. import protocol
 from ..exceptions import InvalidBody
 
-KEY = "_ws"
+KEY = protocol.RESERVED_KEY
 #: The newest version of the protocol. A page may outlive a deployment, so the previous version is accepted too.
-VERSION = 1
+VERSION = protocol.CLIENT_VERSION
 _ACCEPTED = (VERSION - 1, VERSION)
 
 _SERVED = {"beat", "id", "v"}
+_VERSION_NUMBER = re.compile(r"[0-9]{1,4}\Z")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 
 
@@ -42,12 +46,18 @@ class Envelope:
             raise InvalidBody(f"The value of {KEY!r} is not an object. See the protocol page of the documentation.")
         version = content.get("v", VERSION)
         if version not in _ACCEPTED or isinstance(version, bool):
-            raise InvalidBody(f"This site does not speak version {version!r:.20} of the protocol. Reload the page.")
+            raise InvalidBody(f"This site does not support version {version!r:.20} of the protocol. Reload the page.")
         request_id = content.get("id", "")
         if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
             raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")
         unserved = tuple(sorted(set(content) - _SERVED))
         return cls(request_id, content.get("beat") is True, unserved)
+
+
+def spoken_version(request: HttpRequest) -> int:
+    """Return the version of the protocol that the client of a handshake speaks, at most ours. 0: a plain client."""
+    text = request.GET.get("ws_v", "")
+    return min(int(text), VERSION) if _VERSION_NUMBER.match(text) else 0
 
 
 def reply_to(request_id: str, status: int, data: Mapping[str, Any] | None = None, **extra: Any) -> dict[str, Any]:

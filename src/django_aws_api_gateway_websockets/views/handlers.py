@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Callable, Iterable, Mapping
 
 from django.core.exceptions import ImproperlyConfigured
@@ -184,17 +185,26 @@ def taken_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, A
 
     Raise ``ImproperlyConfigured`` if it needs a parameter that the URL does not have.
     """
-    parameters = inspect.signature(function).parameters
-    kinds = {parameter.kind for parameter in parameters.values()}
+    # Each event has a new view with new bound methods, but their functions stay the same.
+    bound = inspect.ismethod(function)
+    takes_args, names = _taken(function.__func__ if bound else function, bound, len(args), tuple(kwargs))
+    return args if takes_args else (), {name: kwargs[name] for name in names}
+
+
+@lru_cache(maxsize=1024)
+def _taken(function: Any, bound: bool, positional: int, names: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """Return whether ``function`` takes that many positional arguments of the URL, and which of its ``names``."""
+    signature = inspect.signature(function)
+    kinds = {parameter.kind for parameter in signature.parameters.values()}
     if inspect.Parameter.VAR_KEYWORD not in kinds:
-        kwargs = {name: value for name, value in kwargs.items() if name in parameters}
-    if inspect.Parameter.VAR_POSITIONAL not in kinds:
-        args = ()
+        names = tuple(name for name in names if name in signature.parameters)
+    takes_args = inspect.Parameter.VAR_POSITIONAL in kinds
+    given = (None,) * (bound + 1 + (positional if takes_args else 0))  # self, the request and those of the URL
     try:
-        inspect.signature(function).bind(None, *args, **kwargs)
+        signature.bind(*given, **dict.fromkeys(names))
     except TypeError as error:
         raise ImproperlyConfigured(
             f"{getattr(function, '__qualname__', function)} cannot be called as a handler: {error}. "
             "A handler takes the request and the parameters of its URL."
         ) from None
-    return args, kwargs
+    return takes_args, names

@@ -49,7 +49,7 @@ def check_permissions(requirements: Requirements, request: HttpRequest, view: An
 
 
 def _why_anonymous(request: HttpRequest) -> str:
-    """Return what to do about a handshake without a login. Messages carry no cookie, so nothing is known about them."""
+    """Return how to fix a handshake without a login. For messages there is no advice, because they carry no cookie."""
     if request.headers.get(protocol.EVENT_TYPE_HEADER) != "CONNECT":
         return ""
     if settings.SESSION_COOKIE_NAME in request.COOKIES:

@@ -36,7 +36,7 @@ class RequestMemory:
         try:
             return bool(caches[conf.CACHE].add(self._key, _RUNNING, conf.REQUEST_MEMORY))
         except Exception as error:
-            logger.error("A request id was not remembered because the cache %r fails: %r", conf.CACHE, error)
+            logger.error("A request id was not remembered, because the cache %r failed: %r", conf.CACHE, error)
             return True
 
     def finish(self, reply: Mapping[str, Any]) -> None:
@@ -44,12 +44,12 @@ class RequestMemory:
         try:
             caches[conf.CACHE].set(self._key, dict(reply), conf.REQUEST_MEMORY)
         except Exception as error:
-            logger.error("A reply was not remembered because the cache %r fails: %r", conf.CACHE, error)
+            logger.error("A reply was not remembered, because the cache %r failed: %r", conf.CACHE, error)
 
     def reply(self) -> dict[str, Any] | None:
         """Return the remembered reply, or None if the request is still running."""
         try:
             return caches[conf.CACHE].get(self._key) or None
         except Exception as error:
-            logger.error("A reply was not looked up because the cache %r fails: %r", conf.CACHE, error)
+            logger.error("A reply was not looked up, because the cache %r failed: %r", conf.CACHE, error)
             return None

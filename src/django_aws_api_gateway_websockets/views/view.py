@@ -11,11 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
+from django.utils.functional import cached_property
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from .. import protocol
-from ..delivery import connecting
+from ..delivery.connecting import connecting
 from ..events import GatewayEvent
 from ..exceptions import (
     ChannelRefused,
@@ -35,7 +36,7 @@ from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
 from .answers import as_response, for_gateways, login_not_required, refusal
-from .envelope import KEY, Envelope
+from .envelope import KEY, Envelope, spoken_version
 from .exchange import heartbeat, push, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .permissions import check_no_redirect, check_permissions
@@ -143,7 +144,7 @@ class WebSocketView(View):
 
     # --- The event and its user ----------------------------------------------------------------
 
-    @property
+    @cached_property
     def _route_key(self) -> str:
         return protocol.route_key_of(self.kwargs["route"])
 
@@ -273,7 +274,9 @@ class WebSocketView(View):
             raise WouldConnect
         gateway = self.api_gateway
         assert gateway is not None  # noqa: S101  _receive_connect has set it.
-        self.websocket_session = record_connect(self.event, gateway, user, self._login, channel_name)
+        self.websocket_session = record_connect(
+            self.event, gateway, user, self._login, channel_name, spoken_version(request)
+        )
         check_login_stands(self.event, self._login, user)
         return None
 

@@ -21,7 +21,7 @@ class NativeAppTests(TestCase):
         self.headers = {"HTTP_AUTHORIZATION": f"Bearer {answer.json()['key']}"}
 
     def post(self, path, data=None, **headers):
-        """Send a request as an app does: without cookies, from a client of its own."""
+        """Send a request as an app does: without cookies, from its own client."""
         return Client(enforce_csrf_checks=True).post(f"/api/{path}/", data, **headers)
 
     def connect(self, token):

@@ -7,6 +7,6 @@ class InboxView(WebSocketView):
 
 
 def push(user, data):
-    """Send `data` to every open tab of `user`. Returns how many tabs got it."""
+    """Send `data` to every open tab of `user`. Return how many tabs received it."""
     report = WebSocketSession.objects.filter(user=user).send_message(data)
     return len(report.sent)

@@ -223,7 +223,7 @@ class Inspector(Observer):
     def _find(self, number: int) -> Recorded:
         event = self._recorder.find(number)
         if event is None:
-            raise Unknown(f"The event {number} is not kept any more")
+            raise Unknown(f"The event {number} is no longer kept")
         return event
 
 

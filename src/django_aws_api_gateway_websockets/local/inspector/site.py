@@ -86,7 +86,7 @@ class InspectorSite:
 
     def _check_token(self, given: str) -> None:
         if not hmac.compare_digest(given.encode(), self.token.encode()):
-            raise Forbidden("Open the URL that the local gateway printed. It holds the token of the inspector.")
+            raise Forbidden("Open the URL that the local gateway printed. It contains the token of the inspector.")
 
     async def _get(self, name: str, query: dict[str, str]) -> Response:
         if name == "":
@@ -136,11 +136,11 @@ def _check_origin(request: Request) -> None:
     """Raise Forbidden unless the request comes from the inspector's page on this machine, under a loopback name."""
     host, origin = request.header("Host") or "", request.header("Origin")
     if not (_is_loopback_address(request.peer) and is_loopback_name(request.host)):
-        raise Forbidden("The inspector answers this machine only. Open it under 127.0.0.1 or localhost.")
+        raise Forbidden("The inspector only answers this machine. Open it at 127.0.0.1 or localhost.")
     if origin is not None and origin.lower() != f"http://{host.lower()}":
-        raise Forbidden("The inspector answers its own page only")
+        raise Forbidden("The inspector only answers its own page")
     if request.header("Sec-Fetch-Site") not in (None, "none", "same-origin"):
-        raise Forbidden("The inspector answers its own page only")
+        raise Forbidden("The inspector only answers its own page")
 
 
 def _is_loopback_address(peer: str) -> bool:

@@ -3,21 +3,24 @@ from __future__ import annotations
 import json
 import re
 from argparse import ArgumentTypeError
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...models import WebSocketSession
+from ...exceptions import WebSocketsError
+from ...models import WebSocketSession, WebSocketSessionQuerySet
 from ...models.clearing import CleanUp, clean_up
+from ...models.verifying import VERIFY_RATE, close_gone
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 class Command(BaseCommand):
     help = (
-        "Delete the WebSocket sessions that are closed, and close those that AWS has closed after two hours. "
-        "Run it from a scheduler, like Django's clearsessions."
+        "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Run it from a "
+        "scheduler, like Django's clearsessions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,19 +32,42 @@ class Command(BaseCommand):
             help="Keep sessions that were closed more recently: 90s, 30m, 12h, 7d or 2w. "
             "Sessions younger than a minute are always kept.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="Say what would be done, and change nothing.")
-        parser.add_argument("--format", choices=["text", "json"], default="text", help="How to print the result.")
+        parser.add_argument(
+            "--verify",
+            action="store_true",
+            help="Ask AWS about open sessions that have been silent for long, and close those that it does not know.",
+        )
+        parser.add_argument(
+            "--rate", type=rate, default=VERIFY_RATE, help="Calls to AWS per second of --verify. The default is 100."
+        )
+        parser.add_argument("--dry-run", action="store_true", help="Show what would be done without changing anything.")
+        parser.add_argument("--format", choices=["text", "json"], default="text", help="The output format.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, sessions = CleanUp(), WebSocketSession.objects.all()
         for done in clean_up(sessions, options["older_than"], dry_run=options["dry_run"]):
             self._show_progress(f"\r{done.seen:,} sessions looked at, {done.deleted:,} deleted")
+        problem = self._verify(sessions, done, options["rate"]) if options["verify"] and not options["dry_run"] else ""
         self._show_progress("\n")
         if options["format"] == "json":
-            result = {"deleted": done.deleted, "expired": done.expired, "dry_run": options["dry_run"]}
-            self.stdout.write(json.dumps(result))
+            result = {name: count for name, count in asdict(done).items() if name != "seen"}
+            self.stdout.write(json.dumps({**result, "dry_run": options["dry_run"]}))
         else:
-            self.stdout.write(_sentence(done, options["dry_run"]))
+            self.stdout.write(_text(done, options["dry_run"]))
+        if problem:
+            raise CommandError(problem)
+
+    def _verify(self, sessions: WebSocketSessionQuerySet, done: CleanUp, rate: float) -> str:
+        """Return why AWS could not be asked at all. What was cleaned up before is reported all the same."""
+
+        def show(done: CleanUp) -> None:
+            self._show_progress(f"\rAsked AWS about {done.asked:,} sessions, {done.swept:,} closed")
+
+        try:
+            close_gone(sessions, done, rate, show)
+        except WebSocketsError as error:
+            return str(error)
+        return ""
 
     def _show_progress(self, text: str) -> None:
         # On stderr, so that you can pipe the result while the terminal shows the progress.
@@ -63,9 +89,32 @@ def _refuse(text: str) -> timedelta:
     raise ArgumentTypeError(f"{text!r} is not a time. Write a number with a unit: 90s, 30m, 12h, 7d or 2w.")
 
 
-def _sentence(done: CleanUp, dry_run: bool) -> str:
-    deleted = f"{done.deleted} closed WebSocket session{'' if done.deleted == 1 else 's'}"
-    expired = f"{done.expired} session{'' if done.expired == 1 else 's'} older than two hours"
+def _text(done: CleanUp, dry_run: bool) -> str:
+    deleted, expired = _sessions(done.deleted, "closed WebSocket session"), _sessions(done.expired)
     if dry_run:
-        return f"Would delete {deleted} and close {expired}. Nothing was changed."
-    return f"Deleted {deleted}." + (f" Closed {expired}." if done.expired else "")
+        return f"Would delete {deleted} and close {expired} older than two hours. Nothing was changed."
+    sentences = [f"Deleted {deleted}."]
+    if done.expired:
+        sentences.append(f"Closed {expired} older than two hours.")
+    if done.forgotten:
+        sentences.append(f"Forgot the address and browser of {_sessions(done.forgotten)}.")
+    if done.asked:
+        sentences.append(f"Asked AWS about {_sessions(done.asked)}, and closed {done.swept} that it does not know.")
+    if done.unanswered:
+        sentences.append(f"AWS gave no answer about {_sessions(done.unanswered)}.")
+    return " ".join(sentences)
+
+
+def _sessions(count: int, name: str = "session") -> str:
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
+def rate(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a rate. Write calls per second, such as 100.")
+    return number

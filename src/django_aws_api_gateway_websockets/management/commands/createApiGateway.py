@@ -17,7 +17,9 @@ class Command(GatewayCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--local", action="store_true", help="Mark the row as local first: no AWS account is used.")
+        parser.add_argument(
+            "--local", action="store_true", help="Mark the row as local first. This needs no AWS account."
+        )
 
     def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
         if options["local"]:

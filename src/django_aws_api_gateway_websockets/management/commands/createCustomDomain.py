@@ -19,7 +19,7 @@ class Command(GatewayCommand):
         parser.add_argument(
             "--adopt",
             action="store_true",
-            help="Take over a custom domain that exists: from now on the row decides its certificate and tags.",
+            help="Take over a custom domain that exists. From then on, the row determines its certificate and tags.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -24,11 +24,16 @@ class Command(GatewayCommand):
     def act(self, gateway: ApiGateway) -> Plan:
         return remove_gateway(gateway, progress=self.progress)
 
+    def report(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> str:
+        count = _count_open(gateway)
+        return super().report(gateway, done, options) + (f"\n  close {_open(count)}" if count else "")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["interactive"] and not options["dry_run"]:
-            names = ", ".join(label(gateway) for gateway in choose(options))
-            if names and self._answer(f"Delete {names} in AWS, closing every connection? Type yes: ") != "yes":
-                raise CommandError("Nothing was deleted. Type yes to confirm, or give --no-input.")
+            gateways = choose(options)
+            names, closed = ", ".join(map(label, gateways)), _open(sum(map(_count_open, gateways)))
+            if names and self._answer(f"Delete the API of {names}, closing {closed}? Type yes: ") != "yes":
+                raise CommandError("Nothing was deleted. Type yes to confirm, or use --no-input.")
         super().handle(*args, **options)
 
     def _answer(self, question: str) -> str:
@@ -36,3 +41,11 @@ class Command(GatewayCommand):
         self.stderr.write(question, style_func=str, ending="")
         self.stderr.flush()
         return sys.stdin.readline().strip()
+
+
+def _count_open(gateway: ApiGateway) -> int:
+    return gateway.sessions.filter(connected=True).count()
+
+
+def _open(count: int) -> str:
+    return f"{count:,} open connection{'' if count == 1 else 's'}"

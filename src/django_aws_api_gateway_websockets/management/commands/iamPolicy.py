@@ -10,7 +10,7 @@ from ..gateways import add_choice, choose
 
 
 class Command(BaseCommand):
-    help = "Print the least IAM policy for provisioning gateways or for sending. --pk and --all narrow it."
+    help = "Print the minimal IAM policy for provisioning gateways or for sending. --pk and --all narrow it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--for", choices=["provisioning", "sending"], default="provisioning", dest="purpose")

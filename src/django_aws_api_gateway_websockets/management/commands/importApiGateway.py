@@ -17,12 +17,16 @@ class Command(PlaceCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--api-id", default="", help="The id of an API in AWS.")
-        parser.add_argument("--local", action="store_true", help="The API is on the local gateway, and not in AWS.")
-        parser.add_argument("--stage", default="", help="The stage of the API; production by default.")
-        parser.add_argument("--pk", type=int, nargs="+", help="Primary keys of API gateways; with --api-id, one.")
+        parser.add_argument("--local", action="store_true", help="The API is on the local gateway, not in AWS.")
+        parser.add_argument("--stage", default="", help="The stage of the API. The default is production.")
+        parser.add_argument(
+            "--pk", type=int, nargs="+", help="Primary keys of API gateways. With --api-id, give only one."
+        )
         parser.add_argument("--all", action="store_true", help="Every API gateway that has an API in AWS.")
         parser.add_argument(
-            "--dry-run", action="store_true", help="Show what would change in the rows; exit 3 if anything would."
+            "--dry-run",
+            action="store_true",
+            help="Show what would change in the rows. Exit with code 3 if anything would change.",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
@@ -36,11 +40,11 @@ class Command(PlaceCommand):
     def _gateways(self, options: dict[str, Any]) -> Iterable[ApiGateway]:
         rows = bool(options["pk"] or options["all"])
         if not rows and not options["api_id"]:
-            raise CommandError("Give --api-id to make a new row, or --pk for a row that exists.", returncode=2)
+            raise CommandError("Use --api-id to create a new row, or --pk for an existing row.", returncode=2)
         known = ApiGateway.objects.filter(api_id=options["api_id"]).first() if options["api_id"] else None
         gateways = choose(options) if rows else [ApiGateway(is_local=options["local"])]
         if options["api_id"] and len(gateways) != 1:
-            raise CommandError("One API belongs to one row. With --api-id, give one --pk or none.", returncode=2)
+            raise CommandError("An API belongs to one row. With --api-id, give at most one --pk.", returncode=2)
         if known and known.pk != gateways[0].pk:
             raise CommandError(f"The API {options['api_id']} belongs to {known.api_name!r}. Use --pk={known.pk}.")
         if not rows:
@@ -69,7 +73,7 @@ class Command(PlaceCommand):
     def _write(self, gateway: ApiGateway, found: importing.Import) -> None:
         name = one_line(gateway.api_name or found.api_id)
         self.stdout.write(f"{name} ({f'pk {gateway.pk}' if gateway.pk else 'a new row'}):")
-        self.stdout.write("\n".join(f"  {line}" for line in found.lines()) or "  the row says what AWS has")
+        self.stdout.write("\n".join(f"  {line}" for line in found.lines()) or "  the row matches AWS")
         if found.sends_secret is False:
             self.stdout.write("The integrations do not send the gateway's secret, so the view refuses its events.")
-        self.stdout.write("planApiGateway shows what an import cannot take, such as the gateway's secret.")
+        self.stdout.write("planApiGateway shows what an import cannot read, such as the gateway's secret.")

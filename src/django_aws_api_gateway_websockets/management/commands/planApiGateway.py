@@ -8,7 +8,7 @@ from ..gateways import GatewayCommand
 
 
 class Command(GatewayCommand):
-    help = "Show how AWS differs from the gateway rows; change nothing. Exit code 3 means that something differs."
+    help = "Show how AWS differs from the gateway rows. Change nothing. Exit code 3 means that something differs."
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
         return plan_gateway(gateway)

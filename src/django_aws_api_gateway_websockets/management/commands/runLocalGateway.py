@@ -14,7 +14,7 @@ from ..site_and_gateway import DEFAULT_SITE, options_of_gateway, run_both, site_
 
 
 class Command(BaseCommand):
-    help = "Run an API Gateway for WebSocket APIs on this machine, without an AWS account; with --site, your site too."
+    help = "Run an API Gateway for WebSocket APIs on this machine, without AWS. With --site, run your site too."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

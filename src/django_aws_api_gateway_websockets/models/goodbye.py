@@ -1,0 +1,102 @@
+"""The last word to clients that speak the protocol: why their connection is closed. AWS tells them no reason."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any, Iterable
+
+from .. import protocol
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many, call_one
+from ..delivery.transport import DELETE, Call, Target, post
+from ..exceptions import ConnectionGone, WebSocketsError
+from .batches import batches
+from .recipients import GoneRows, targets_of
+from .rows import ClosedReason, SessionRows
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
+
+
+def goodbye(reason: str, again: bool | float = False) -> Call:
+    """Return the call that says why a connection is closed, and whether to come ``again``: see docs/protocol.md."""
+    text = json.dumps({protocol.RESERVED_KEY: {"bye": str(reason), "again": again}}, separators=(",", ":"))
+    return post(text.encode(), repeatable=True)
+
+
+def check_farewell(reason: str, again: bool | float) -> None:
+    """Raise ``ValueError`` unless a caller of ``disconnect()`` may give these."""
+    if reason not in (ClosedReason.SITE, ClosedReason.KICKED):
+        raise ValueError(f'disconnect() takes reason="site" or reason="kicked", not {reason!r}.')
+    if not isinstance(again, bool) and not again > 1:
+        raise ValueError(f"again={again!r} is neither a bool nor a number of seconds above 1.")
+
+
+def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: float | None = None) -> list[str]:
+    """Say goodbye to ``targets``. Return the ids of those that AWS told. Raise nothing: they are closed anyway."""
+    report = DeliveryReport()
+    try:
+        call_many(goodbye(reason, again), targets, report=report, deadline=deadline)
+    except WebSocketsError as error:
+        logger.warning("Clients do not know why their connections are closed: %s", error)
+    return list(report.sent)
+
+
+def disconnect_rows(sessions: SessionRows[Any], reason: str, again: bool | float) -> DeliveryReport:
+    """Say goodbye to the connected rows of ``sessions``, have AWS close all of them, and close the rows."""
+    check_farewell(reason, again)
+    told, ids = _tell_rows(sessions, reason, again)
+    report, gone = DeliveryReport(), GoneRows(sessions)
+    try:
+        call_many(DELETE, _all(told, sessions), report=report, on_gone=gone.add)
+    finally:
+        gone.flush()
+    # A client that was told may be faster than the call.
+    left = [one for one in report.gone if one in ids]
+    if left:
+        report.gone = type(report.gone)(one for one in report.gone if one not in ids)
+        report.sent.extend(left)
+    for batch in batches(report.sent):
+        sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
+    for batch in batches(report.gone):
+        sessions.written().filter(connection_id__in=batch).mark_disconnected(ClosedReason.GONE)
+    return report
+
+
+def _all(told: list[Target], sessions: SessionRows[Any]) -> Iterable[Target]:
+    yield from told
+    yield from targets_of(sessions)
+
+
+def _tell_rows(sessions: SessionRows[Any], reason: str, again: bool | float) -> tuple[list[Target], set[str]]:
+    """Close the rows of clients that speak the protocol, and tell them. Return those that were told, and their ids."""
+    targets = list(targets_of(sessions.filter(protocol_version__gt=0)))
+    # Before the frame: the client closes when it reads it, and the row would be closed for "client".
+    for batch in batches(target.connection_id for target in targets):
+        sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
+    ids = set(tell(targets, reason, again)) if targets else set()
+    for batch in batches(target.connection_id for target in targets if target.connection_id not in ids):
+        sessions.written().filter(connection_id__in=batch).reopen()
+    return [target for target in targets if target.connection_id in ids], ids
+
+
+def disconnect_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:
+    """Say goodbye to ``session`` if it speaks the protocol, and have AWS close it. Return whether it was open."""
+    told = session.protocol_version and session.connected and _tell_one(session, target, reason, again)
+    try:
+        call_one(DELETE, target)
+    except ConnectionGone:
+        if not told:
+            session.mark_disconnected(ClosedReason.GONE)
+            return False
+    session.mark_disconnected(reason)
+    return True
+
+
+def _tell_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:
+    session.mark_disconnected(reason)
+    if tell([target], reason, again):
+        return True
+    session.own_row.reopen()
+    session.connected, session.closed_reason = True, ""
+    return False

@@ -1,0 +1,59 @@
+"""Asking AWS about connections whose rows are open but silent: has the client gone without a ``$disconnect``?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Callable, Iterator
+
+from django.utils import timezone
+
+from ..conf import conf
+from ..delivery import DeliveryReport
+from ..delivery.send import call_many
+from ..delivery.transport import GET, Target
+from ..protocol import IDLE_TIMEOUT
+from .clearing import CleanUp, windows
+from .recipients import GoneRows, targets_of
+from .rows import ClosedReason, SessionRows
+
+#: Calls per second. An account's 10,000 are shared by everything that it sends.
+VERIFY_RATE = 100.0
+
+
+def close_gone(
+    rows: SessionRows[Any],
+    done: CleanUp,
+    rate: float = VERIFY_RATE,
+    on_progress: Callable[[CleanUp], object] = lambda done: None,
+) -> None:
+    """Close the rows of connections that AWS does not know, and count them in ``done``.
+
+    A client that says nothing for ten minutes is disconnected, unless something is sent to it. So the connections in
+    doubt are those from which nothing has come for longer. Raise ``WebSocketsError`` if AWS cannot be reached at all.
+    """
+    report, gone = DeliveryReport(), GoneRows(rows, ClosedReason.SWEPT)
+
+    def count() -> None:
+        done.asked = report.total
+        done.unanswered = report.total - len(report.sent) - len(report.gone)
+        done.swept = gone.closed
+
+    def targets() -> Iterator[Target]:
+        for target in _doubtful(rows):
+            yield target
+            count()
+            on_progress(done)
+
+    try:
+        # No deadline: the budget says how long it takes.
+        call_many(GET, targets(), report=report, on_gone=gone.add, deadline=float("inf"), rate=rate)
+    finally:
+        gone.flush()
+        count()
+
+
+def _doubtful(rows: SessionRows[Any]) -> Iterator[Target]:
+    rows = rows.using(rows.write_db).order_by("pk")
+    silent_since = timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
+    for first, last, _ in windows(rows):
+        yield from targets_of(rows.filter(pk__gte=first, pk__lte=last, last_activity_on__lt=silent_since))
