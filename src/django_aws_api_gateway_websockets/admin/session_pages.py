@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import conf
 from ..delivery import DeliveryReport
 from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
@@ -71,7 +72,7 @@ DISCONNECT = SessionOperation(
     _("Yes, disconnect"),
     True,
     forms.Form,
-    lambda sessions, values: sessions.disconnect(ClosedReason.KICKED),
+    lambda sessions, values: sessions.disconnect(ClosedReason.KICKED, deadline=conf.CLOSE_DEADLINE),
     lambda count: ngettext("Disconnected %d connection.", "Disconnected %d connections.", count) % count,
 )
 

@@ -158,13 +158,16 @@ class SendingQuerySet(SessionRows[Row]):
         """
         return enqueue_broadcast(self, encoded(data, message_id))
 
-    def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> DeliveryReport:
+    def disconnect(
+        self, reason: str = ClosedReason.SITE, *, again: bool | float = False, deadline: float | None = None
+    ) -> DeliveryReport:
         """Have AWS close the socket of every connected row, and close the rows for ``reason``, "site" or "kicked".
 
         Pages with ``GatewaySocket`` are told the reason before, and whether to come ``again``: False, True, or at a
-        random moment within so many seconds.
+        random moment within so many seconds. ``deadline``: seconds for all of it. Rows that it leaves out stay open,
+        unless their clients were told.
         """
-        return disconnect_rows(self, reason, again)
+        return disconnect_rows(self, reason, again, deadline)
 
 
 class SendingSession:
