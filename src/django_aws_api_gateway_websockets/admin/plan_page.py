@@ -82,7 +82,7 @@ def _page(
 
 
 def _next(chosen: list[ApiGateway]) -> Operation:
-    """Return the operation that brings AWS in step after a comparison."""
+    """Return the operation that updates AWS after a comparison."""
     return UPDATE if any(gateway.api_created for gateway in chosen) else CREATE
 
 

@@ -1,6 +1,6 @@
 """Credentials from the settings, or from boto3's own chain.
 
-None of them is kept in a local variable, a key or a repr.
+Credentials are never kept in a local variable, a key or a repr.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LOCAL = Credentials("local", "local", None)
 
 
 def fingerprint() -> str:
-    """Return a hash of the credentials in the settings. It tells clients apart."""
+    """Return a hash of the credentials in the settings. It distinguishes clients."""
     digest = sha256()
     for name in (_PROFILE, *_KEYS):
         digest.update(f"{aws_setting(name)}\n".encode())

@@ -1,4 +1,4 @@
-"""A check for view options that nothing reads. Somebody relies on them, but they do nothing."""
+"""A check for view options that nothing reads. They have no effect, although somebody may rely on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..views.mounted import mounted_views
 _OTHER_PACKAGE = ("aws_api_gateway_id", "can_join_channel")
 
 _REMEDIES = {
-    "permissions_required": "Use permission_required. It also takes a list.",
+    "permissions_required": "Use permission_required. It also accepts a list.",
     "ALLOWED_HANDLERS": "The public methods of your classes are handlers. Start the names of all other methods with "
     "an underscore.",
     "aws_api_gateway_id": "The gateway's secret proves which gateway sent an event. Delete the attribute.",

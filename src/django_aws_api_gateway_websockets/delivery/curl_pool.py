@@ -26,7 +26,7 @@ def curl_transport(call: Call, many: bool) -> Iterator[CurlTransport]:
         yield transport
     finally:
         transport.end()
-    # Not kept after an exception, which may have left it in any state.
+    # It is not kept after an exception, which may have left it in an unknown state.
     pool.release(transport)
 
 

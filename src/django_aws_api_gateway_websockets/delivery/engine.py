@@ -113,7 +113,7 @@ class Sending:
             yield self._waiting.popleft()
 
     def _stop(self, stream: Iterator[_State], rest: ConnectionIds) -> bool:
-        """End the send now; ``rest`` takes the targets that were never tried.
+        """End the send now. ``rest`` receives the targets that were never tried.
 
         Return False, because everything is done.
         """

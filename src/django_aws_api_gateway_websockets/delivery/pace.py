@@ -57,7 +57,7 @@ class Pace:
         """Note a 429; ``again`` if this recipient's last answer was 429 too."""
         self._recovered -= again
         if again and not self.throttled:
-            return  # A client that refuses twice says nothing about the account.
+            return  # A client that refuses twice does not indicate the account's limit.
         self._note(1, 1, now)
         if self._refusals >= max(_ENOUGH, _SHARE * self._answers):
             self._decrease(now)
@@ -77,7 +77,7 @@ class Pace:
 
     def _note(self, answers: int, refusals: int, now: float) -> None:
         if now >= self._since:
-            forget = min(1.0, _LATEST / (self._answers + answers))  # Forget a part of the older answers.
+            forget = min(1.0, _LATEST / (self._answers + answers))  # Discard some of the older answers.
             self._answers = (self._answers + answers) * forget
             self._refusals = (self._refusals + refusals) * forget
 

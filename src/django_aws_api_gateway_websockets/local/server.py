@@ -44,7 +44,7 @@ class GatewayServer:
 
     @property
     def inspector_url(self) -> str | None:
-        """The URL of the inspector's page, with its token; None if the inspector is off."""
+        """The URL of the inspector's page with its token, or None if the inspector is off."""
         return None if self._site is None else f"http://{self.options.address}{PREFIX}?token={self._site.token}"
 
     async def start(self) -> None:

@@ -48,7 +48,7 @@ class GatewayCommand(PlaceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
-        """Change the row as the options ask. Raise ``WebSocketsError``."""
+        """Change the row according to the options. Raise ``WebSocketsError``."""
 
     def report(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> str:
         """Return the text that describes what was, or would be, ``done``."""

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('route_selection_expression', models.CharField(default='$request.body.action', max_length=128, verbose_name='route selection expression')),
                 ('route_key', models.CharField(default='$default', help_text='API Gateway uses this for HTTP APIs only. It is stored and never sent.', max_length=128, verbose_name='route key')),
                 ('integration_timeout', models.PositiveIntegerField(default=29000, help_text='Milliseconds that the gateway waits for this site to answer: 50 to 29000.', validators=[django.core.validators.MinValueValidator(50), django.core.validators.MaxValueValidator(29000)], verbose_name='integration timeout')),
-                ('two_way_replies', models.BooleanField(default=False, help_text='Send the response of a handler back to the client. It is not documented what an empty response sends.', verbose_name='two-way replies')),
+                ('two_way_replies', models.BooleanField(default=False, help_text='Send the response of a handler back to the client. AWS does not document what the client gets for an empty response.', verbose_name='two-way replies')),
                 ('disable_execute_api_endpoint', models.BooleanField(default=False, help_text='Serve clients through the custom domain only. Messages are sent through it too.', verbose_name='disable the execute-api endpoint')),
                 ('ip_address_type', models.CharField(choices=[('ipv4', 'IPv4'), ('dualstack', 'IPv4 and IPv6')], default='ipv4', max_length=16, verbose_name='IP address type')),
                 ('stage_name', models.CharField(blank=True, help_text='The default is “production”.', max_length=128, validators=[django.core.validators.RegexValidator('^[A-Za-z0-9_-]{1,128}\\Z', 'Use letters, digits, hyphens and underscores only.')], verbose_name='stage name')),
@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
             name='ChannelRule',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pattern', django_aws_api_gateway_websockets.fields.ExactCharField(help_text='“*” is any text, “?” one character, “{user_pk}” the primary key of the user who joins.', max_length=255, verbose_name='channel or pattern')),
+                ('pattern', django_aws_api_gateway_websockets.fields.ExactCharField(help_text='“*” matches any text, “?” matches one character, and “{user_pk}” matches the primary key of the user who joins.', max_length=255, verbose_name='channel or pattern')),
                 ('audience', models.CharField(choices=[('anyone', 'anyone'), ('logged_in', 'logged-in users'), ('staff', 'staff'), ('group', 'a group'), ('permission', 'users with a permission')], default='logged_in', max_length=16, verbose_name='audience')),
                 ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.group', verbose_name='group')),
                 ('permission', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='auth.permission', verbose_name='permission')),
@@ -102,7 +102,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='A name for the admin. It is not sent to AWS.', max_length=128, verbose_name='name')),
-                ('route_key', models.CharField(help_text='Messages that take this route: "orders" takes {"action": "orders", …}.', max_length=128, validators=[django.core.validators.RegexValidator('^[^$\\s\'\\"][^\\s\'\\"]*\\Z', 'A route key cannot contain spaces or quotes, or begin with $.')], verbose_name='route key')),
+                ('route_key', models.CharField(help_text='The value that selects this route: “orders” selects {"action": "orders", …}.', max_length=128, validators=[django.core.validators.RegexValidator('^[^$\\s\'\\"][^\\s\'\\"]*\\Z', 'A route key cannot contain spaces or quotes, or begin with $.')], verbose_name='route key')),
                 ('integration_url', django_aws_api_gateway_websockets.fields.HttpUrlField(help_text='The URL that gets these messages, such as https://www.example.com/ws/orders. The last part of the URL is the route that the view receives. It also names the method that handles the message.', max_length=500, verbose_name='integration URL')),
                 ('deployed', models.BooleanField(default=False, editable=False, verbose_name='deployed')),
                 ('api_gateway', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='additional_routes', to='django_aws_api_gateway_websockets.apigateway', verbose_name='API gateway')),

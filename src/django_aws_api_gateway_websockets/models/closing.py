@@ -57,13 +57,13 @@ def _close_soon(using: str, sockets: Sequence[Socket], reason: str) -> None:
 
 
 def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: float | None = None) -> None:
-    """Say goodbye for ``reason``, and have AWS close ``sockets``. Log those that stay open. Raise nothing."""
+    """Say goodbye for ``reason``, and close ``sockets`` through AWS. Log those that stay open. Raise nothing."""
     urls = ConnectionsUrls(using)
     targets = [urls.target(*socket[:3]) for socket in sockets]
     speaking = [target for target, socket in zip(targets, sockets) if socket.protocol_version]
     started = time.monotonic()
     if speaking:
-        # Half of the time: what matters more is that they are closed.
+        # Half of the time, because closing the sockets matters more.
         tell(speaking, reason, again=False, deadline=deadline and deadline / 2)
     remaining = deadline and max(0.0, deadline - (time.monotonic() - started))
     report = DeliveryReport()

@@ -50,7 +50,7 @@ NOBODY = Owner()
 
 @dataclass
 class Actual:
-    """Everything that AWS has of one API and its custom domain. ``api_id`` is empty if there is no API."""
+    """All resources in AWS that belong to one API and its custom domain. ``api_id`` is empty if there is no API."""
 
     api_id: str = ""
     api_endpoint: str = ""

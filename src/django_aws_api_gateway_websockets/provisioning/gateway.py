@@ -125,7 +125,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
 def deploy_routes(pk: int) -> None:
     """Bring AWS in step after additional routes were saved or deleted, once per commit.
 
-    This raises nothing, because the routes are already saved. ``last_error`` and ``deployed`` show what failed.
+    This does not raise errors, because the routes are already saved. ``last_error`` and ``deployed`` show a failure.
     """
     from ..models import ApiGateway
 
@@ -275,8 +275,8 @@ def _record_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
 def _recording_failure(gateway: ApiGateway) -> Iterator[None]:
     """Keep an error that is raised inside this block in the row.
 
-    An error says nothing about the API, so the status stays. If AWS cannot be reached at all, the status becomes
-    "unreachable", unless the row is known to differ.
+    An error does not reveal the state of the API, so the status stays. If AWS cannot be reached at all, the status
+    becomes "unreachable", unless the row is known to differ.
     """
     try:
         yield

@@ -49,7 +49,7 @@ def read(
 ) -> Actual:
     """Read everything that a plan needs to know about the API ``api_id`` and its domains, which may outlive it.
 
-    If a domain of another name carries the owner's tag, a run that died while the row was renamed has left it.
+    A domain of another name with the owner's tag is left over from a run that died while the row was renamed.
     """
     actual = Actual(api_id)
     if api_id:

@@ -1,4 +1,4 @@
-"""The view that tells a page why its handshake failed. A browser hides the status of a refused handshake."""
+"""The view that shows a page why its handshake failed. A browser hides the status of a refused handshake."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LONGEST_MESSAGE = 200
 
 @method_decorator(never_cache, name="dispatch")
 class WebSocketCheckView(View):
-    """A view that tells a page whether ``socket_view`` would accept its connection.
+    """A view that answers whether ``socket_view`` would accept the connection of a page.
 
     Mount it beside that view::
 
@@ -46,7 +46,7 @@ class WebSocketCheckView(View):
     http_method_names = ["get"]
     #: The class that handles the events of the socket.
     socket_view: type[WebSocketView] = WebSocketView
-    #: The API name of the gateway, for its default channel. If empty, the only gateway that has an API.
+    #: The API name of the gateway, for its default channel. If it is empty, the only gateway that has an API is used.
     gateway = ""
 
     @classmethod
@@ -107,12 +107,15 @@ def _note_origin(request: HttpRequest) -> None:
     else:
         return
     request.META["HTTP_ORIGIN"] = origin
-    # They are read once.
+    # The messages are read once.
     vars(request).pop("headers", None)
 
 
 def _final(response: HttpResponseBase) -> HttpResponseBase:
-    """Return a refusal of ``connect()`` with a status that the client understands. It would repeat any other."""
+    """Return a refusal of ``connect()`` with a status that the client understands.
+
+    The client would try again after any other status.
+    """
     status = response.status_code
     if status not in _FINAL and status < 500 and status != 429:
         status = 403
@@ -123,7 +126,7 @@ def _final(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def _text(response: HttpResponseBase) -> str:
-    """Return what ``connect()`` said: the message of a JSON answer, or a short text."""
+    """Return the text of ``connect()``'s refusal: the message of a JSON answer, or a short text."""
     text = response.content.decode(errors="replace") if isinstance(response, HttpResponse) else ""
     try:
         text = json.loads(text)["message"]

@@ -129,7 +129,7 @@ def _names(view: type, base: type, attribute: str, url_parameters: frozenset[str
     if declaration is None:
         is_handler = not overrides and not attribute.startswith("_") and _takes_request(function, url_parameters)
     else:
-        # On connect and disconnect themselves, the declaration says who may use them.
+        # On connect and disconnect themselves, the declaration only restricts who may use them.
         is_handler = bool(declaration.names) or attribute not in _RESERVED
     if not is_handler:
         return ()

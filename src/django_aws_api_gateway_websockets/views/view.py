@@ -51,7 +51,10 @@ Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseB
 
 
 class WouldConnect(BaseException):
-    """``connect`` has made its checks, and a rehearsal ends here. No exception that a project's code would catch."""
+    """``connect`` has made its checks, and a rehearsal ends at this point.
+
+    This is not an ``Exception``, so that a project's code does not catch it.
+    """
 
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
@@ -341,7 +344,7 @@ class WebSocketView(View):
         if problem:
             self._debug(problem)
             if found is not None:
-                # Nobody is told otherwise that default runs in place of the method.
+                # Otherwise, nothing would show that default runs in place of the method.
                 logger.warning("%s", problem)
         if found is None:
             raise NoHandler(

@@ -38,7 +38,7 @@ def is_secret_name(name: str) -> bool:
 
 
 class Masker:
-    """Knows the secret values that it has seen, and hides them."""
+    """Remembers the secret values that it has seen, and hides them."""
 
     def __init__(self) -> None:
         self._secrets: OrderedDict[str, None] = OrderedDict()

@@ -35,7 +35,7 @@ def test_of(events: Iterable[dict[str, Any]]) -> str:
     writer = _Writer(found)
     for event in found:
         writer.add(event)
-    body = writer.lines or ["pass  # No event of this connection is known any more."]
+    body = writer.lines or ["pass  # No events of this connection remain."]
     text = _HEADER + "".join(f"{_INDENT}{line}\n" for line in body)
     return _without_unused_imports(text)
 
