@@ -85,7 +85,10 @@ class Table:
         return found
 
     def observed(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what AWS's ``answer`` says, in the form of ``described``. Include everything that differs from it."""
+        """Return the values in AWS's ``answer``, in the form of ``described``.
+
+        Include everything that differs from it.
+        """
         left = flat("", {name: value for name, value in answer.items() if name not in self.ignored})
         found: dict[str, Any] = {}
         for one in self:

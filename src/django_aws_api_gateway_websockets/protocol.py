@@ -218,5 +218,5 @@ def same_loopback_host(url: str, page_host: str) -> str:
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> dict[str, str]:
-    """Return the frame with which API Gateway tells a client that a message could not be handled."""
+    """Return the frame that API Gateway sends to a client if a message could not be handled."""
     return {"message": message, "connectionId": connection_id, "requestId": request_id}

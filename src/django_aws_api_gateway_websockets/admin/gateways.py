@@ -286,7 +286,7 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         _tell_after_deployment(self, request, obj.api_gateway_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiGatewayAdditionalRoute]) -> None:
-        # One by one, because each deletion removes its route from AWS.
+        # Delete the rows one by one, because each deletion removes its route from AWS.
         for route in queryset:
             self.delete_model(request, route)
 

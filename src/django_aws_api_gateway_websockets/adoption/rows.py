@@ -1,4 +1,4 @@
-"""Copying the rows of the kept tables into this package's tables, under the same primary keys."""
+"""Copy the rows of the kept tables into this package's tables, under the same primary keys."""
 
 from __future__ import annotations
 

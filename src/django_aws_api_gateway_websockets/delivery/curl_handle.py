@@ -34,7 +34,7 @@ class Handle:
         # list.append is called without a Python frame, so each line of an answer costs little.
         self.curl.setopt(pycurl.HEADERFUNCTION, self._head.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._body.append)
-        # libcurl must speak only HTTP, whatever the row's URL says, and must not follow an answer anywhere else.
+        # libcurl must use HTTP only, whatever the row's URL is, and must not follow redirects.
         self.curl.setopt(pycurl.PROTOCOLS, _WEB)
         self.curl.setopt(pycurl.REDIR_PROTOCOLS, _WEB)
         self.curl.setopt(pycurl.FOLLOWLOCATION, 0)

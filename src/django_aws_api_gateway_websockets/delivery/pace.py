@@ -1,9 +1,9 @@
 """How fast to send: a budget per second, adjusted when AWS answers 429.
 
 A 429 means that the account's requests are used up, or that one client does not read (botocore's model of
-PostToConnection). The answers for other recipients tell the two apart, and so does the next try: a slow client refuses
-again. Against an account's limit, the pace follows TCP: multiplicative decrease, and additive increase after a slow
-start.
+PostToConnection). The answers for other recipients distinguish the two cases, and so does the next try, because a
+slow client refuses again. Against an account's limit, the pace follows TCP: multiplicative decrease, and additive
+increase after a slow start.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class GatewayServer:
                 self._inspector.write_to(options.events)
 
     async def stop(self) -> None:
-        """Refuse handshakes, close every connection with 1001, tell the backends, and end."""
+        """Refuse handshakes, close every connection with 1001, send ``$disconnect`` to the backends, and end."""
         self._server.close()
         await self._data_plane.stop(STOP_GRACE)
         for task in list(self._clients):

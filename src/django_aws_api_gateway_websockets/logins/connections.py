@@ -1,4 +1,4 @@
-"""Writing the row of a connection at its ``$connect`` and at its ``$disconnect``."""
+"""Write the row of a connection at its ``$connect`` and at its ``$disconnect``."""
 
 from __future__ import annotations
 

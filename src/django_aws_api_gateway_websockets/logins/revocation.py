@@ -1,4 +1,4 @@
-"""Closing the connections of a login that ends: logout, password change, deactivation, the end of a session."""
+"""Close the connections of a login that ends: logout, password change, deactivation, the end of a session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HARMLESS_UPDATES = {"last_login"}
 
 
 def connect_signals() -> None:
-    """Connect the signals below. This runs once, when the apps are ready."""
+    """Connect the signal handlers of this module. This runs once, when the apps are ready."""
     user_logged_in.connect(_on_login, dispatch_uid="websockets.login")
     user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
     for model in apps.get_models():

@@ -22,7 +22,7 @@ DIFFERENCE = 3
 
 
 class PlaceCommand(BaseCommand):
-    """A command that says whether it calls AWS or the local gateway."""
+    """A command that prints whether it calls AWS or the local gateway."""
 
     _place = ""
 
@@ -133,7 +133,7 @@ def choose(options: dict[str, Any]) -> list[ApiGateway]:
 
 
 def one_by_one(gateways: Iterable[ApiGateway]) -> Iterator[ApiGateway]:
-    """Yield each row, and read it only when its turn comes, because the previous rows may take minutes."""
+    """Yield each row, read from the database just before use, because the previous rows may take minutes."""
     for gateway in gateways:
         yield from ApiGateway.objects.filter(pk=gateway.pk)
 

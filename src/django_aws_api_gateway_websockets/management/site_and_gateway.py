@@ -121,7 +121,10 @@ class _Terminal:
             todo()
 
     def end(self) -> None:
-        """End every process. The gateway is first, so that it can tell the site about each socket that it closes."""
+        """End every process.
+
+        The gateway ends first, so that the site still receives ``$disconnect`` for each socket.
+        """
         for process in self._running:
             _signal(process, signal.SIGINT)
             deadline = time.monotonic() + _PATIENCE

@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('', 'never compared'), ('in_step', 'in step'), ('differs', 'differs'), ('lacks_domain', 'custom domain not created'), ('not_created', 'not created'), ('unreachable', 'unreachable')], default='', editable=False, max_length=16, verbose_name='status')),
                 ('status_checked_on', models.DateTimeField(editable=False, null=True, verbose_name='status checked on')),
                 ('last_error', models.TextField(blank=True, editable=False, verbose_name='last error')),
-                ('sends_secret', models.BooleanField(editable=False, help_text="Whether every integration sent the gateway's secret when last compared. Without it, the view refuses events with 403.", null=True, verbose_name='sends the secret')),
+                ('sends_secret', models.BooleanField(editable=False, help_text="Whether every integration sent the gateway's secret at the last comparison. Without the secret, the view refuses events with 403.", null=True, verbose_name='sends the secret')),
                 ('served_stage_name', models.CharField(blank=True, editable=False, max_length=128)),
                 ('execute_api_closed', models.BooleanField(default=False, editable=False)),
                 ('mapped_domain_name', models.CharField(blank=True, editable=False, max_length=253)),

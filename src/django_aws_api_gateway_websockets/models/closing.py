@@ -1,4 +1,4 @@
-"""Closing connections at the site's request: the rows at once, the sockets after the commit."""
+"""Close connections at the site's request: the rows at once, the sockets after the commit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
         sessions.written().filter(pk__in=batch).mark_disconnected(reason)
     if rows:
         sockets = [Socket(*row[1:]) for row in rows]
-        # Robust, because a logout is complete even if AWS fails to close the sockets.
+        # robust=True, because a logout is complete even if AWS fails to close the sockets.
         transaction.on_commit(partial(_close_soon, database, sockets, str(reason)), using=database, robust=True)
     return len(rows)
 

@@ -250,8 +250,8 @@ class ApiGateway(models.Model):
         null=True,
         editable=False,
         help_text=_(
-            "Whether every integration sent the gateway's secret when last compared. Without it, the view "
-            "refuses events with 403."
+            "Whether every integration sent the gateway's secret at the last comparison. Without the secret, the "
+            "view refuses events with 403."
         ),
     )
     # The state that AWS serves since the last update. The row may have changed since.

@@ -22,7 +22,7 @@ logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 
 def goodbye(reason: str, again: bool | float = False) -> Call:
-    """Return the call that says why a connection is closed, and whether to come ``again``: see docs/protocol.md."""
+    """Return the call that sends the reason for closing, and whether to reconnect (``again``). See docs/protocol.md."""
     text = json.dumps({protocol.RESERVED_KEY: {"bye": str(reason), "again": again}}, separators=(",", ":"))
     return post(text.encode(), repeatable=True)
 

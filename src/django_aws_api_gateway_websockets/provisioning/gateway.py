@@ -1,4 +1,4 @@
-"""A gateway row and its API in AWS: compare the two, bring AWS in step, and remove the API."""
+"""A gateway row and its API in AWS: compare the two, update AWS, and remove the API."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     with locked(gateway) as renew, _recording_failure(gateway):
         actual = _actual(control, gateway)
         steps = plan_removal(actual)
-        # No definition is needed, so that you can also remove a row that could not be created today.
+        # Removal needs no definition, so you can also remove a row whose values have become invalid.
         _applier(control, gateway, {}, actual, _watched(gateway, renew, progress)).apply(steps)
         gateway.additional_routes.update(deployed=False)
         _record(gateway, WITHOUT_ANYTHING)
@@ -123,7 +123,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
 
 
 def deploy_routes(pk: int) -> None:
-    """Bring AWS in step after additional routes were saved or deleted, once per commit.
+    """Update AWS after additional routes were saved or deleted, once per commit.
 
     This does not raise errors, because the routes are already saved. ``last_error`` and ``deployed`` show a failure.
     """

@@ -1,4 +1,4 @@
-"""Importing an API: the row and its additional routes take AWS's values."""
+"""Import an API: the row and its additional routes take AWS's values."""
 
 from __future__ import annotations
 

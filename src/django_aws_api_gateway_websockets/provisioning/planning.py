@@ -96,7 +96,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps that bring AWS in step with a row; empty if nothing differs."""
+    """The steps that make AWS match a row; empty if nothing differs."""
 
     steps: tuple[Step, ...] = ()
 

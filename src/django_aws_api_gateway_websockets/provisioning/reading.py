@@ -1,4 +1,4 @@
-"""Reading an API from AWS into the form of ``resources``."""
+"""Read an API from AWS into the form of ``resources``."""
 
 from __future__ import annotations
 

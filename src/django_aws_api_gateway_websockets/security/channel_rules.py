@@ -1,4 +1,4 @@
-"""Rules that say who may join which channel, and which names a channel may have."""
+"""Rules that decide who may join which channel, and which names a channel may have."""
 
 from __future__ import annotations
 

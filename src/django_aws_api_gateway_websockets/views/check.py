@@ -26,7 +26,7 @@ from .view import WebSocketView, WouldConnect
 
 __all__ = ["WebSocketCheckView"]
 
-#: A client gives up after these statuses. See docs/protocol.md.
+#: After these statuses, a client stops trying. See docs/protocol.md.
 _FINAL = range(400, 404)
 _LONGEST_MESSAGE = 200
 
@@ -67,7 +67,7 @@ class WebSocketCheckView(View):
         try:
             check_page(request, view.event, view)
             check_permissions(view, request, view)
-            # Undo what connect() wrote before the row.
+            # Roll back what connect() wrote to the database before the row.
             with transaction.atomic(using=WebSocketSession.objects.all().write_db):
                 response = view._run(view.connect, request, **view.kwargs)
         except WouldConnect:

@@ -185,7 +185,7 @@ def taken_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, A
 
     Raise ``ImproperlyConfigured`` if it needs a parameter that the URL does not have.
     """
-    # Each event has a new view with new bound methods, but their functions stay the same.
+    # Each event gets a new view instance with new bound methods, but their functions stay the same.
     bound = inspect.ismethod(function)
     takes_args, names = _taken(function.__func__ if bound else function, bound, len(args), tuple(kwargs))
     return args if takes_args else (), {name: kwargs[name] for name in names}

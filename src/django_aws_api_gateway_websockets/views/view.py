@@ -91,7 +91,7 @@ class WebSocketView(View):
     login_required = False
     permission_required: str | Sequence[str] | None = None
     permission_classes: Sequence[Any] = ()
-    #: Rules that say who may join which channel. None: everybody may join every channel.
+    #: Rules that decide who may join which channel. None: everybody may join every channel.
     channel_rules: Sequence[Rule] | None = None
     #: Check for each message whether the user may still be in the channel, not only when joining.
     recheck_channel = False
@@ -202,7 +202,7 @@ class WebSocketView(View):
     def _receive_connect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.api_gateway = ApiGateway.objects.filter(api_id=self.event.api_id).first()
         if self.api_gateway is None:
-            raise UnknownConnection(f"No gateway here has the API id {self.event.api_id!r}. Import it or create one.")
+            raise UnknownConnection(f"No gateway row has the API id {self.event.api_id!r}. Import it or create one.")
         check_permissions(self, request, self)
         # Until super().connect() has written the row, a send to it raises SendDuringConnect.
         self.websocket_session = WebSocketSession(
@@ -348,7 +348,7 @@ class WebSocketView(View):
                 logger.warning("%s", problem)
         if found is None:
             raise NoHandler(
-                problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method of that name."
+                problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method with that name."
             )
         return found
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Unknown(Exception):
-    """The page asked for an event or a connection that does not exist. ``str(error)`` says which."""
+    """The page asked for an event or a connection that does not exist. ``str(error)`` names it."""
 
 
 class Inspector(Observer):

@@ -1,4 +1,4 @@
-"""Saving a recorded conversation as a test of the site that uses ``GatewayClient``.
+"""Save a recorded conversation as a test of the site that uses ``GatewayClient``.
 
 The code is made from events in the form of the page, so secrets are already masked.
 """
@@ -181,7 +181,7 @@ def _origin_argument(event: dict[str, Any], call: dict[str, Any]) -> list[str]:
 
 
 def _same_site(origin: str, target: str) -> bool:
-    """Return whether both are the site. On a laptop, its host is ``localhost`` or ``127.0.0.1``."""
+    """Return whether both URLs belong to the site. On a laptop, its host is ``localhost`` or ``127.0.0.1``."""
     return origin.replace("//localhost", "//127.0.0.1") == target.replace("//localhost", "//127.0.0.1")
 
 
