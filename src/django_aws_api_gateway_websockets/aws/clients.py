@@ -18,7 +18,7 @@ from .errors import translated
 
 _LOCAL_REGION = "us-east-1"
 
-#: Keyed by process, because servers fork after import and processes must not share a client's connections.
+#: The key contains the process id, because servers fork after import, and processes must not share connections.
 clients: dict[tuple[Any, ...], Any] = {}
 # Settings that a send looks up once instead of reading them for each call.
 _by_url: dict[tuple[int, str], Any] = {}

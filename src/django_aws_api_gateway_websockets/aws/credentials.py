@@ -17,9 +17,9 @@ from ..exceptions import CredentialsError
 _PROFILE = "AWS_IAM_PROFILE"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
-# Keyed by process, because servers fork after import.
+# The key contains the process id, because servers fork after import.
 sessions: dict[tuple[Any, ...], tuple[Any, Any]] = {}
-#: Held while sessions and clients are made, and while credentials are looked for.
+#: This lock is held while sessions and clients are created, and while boto3 looks up credentials.
 lock = threading.RLock()
 
 

@@ -33,7 +33,7 @@ def check_unread_options(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{view.__module__}.{view.__qualname__}.{name} does nothing: no code reads it.",
-            hint=f"It may have been access control elsewhere. {_REMEDIES.get(name, _ANY)}",
+            hint=f"In another package, it may have been access control. {_REMEDIES.get(name, _ANY)}",
             obj=view,
             id="websockets.E008",
         )
@@ -59,7 +59,7 @@ def _looks_like_option(name: str) -> bool:
 
 
 def _names_read(owner: type) -> Iterator[str]:
-    """Return the names that appear in the code of a class and of its module. A name in a string counts too."""
+    """Return the names that appear in the code of a class and of its module. Names in strings count too."""
     module = sys.modules.get(owner.__module__)
     for holder in (owner, module):
         for value in list(vars(holder).values()) if holder is not None else ():

@@ -104,5 +104,6 @@ def _on_user_saved(
     ended = WebSocketSession.objects.filter(user=instance.pk).exclude(session_auth_hash__in=standing)
     close_connections(ended, reason)
     if connections[using].in_atomic_block:
-        # A $connect that is still being answered does not see this transaction, and its row did not exist a moment ago.
+        # A $connect that is still being answered does not see this transaction, and may have written its row after the
+        # query above.
         transaction.on_commit(partial(close_connections, ended.all(), reason), using=using, robust=True)

@@ -30,7 +30,7 @@ class PlaceCommand(BaseCommand):
         """Print where the API of ``gateway`` is, unless the previous gateway was in the same place."""
         if place(gateway) != self._place:
             self._place = place(gateway)
-            # On stderr, because --format json reserves stdout for the document.
+            # Write to stderr, because --format json reserves stdout for the document.
             self.stderr.write(f"Speaking to {self._place}.", style_func=str)
 
 

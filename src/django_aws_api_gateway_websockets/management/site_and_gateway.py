@@ -112,7 +112,7 @@ class _Terminal:
         """Run the functions that lines trigger, until a required process ends or you press Ctrl-C."""
         while True:
             try:
-                # With a timeout, because otherwise Windows does not see Ctrl-C.
+                # Wait with a timeout, because otherwise Ctrl-C does not work on Windows.
                 todo = self._todo.get(timeout=1)
             except queue.Empty:
                 continue

@@ -101,7 +101,7 @@ class ApiGatewayAdditionalRoute(models.Model):
 
 @receiver(post_save, sender=ApiGatewayAdditionalRoute)
 def _saved(instance: ApiGatewayAdditionalRoute, raw: bool, using: str, **kwargs: Any) -> None:
-    # loaddata saves raw rows one by one. Related rows may be missing, so AWS is left as it is.
+    # loaddata saves raw rows one by one. Related rows may be missing, so nothing is deployed.
     _routes_changed({instance.api_gateway_id}, using, deploy=not raw)
 
 

@@ -36,8 +36,8 @@ def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: s
     if _shows_only(collector):
         _show(collector, field, rows, using)
         return
-    # Added before the rows themselves, because the collector deletes in this order, and only if nothing forbids the
-    # deletion.
+    # Add these before the rows themselves, because the collector deletes in this order, and only if nothing forbids
+    # the deletion.
     collector.fast_deletes.append(_ConnectedRows(rows.model, rows.query.chain(), using))
     CASCADE(collector, field, rows, using)
 
@@ -79,7 +79,7 @@ def _shows_only(collector: Collector) -> bool:
 
 
 class _Counted(set):  # type: ignore[type-arg]
-    """Rows of which the first stands for ``more`` others."""
+    """A set of rows whose length includes ``more`` rows that it does not contain."""
 
     more = 0
 

@@ -225,7 +225,7 @@ class ApiGateway(models.Model):
         help_text=_('Tags of the API and its resources: {"team": "web"}'),
     )
 
-    # Null rather than empty without an API, so that the database allows one row per API.
+    # A row without an API has NULL and not "", so that the unique constraint allows several such rows.
     api_id = models.CharField(_("API id"), max_length=64, blank=True, null=True, default=None, unique=True)
     api_endpoint = models.CharField(_("API endpoint"), max_length=500, blank=True)
     api_gateway_domain_name = models.CharField(

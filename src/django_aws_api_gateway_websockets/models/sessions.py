@@ -140,7 +140,7 @@ class WebSocketSession(SendingSession, models.Model):
         now = timezone.now()
         if (now - self.last_activity_on).total_seconds() >= conf.ACTIVITY_INTERVAL:
             self.last_activity_on = now
-            # Not save(), which raises an error if the row has been deleted meanwhile.
+            # Use update() and not save(), which raises an error if the row has been deleted meanwhile.
             self.own_row.update(last_activity_on=now)
 
     def mark_disconnected(self, reason: str = "") -> None:

@@ -16,7 +16,7 @@ from .clearing import CleanUp, windows
 from .recipients import GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
-#: Calls per second. An account's 10,000 are shared by everything that it sends.
+#: Calls per second. All requests of an account share its limit of 10,000 per second.
 VERIFY_RATE = 100.0
 
 

@@ -102,8 +102,8 @@ class ControlPlane:
             failure = _with_action(error, operation)
         except Exception as error:
             failure = error
-        # Raised without botocore's frames, because their local variables hold the body and with it the gateway's
-        # secret.
+        # Raise the error without botocore's frames, because their local variables hold the body and with it the
+        # gateway's secret.
         failure.__cause__ = failure.__context__ = None
         raise failure.with_traceback(None)
 

@@ -61,7 +61,7 @@ def update_gateway(
     check_row(gateway, control, with_domain)
     with locked(gateway) as renew, _recording_failure(gateway):
         watched = _watched(gateway, renew, progress)
-        # Before the run, not after it, because a route that is saved meanwhile may leave its own error.
+        # Clear the error before the run, because a route that is saved during the run may leave its own error.
         _record(gateway, {"last_error": ""})
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
@@ -69,7 +69,7 @@ def update_gateway(
         check_ownership(actual, definition)
         _record(gateway, _facts(actual, definition))
         if not gateway.mapped_domain_name:
-            # Before the domain is created, so that the next run knows the domain of a run that dies.
+            # Record the domain before it is created, so that the next run knows it if this run dies.
             _record(gateway, _domain_facts(definition))
         steps = plan(r.wanted(definition, actual.api_id), actual)
         _applier(control, gateway, definition.tags, actual, watched).apply(steps)
@@ -178,7 +178,7 @@ def _is_uuid(text: str) -> bool:
 def _record_applied(gateway: ApiGateway, definition: ApiDefinition, done: Plan) -> None:
     """Record in the row that AWS matches ``definition``."""
     for route in definition.routes:
-        # Only the routes that were sent. A route that was saved meanwhile is not deployed.
+        # Mark only the routes that were sent. A route that was saved meanwhile is not deployed.
         sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
         sent.update(deployed=True)
     _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})

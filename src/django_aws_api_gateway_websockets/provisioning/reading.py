@@ -81,8 +81,8 @@ def _read_routes(control: ControlPlane, actual: Actual) -> None:
         if actual.get(r.ROUTE, key):
             actual.left_over.append(Resource(r.ROUTE, key, id=route_id))
             continue
-        # Popped, because an integration that two routes share counts as the first route's. The second route gets a new
-        # one.
+        # Pop the integration, because one that two routes share counts as the first route's. The second route gets a
+        # new one.
         integration = integrations.pop(route.get("Target", "").partition("/")[2], None)
         target = {"Integration": key if integration else ""}
         actual.add(Resource(r.ROUTE, key, {**target, **observed(r.ROUTE, route)}, route_id))

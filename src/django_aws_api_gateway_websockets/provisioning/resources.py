@@ -51,7 +51,7 @@ class Resource:
 
     kind: str
     key: str
-    # Not shown, because the properties of an integration hold the secret.
+    # The repr leaves them out, because the properties of an integration hold the secret.
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
     #: AWS's identifier of a resource that exists.
     id: str = ""

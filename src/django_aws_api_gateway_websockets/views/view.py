@@ -311,13 +311,13 @@ class WebSocketView(View):
     def join_channel(self, request: HttpRequest, channel_name: Any) -> None:
         """Move this connection to another channel, or out of its channel if the name is empty.
 
-        You can pass what the client sent. Raise ``InvalidBody`` if it cannot be a channel name, ``ChannelRefused`` if
-        the user may not join, and ``UnknownConnection`` if the row has been deleted.
+        You can pass the client's value directly. Raise ``InvalidBody`` if it cannot be a channel name,
+        ``ChannelRefused`` if the user may not join, and ``UnknownConnection`` if the row has been deleted.
         """
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  Handlers run with a session.
-        # Not save(), which raises an error if the row has been deleted.
+        # Use update() and not save(), which raises an error if the row has been deleted.
         if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
@@ -344,7 +344,7 @@ class WebSocketView(View):
         if problem:
             self._debug(problem)
             if found is not None:
-                # Otherwise, nothing would show that default runs in place of the method.
+                # Log the hint, because default runs in place of the method without an error.
                 logger.warning("%s", problem)
         if found is None:
             raise NoHandler(

@@ -62,7 +62,7 @@ class Recorder:
     async def wait_for_more(self, number: int) -> None:
         """Return as soon as there is an event with a higher number."""
         while self._number <= number:
-            # Created here, because in Python 3.8 an Event belongs to the loop in which it was created.
+            # Create the event here, because in Python 3.8 it belongs to the loop in which it was created.
             self._more = self._more or asyncio.Event()
             self._more.clear()
             await self._more.wait()

@@ -73,7 +73,7 @@ class Command(BaseCommand):
         return ""
 
     def _show_progress(self, text: str) -> None:
-        # On stderr, so that you can pipe the result while the terminal shows the progress.
+        # Write to stderr, so that you can pipe the result while the terminal shows the progress.
         if self.stderr.isatty():
             self.stderr.write(text, lambda plain: plain, ending="")
             self.stderr.flush()
