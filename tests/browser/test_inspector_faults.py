@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .test_inspector import api, choose, connection_id, eventually, inspector, page  # noqa: F401  fixtures
+from .test_inspector import api, choose, connection_id, eventually, inspector  # noqa: F401  fixtures
 
 pytestmark = pytest.mark.browser
 
