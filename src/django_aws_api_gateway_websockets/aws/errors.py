@@ -194,7 +194,7 @@ def unreachable(operation: str, reason: str) -> AwsUnreachable:
 def _unreadable(operation: str) -> AwsError:
     """Return the error for an answer that API Gateway never sends."""
     return AwsError(
-        f"Could not {operation}: the answer cannot be read. Check the endpoint, because another server has it.",
+        f"Could not {operation}: the answer cannot be read. Check the endpoint, because it belongs to another server.",
         operation=operation,
     )
 
