@@ -285,7 +285,7 @@ def test_a_hyphen_in_a_route_is_an_underscore_in_a_method(connect, alice):
 def test_a_view_without_the_handler_says_which_method_to_write(connect, alice):
     response = connect(alice, path="/bare/").send_json({"action": "other"})
     assert response.status_code == 404
-    assert message(response) == "WithoutDefaultView has no handler for 'other'. Write a method of that name."
+    assert message(response) == "WithoutDefaultView has no handler for 'other'. Write a method with that name."
 
 
 def test_a_handler_that_returns_something_else_is_told_so(connect, alice):
@@ -346,7 +346,7 @@ def test_an_unknown_gateway_is_refused(connect, alice):
     ApiGateway.objects.all().delete()
     response = socket.repeat_connect(user=alice)
     assert response.status_code == 403
-    assert "No gateway here has the API id" in message(response)
+    assert "No gateway row has the API id" in message(response)
 
 
 # --- the cost ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What nobody has established about API Gateway, and what an account can be asked: one table.
+"""Behavior that AWS does not document, and the probes that find it out for an account.
 
 ``checkApiGateway --probe`` asks an account, and writes a file of answers. ``runLocalGateway --answers`` reads it, so
 that the local gateway behaves as that account does. Only the standard library is imported.
@@ -16,7 +16,7 @@ Answers = Mapping[str, Answer]
 
 
 class Question(NamedTuple):
-    """``asked`` says how the probe finds the answer. Empty: it cannot, so the file is edited by hand.
+    """``asked`` describes how the probe finds the answer. Empty means that it cannot, so edit the file by hand.
 
     ``answers`` gives what the local gateway does for each possible answer. The first one is the default.
     """
@@ -120,7 +120,7 @@ QUESTIONS = (
     ),
 )
 
-#: What the local gateway answers unless a file says otherwise.
+#: What the local gateway answers by default.
 DEFAULTS: Answers = MappingProxyType({question.name: question.default for question in QUESTIONS})
 
 

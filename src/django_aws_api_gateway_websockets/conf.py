@@ -52,7 +52,7 @@ class Conf:
     CONNECT_TOKEN_MAX_AGE = Option(60)
     #: The alias in ``CACHES`` for used tokens and for rate limits.
     CACHE = Option("default")
-    #: How many events are accepted, as ``"LIMIT/SECONDSs"``. None sets no limit.
+    #: The number of accepted events, as ``"LIMIT/SECONDSs"``. None sets no limit.
     CONNECTS_PER_IP: Option[str | None] = Option("600/60s")
     CONNECTS_PER_USER: Option[str | None] = Option("120/60s")
     MESSAGES_PER_CONNECTION: Option[str | None] = Option("600/60s")

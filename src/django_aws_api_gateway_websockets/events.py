@@ -1,4 +1,4 @@
-"""Reading an HTTP request as an event of API Gateway, and checking that it came from one of the site's gateways."""
+"""Read an HTTP request as an event of API Gateway, and check that it came from one of the site's gateways."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ class MessageTooLarge(WebSocketsError, ValueError):
 class AwsError(WebSocketsError):
     """A call to AWS failed.
 
-    ``operation`` says what was being done, such as "send to the connection L0SM9cOFvHcCIhw=". If AWS answered,
+    ``operation`` describes what was being done, such as "send to the connection L0SM9cOFvHcCIhw=". If AWS answered,
     ``status`` is the HTTP status, ``code`` is AWS's error code, and ``said`` is AWS's error text.
     """
 

@@ -20,10 +20,10 @@ _http_url = URLValidator(
 
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
-    """A ``CharField`` that tells ``Room`` from ``room`` on MySQL and MariaDB too.
+    """A ``CharField`` that distinguishes ``Room`` from ``room`` on MySQL and MariaDB too.
 
     Their default collations ignore case and accents, so two different connection ids or channels could be equal. The
-    other databases compare exactly without help.
+    other databases compare exactly by default.
     """
 
     def db_parameters(self, connection: Any) -> Any:

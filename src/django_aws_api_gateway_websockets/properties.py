@@ -1,7 +1,7 @@
 """The table of gateway properties: for each, the row's field, AWS's name and AWS's default.
 
-Everything that reads, writes, compares, imports or exports a property takes it from here. To add one, add the field to
-the model with a migration, to one of the tables below, to the admin's fieldsets, and to the docs.
+Everything that reads, writes, compares, imports or exports a property takes it from here. To add a property, add the
+field to the model with a migration, to one of the tables below, to the admin's fieldsets, and to the docs.
 
 In its flat form, a nested property has a dot in its name. ``"DefaultRouteSettings.LoggingLevel"`` is the member
 ``LoggingLevel`` of the structure ``DefaultRouteSettings``.
@@ -85,7 +85,10 @@ class Table:
         return found
 
     def observed(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what AWS's ``answer`` says, in the form of ``described``. Include everything that differs from it."""
+        """Return the values in AWS's ``answer``, in the form of ``described``.
+
+        Include everything that differs from it.
+        """
         left = flat("", {name: value for name, value in answer.items() if name not in self.ignored})
         found: dict[str, Any] = {}
         for one in self:
@@ -161,7 +164,7 @@ INTEGRATION = Table(
         "ConnectionType": "INTERNET",
         "IntegrationResponseSelectionExpression": "${integration.response.statuscode}",
         "PassthroughBehavior": "WHEN_NO_MATCH",
-        # The console writes it.
+        # The AWS console writes it.
         "TemplateSelectionExpression": "\\$default",
         **_MANAGED,
     },
@@ -219,7 +222,7 @@ DOMAIN = Table(
     },
     ignored=(
         "ApiGatewayDomainName",
-        # It can only have one value.
+        # It can have one value only.
         "ApiMappingSelectionExpression",
         "CertificateUploadDate",
         "DomainName",

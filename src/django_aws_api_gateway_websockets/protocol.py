@@ -44,13 +44,14 @@ MAX_MESSAGE_BYTES = 128 * 1024
 MAX_FRAME_BYTES = 32 * 1024
 MAX_URL_CHARS = 4096
 
-#: How many of them an API can have.
+#: How many of these an API can have.
 MAX_ROUTES, MAX_INTEGRATIONS, MAX_STAGES = 300, 300, 10
 INTEGRATION_TIMEOUT = 29.0
 IDLE_TIMEOUT = 10 * 60.0
 MAX_CONNECTION_AGE = 2 * 60 * 60.0
 
-#: The key of a message under which this package and its client talk: docs/protocol.md. And the newest version of that.
+#: The key of a message for the data of this package and its client (see docs/protocol.md), and the newest version of
+#: that protocol.
 RESERVED_KEY = "_ws"
 CLIENT_VERSION = 1
 
@@ -70,7 +71,9 @@ _OWN_USER_AGENT = re.compile(r"(?:^|, *)AmazonAPIGateway_[A-Za-z0-9]+\Z")
 
 
 def client_user_agent(header: str) -> str:
-    """Return the ``User-Agent`` of the client of a ``$connect``: API Gateway may put its own after it, or instead.
+    """Return the ``User-Agent`` of the client of a ``$connect``.
+
+    API Gateway may append its own ``User-Agent``, or replace the client's.
 
     >>> client_user_agent("Mozilla/5.0 (X11; Linux), AmazonAPIGateway_a1b2c3d4e5")
     'Mozilla/5.0 (X11; Linux)'
@@ -215,5 +218,5 @@ def same_loopback_host(url: str, page_host: str) -> str:
 
 
 def error_frame(message: str, connection_id: str, request_id: str) -> dict[str, str]:
-    """Return the frame with which API Gateway tells a client that a message could not be handled."""
+    """Return the frame that API Gateway sends to a client if a message could not be handled."""
     return {"message": message, "connectionId": connection_id, "requestId": request_id}

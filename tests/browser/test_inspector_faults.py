@@ -40,7 +40,7 @@ def chosen(api, page, inspector):  # noqa: F811
     return identifier
 
 
-def seen(page):  # noqa: F811
+def seen(page):
     return page.run("return events")
 
 

@@ -44,7 +44,7 @@ def test_from_nothing_to_an_api_and_back(local_aws, row):
     text, code = run("createApiGateway", pk)
     assert code == 0
     assert local_aws.apis()[0]["ApiEndpoint"] + "/production" in text
-    assert run("createApiGateway", pk)[0].startswith("chat: created already, and in step")
+    assert run("createApiGateway", pk)[0].startswith("chat: already created, and in step")
     assert run("planApiGateway", pk) == ("chat: in step\n", 0)
     assert run("updateApiGateway", pk) == ("chat: in step\n", 0)
     text, code = run("deleteApiGateway", pk, "--dry-run")

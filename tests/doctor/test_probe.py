@@ -60,7 +60,7 @@ def test_each_answer_turned_around_is_found(live_server, settings, tmp_path, num
 def test_the_text_says_what_differs_and_why(live_server, settings, tmp_path):
     written, said = probe(live_server, settings, tmp_path / "answers.json", {"connect_5xx": 504})
     assert "504 (the local gateway: 502). The handshake was answered with 504." in said
-    assert "Not asked: it takes 13 minutes. Add --idle." in said
+    assert "The probe was skipped, because it takes 13 minutes. Add --idle." in said
     assert set(written) == {one.name for one in ASKED} - TIMED
 
 

@@ -206,7 +206,7 @@ def test_a_send_from_connect_before_super(site):
         ("raises", "500: KeyError: 'total'"),
         ("returns", "500: TypeError: Mistaken.returns returned dict. A handler must return None or an HTTP response."),
         ("other", "404: Mistaken.other(self, message) is not a handler. Give it the parameters (self, request, *args"),
-        ("dance", "404: Mistaken has no handler for 'dance'. Write a method of that name."),
+        ("dance", "404: Mistaken has no handler for 'dance'. Write a method with that name."),
     ],
 )
 def test_a_handler_that_is_not_right(site, action, says):

@@ -153,7 +153,7 @@ def test_a_site_whose_certificate_is_not_trusted() -> None:
             (403, b"<p>CSRF verification failed.</p>"),
             "403: the site asks for a CSRF token, which a gateway does not have",
         ),
-        ((500, b"<h1>Server Error (500)</h1>"), "500: the log of the site says why"),
+        ((500, b"<h1>Server Error (500)</h1>"), "500: the log of the site shows the reason"),
         ((500, b'<title>KeyError at /x</title><pre class="exception_value">&#x27;a&#x27;</pre>'), "500: KeyError: 'a'"),
         ((418, b"<h1>Teapot</h1>"), "418"),
     ],

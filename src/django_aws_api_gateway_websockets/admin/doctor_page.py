@@ -20,7 +20,7 @@ TEMPLATE = "admin/django_aws_api_gateway_websockets/doctor.html"
 
 
 def show(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateways: QuerySet[ApiGateway]) -> TemplateResponse:
-    """Examine the chosen gateways, with a connection as the one who asks."""
+    """Examine the chosen gateways, and connect as the user of ``request``."""
     chosen = list(gateways)
     if not all(admin.has_change_permission(request, gateway) for gateway in chosen):
         raise PermissionDenied

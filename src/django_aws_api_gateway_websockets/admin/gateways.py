@@ -137,7 +137,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             '<span class="gateway-badge {}">{}</span>', gateway.status or "unknown", gateway.get_status_display()
         )
 
-    @admin.display(description=_("last look"), ordering="status_checked_on", empty_value="-")
+    @admin.display(description=_("last compared"), ordering="status_checked_on", empty_value="-")
     def last_look(self, gateway: ApiGateway) -> str | None:
         if gateway.status_checked_on is None:
             return None
@@ -188,7 +188,7 @@ class ApiGatewayAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return plan_page.run(self, request, queryset, operations.DELETE)
 
     def get_fieldsets(self, request: HttpRequest, obj: ApiGateway | None = None) -> Any:
-        """Leave the link to the AWS console out for a local gateway."""
+        """Leave out the link to the AWS console for a local gateway."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None or not obj.is_local:
             return fieldsets
@@ -286,7 +286,7 @@ class AdditionalRouteAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         _tell_after_deployment(self, request, obj.api_gateway_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiGatewayAdditionalRoute]) -> None:
-        # One by one, because each deletion removes its route from AWS.
+        # Delete the rows one by one, because each deletion removes its route from AWS.
         for route in queryset:
             self.delete_model(request, route)
 

@@ -63,7 +63,7 @@ DELETE = Operation(
 
 
 def left_to_do(gateway: ApiGateway) -> str:
-    """Return what AWS is missing and the action that adds it. Return an empty string if nothing is missing."""
+    """Return what AWS lacks, and the action that adds it. Return an empty string if nothing is missing."""
     if gateway.status not in (gateway.Status.DIFFERS, gateway.Status.LACKS_DOMAIN):
         return ""
     action = CREATE_DOMAIN if gateway.lacks_domain else UPDATE

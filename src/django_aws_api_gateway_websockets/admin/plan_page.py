@@ -37,7 +37,10 @@ def run(
 
 
 def allowed(admin: ModelAdmin[ApiGateway], request: HttpRequest, gateway: ApiGateway, operation: Operation) -> bool:
-    """Return whether the user may do this to this gateway. The admin's own permissions are checked with the object."""
+    """Return whether the user may run the operation on this gateway.
+
+    The admin's own permissions are checked with the object.
+    """
     may = admin.has_delete_permission if operation.destroys else admin.has_change_permission
     return may(request, gateway)
 
@@ -82,7 +85,7 @@ def _page(
 
 
 def _next(chosen: list[ApiGateway]) -> Operation:
-    """Return the operation that brings AWS in step after a comparison."""
+    """Return the operation that updates AWS after a comparison."""
     return UPDATE if any(gateway.api_created for gateway in chosen) else CREATE
 
 

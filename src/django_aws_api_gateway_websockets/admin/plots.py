@@ -7,7 +7,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 from django.utils.formats import number_format
 
-# In the units of the picture, which the page scales to its width.
+# In the units of the SVG, which the page scales to its own width.
 WIDTH, HEIGHT = 720, 150
 LEFT, TOP, BOTTOM = 44, 10, 24
 GAP = 3
@@ -101,7 +101,7 @@ def _height(value: int, top: int) -> int:
 
 
 def _round_up(value: int) -> int:
-    """Return the end of an axis. Half of it is also a whole number: 2, 4, 6, 8, 10, 20, 40 and so on."""
+    """Return the end of an axis. Half of the end is also a whole number, as in 2, 4, 6, 8, 10, 20, 40."""
     size = 1
     while True:
         for end in range(2 * size, 11 * size, 2 * size):

@@ -39,7 +39,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("connected", "api_gateway")
     # MariaDB begins a join at the gateways and sorts all of their sessions. get_queryset() prefetches instead.
     list_select_related = ()
-    # Named so that the admin shows its search box. get_search_results() does the search.
+    # The admin shows its search box only if this is set. get_search_results() does the search.
     search_fields = ("connection_id__exact",)
     search_help_text = _("Enter a whole user name, connection id or channel. A channel finds its open connections.")
     ordering = ("-pk",)

@@ -1,6 +1,6 @@
-"""Adopting the tables of another package with the same app label: they are renamed, and their rows are copied.
+"""Adopt the tables of another package with the same app label: rename them, and copy their rows.
 
-Only migrations use this. It works on the models as they are at that migration.
+Only migrations use this. It uses the models as they are at that migration.
 """
 
 from __future__ import annotations

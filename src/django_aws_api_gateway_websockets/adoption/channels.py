@@ -27,9 +27,7 @@ def rules_of(former: Former, model: Any, notes: Counter[str]) -> list[Any]:
         for row in batch:
             found = _rules(model, row, sets[row.id])
             if not found or _PATTERN.search(row.channel_name):
-                notes[
-                    f"the channel {row.channel_name!r} ({row.access}) needs a rule of yours: until then nobody joins"
-                ] += 1
+                notes[f"the channel {row.channel_name!r} ({row.access}) needs a rule; until then, nobody can join"] += 1
             else:
                 rules += found
     return rules

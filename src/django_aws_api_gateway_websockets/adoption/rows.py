@@ -1,4 +1,4 @@
-"""Copying the rows of the kept tables into this package's tables, under the same primary keys."""
+"""Copy the rows of the kept tables into this package's tables, under the same primary keys."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def _numbered(rows: list[Any]) -> list[Any]:
 
 
 class _Gateways:
-    """Converts rows of gateways. Here, an API belongs to one row. In the kept tables, it may belong to several."""
+    """Converts rows of gateways.
+
+    In this package, an API belongs to one row. In the kept tables, it may belong to several.
+    """
 
     def __init__(self, model: Any, notes: Counter[str]) -> None:
         self._model, self._notes = model, notes
@@ -96,7 +99,9 @@ class _Gateways:
         values = {name: self._text(name, getattr(row, name, "")) for name in _GATEWAY_TEXTS}
         api_id = row.api_id or None
         if api_id in self._api_ids:
-            self._notes[f"the gateway {row.api_name!r} names the API {api_id}, which another row has: cleared"] += 1
+            self._notes[
+                f"the gateway {row.api_name!r} names the API {api_id}, which belongs to another row: cleared"
+            ] += 1
             api_id = None
         elif api_id:
             self._api_ids.add(api_id)
@@ -120,7 +125,9 @@ class _Gateways:
         limit = self._model._meta.get_field(name).max_length
         text = value or ""
         if len(text) > limit:
-            self._notes[f"{name} of a gateway is longer than the {limit} characters that AWS takes: cut"] += 1
+            self._notes[
+                f"{name} of a gateway is longer than the {limit} characters that AWS accepts, so it was cut"
+            ] += 1
         return text[:limit]
 
 
@@ -143,10 +150,10 @@ class _Sessions:
 
     def _fits(self, row: Any) -> bool:
         if row.api_gateway_id is None and self._only_gateway is None:
-            self._notes["open connections that name no gateway, while there is not exactly one: left out"] += 1
+            self._notes["open connections without a gateway, left out because there is not exactly one gateway"] += 1
             return False
         if any(len(getattr(row, name)) > limit for name, limit in self._longest.items()):
-            self._notes["open connections with an id that API Gateway does not give: left out"] += 1
+            self._notes["open connections left out, because their ids are not ids of API Gateway"] += 1
             return False
         return True
 
@@ -207,6 +214,6 @@ def _reset_sequences(connection: Any, models: list[Any]) -> None:
 def _tell(counts: dict[str, int], notes: Counter[str]) -> None:
     if any(counts.values()):
         found = ", ".join(f"{count} {name}" for name, count in counts.items())
-        sys.stdout.write(f"\n    Brought over from the tables of another package: {found}.\n")
+        sys.stdout.write(f"\n    Copied from the tables of another package: {found}.\n")
     for note, count in notes.items():
         sys.stdout.write(f"    {count} x {note}.\n")

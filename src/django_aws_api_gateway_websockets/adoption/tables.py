@@ -1,4 +1,4 @@
-"""Renaming the other package's tables, so that this package's tables can be created. The rows are kept.
+"""Rename the other package's tables, so that this package's tables can be created. The rows are kept.
 
 Each step can be repeated, because MariaDB and MySQL keep what a migration did before it failed.
 """

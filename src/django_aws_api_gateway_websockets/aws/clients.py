@@ -18,9 +18,9 @@ from .errors import translated
 
 _LOCAL_REGION = "us-east-1"
 
-#: Keyed by process, because servers fork after import and processes must not share a client's connections.
+#: The key contains the process id, because servers fork after import, and processes must not share connections.
 clients: dict[tuple[Any, ...], Any] = {}
-# What a send looks up once instead of reading every setting again.
+# Settings that a send looks up once instead of reading them for each call.
 _by_url: dict[tuple[int, str], Any] = {}
 
 
@@ -45,7 +45,7 @@ def connections_client(url: str) -> Any:
 
 
 def control_client(endpoint: str | None = None, service: str = "apigatewayv2") -> Any:
-    """Return the boto3 client of the control plane at ``endpoint``. None means AWS, whatever the environment says.
+    """Return the boto3 client of the control plane at ``endpoint``. None means AWS, whatever the environment.
 
     The client makes one attempt. botocore would repeat a creation whose answer was lost, and create a second API.
     ``provisioning.control`` decides which calls may be repeated.

@@ -1,6 +1,6 @@
 """Credentials from the settings, or from boto3's own chain.
 
-None of them is kept in a local variable, a key or a repr.
+Credentials are never kept in a local variable, a key or a repr.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from ..exceptions import CredentialsError
 _PROFILE = "AWS_IAM_PROFILE"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
-# Keyed by process, because servers fork after import.
+# The key contains the process id, because servers fork after import.
 sessions: dict[tuple[Any, ...], tuple[Any, Any]] = {}
-#: Held while sessions and clients are made, and while credentials are looked for.
+#: This lock is held while sessions and clients are created, and while boto3 looks up credentials.
 lock = threading.RLock()
 
 
@@ -37,7 +37,7 @@ LOCAL = Credentials("local", "local", None)
 
 
 def fingerprint() -> str:
-    """Return a hash of the credentials in the settings. It tells clients apart."""
+    """Return a hash of the credentials in the settings. It distinguishes clients."""
     digest = sha256()
     for name in (_PROFILE, *_KEYS):
         digest.update(f"{aws_setting(name)}\n".encode())

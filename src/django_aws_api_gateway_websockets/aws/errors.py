@@ -59,7 +59,7 @@ _LONGEST = 500
 
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
-    """Turn botocore's errors into this package's. ``operation`` completes "Could not …"."""
+    """Convert botocore's errors into this package's. ``operation`` completes "Could not …"."""
     from botocore import exceptions as botocore_errors
 
     try:
@@ -76,7 +76,7 @@ def translated(operation: str) -> Iterator[None]:
 def _is_from_parser(error: Exception) -> bool:
     """Return whether botocore failed to read an answer.
 
-    It raises whatever Python does on a JSON list or deep JSON, on text that is not UTF-8, and on a list as a code.
+    botocore raises various Python exceptions for a JSON list, deep JSON, a list as a code, and text that is not UTF-8.
     """
     modules = {frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)}
     return not modules.isdisjoint({"botocore.parsers", "botocore.model"})
@@ -98,7 +98,7 @@ def _translation(operation: str, error: Any) -> AwsError:
 
 
 def _without_a_call(error: Any) -> tuple[type[AwsError], str]:
-    """Return the class and the text for an error that concerns no call: missing credentials, or a strange answer."""
+    """Return the class and the text for an error outside of a call: missing credentials, or an unreadable answer."""
     from botocore import exceptions as botocore_errors
 
     if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
@@ -175,7 +175,9 @@ def from_status(operation: str, status: int, code: str = "", message: str = "") 
         kind, remedy = _CREDENTIALS
     message = message.split(_CANONICAL_REQUEST)[0].strip()[:_LONGEST]
     if message.startswith("<"):
-        message = "a page of HTML, which API Gateway never sends. Check the endpoint: it belongs to another server"
+        message = (
+            "a page of HTML, which API Gateway never sends. Check the endpoint, because it belongs to another server"
+        )
     answer = (f"{status} {code}" if code != str(status) else code) + f": {message or 'no message'}"
     text = f"Could not {operation}: AWS answered {answer}. {remedy}".rstrip()
     return kind(text, operation=operation, status=status, code=code, said=message)
@@ -193,7 +195,7 @@ def unreachable(operation: str, reason: str) -> AwsUnreachable:
 def _unreadable(operation: str) -> AwsError:
     """Return the error for an answer that API Gateway never sends."""
     return AwsError(
-        f"Could not {operation}: the answer cannot be read. Check the endpoint, because another server has it.",
+        f"Could not {operation}: the answer cannot be read. Check the endpoint, because it belongs to another server.",
         operation=operation,
     )
 

@@ -35,7 +35,7 @@ class SigningIdentity:
 def signing_identity(url: str) -> SigningIdentity:
     """Return what is needed to call the connections at ``url``, from the same sources as boto3.
 
-    Call this regularly, because temporary credentials are renewed before they expire.
+    Call this method regularly, because temporary credentials are renewed before they expire.
     """
     key = (os.getpid(), url)
     at, identity = _identities.get(key, (0.0, None))
@@ -46,7 +46,7 @@ def signing_identity(url: str) -> SigningIdentity:
 
 
 def forget_identities(**kwargs: Any) -> None:
-    """Look everything up again."""
+    """Reload the credentials and the settings."""
     _identities.clear()
 
 

@@ -35,7 +35,7 @@ def run_job(name: str, *arguments: Any) -> Any:
 
 @task()  # type: ignore[untyped-decorator]
 def clear_sessions(**options: Any) -> Any:
-    """Clean the session rows up, with the options of ``background.work.clear_sessions``."""
+    """Clean up the session rows, with the options of ``background.work.clear_sessions``."""
     return JOBS["clear_sessions"](**options)
 
 

@@ -35,7 +35,7 @@ def deliver(*arguments: Any) -> dict[str, Any]:
 
 
 def disconnect(*arguments: Any) -> None:
-    """Have AWS close sockets.
+    """Close sockets through AWS.
 
     Their URLs come from the database, because anyone who can reach the broker can write jobs.
     """
@@ -45,7 +45,7 @@ def disconnect(*arguments: Any) -> None:
 
 
 def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VERIFY_RATE) -> dict[str, int]:
-    """Do what the command ``clearWebSocketSessions`` does. ``older_than`` is in seconds. Return the counts."""
+    """Run the clean-up of the command ``clearWebSocketSessions``. ``older_than`` is in seconds. Return the counts."""
     done = WebSocketSession.objects.clear_closed(timedelta(seconds=older_than), verify=verify, rate=rate)
     return asdict(done)
 

@@ -15,7 +15,7 @@ Checks = Iterator[CheckMessage]
 def collected(check: Callable[[], Checks]) -> Callable[..., list[CheckMessage]]:
     """Return ``check`` as a function that Django can call.
 
-    It reports nothing while the setting is not a dict (E001).
+    It reports nothing if the setting is not a dict (E001).
     """
 
     def run(**kwargs: Any) -> list[CheckMessage]:

@@ -1,4 +1,4 @@
-"""System checks for settings that are fine on a laptop but not in production. docs/checks.md lists them."""
+"""System checks for settings that are suitable for development but not for production. docs/checks.md lists them."""
 
 from __future__ import annotations
 

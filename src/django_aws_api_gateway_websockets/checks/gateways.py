@@ -47,7 +47,7 @@ def _check_gateway(gateway: ApiGateway) -> Checks:
     if gateway.data_trace:
         yield CheckWarning(
             f"The gateway {gateway} writes every message in full to its execution log.",
-            hint="Turn data tracing off when you have found the problem.",
+            hint="Turn off data tracing when you have found the problem.",
             id="websockets.W025",
         )
     yield from _check_selection(gateway)

@@ -84,7 +84,7 @@ def _wrong(key: str, wanted: str, means: str) -> CheckMessage:
 
 def _credentials() -> list[CheckMessage]:
     problem = half_set()
-    hint = "Or remove all of them to let boto3 find credentials by its own chain (docs: Settings)."
+    hint = "Or remove all of them, so that boto3 finds credentials by its own chain (docs: Settings)."
     return [Error(problem, hint=hint, id="websockets.E033")] if problem else []
 
 

@@ -1,4 +1,4 @@
-"""A check for view options that nothing reads. Somebody relies on them, but they do nothing."""
+"""A check for view options that nothing reads. They have no effect, although somebody may rely on them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..views.mounted import mounted_views
 _OTHER_PACKAGE = ("aws_api_gateway_id", "can_join_channel")
 
 _REMEDIES = {
-    "permissions_required": "Use permission_required. It also takes a list.",
+    "permissions_required": "Use permission_required. It also accepts a list.",
     "ALLOWED_HANDLERS": "The public methods of your classes are handlers. Start the names of all other methods with "
     "an underscore.",
     "aws_api_gateway_id": "The gateway's secret proves which gateway sent an event. Delete the attribute.",
@@ -33,7 +33,7 @@ def check_unread_options(**kwargs: Any) -> list[CheckMessage]:
     return [
         Error(
             f"{view.__module__}.{view.__qualname__}.{name} does nothing: no code reads it.",
-            hint=f"It may have been access control elsewhere. {_REMEDIES.get(name, _ANY)}",
+            hint=f"In another package, it may have been access control. {_REMEDIES.get(name, _ANY)}",
             obj=view,
             id="websockets.E008",
         )
@@ -59,7 +59,7 @@ def _looks_like_option(name: str) -> bool:
 
 
 def _names_read(owner: type) -> Iterator[str]:
-    """Return the names that appear in the code of a class and of its module. A name in a string counts too."""
+    """Return the names that appear in the code of a class and of its module. Names in strings count too."""
     module = sys.modules.get(owner.__module__)
     for holder in (owner, module):
         for value in list(vars(holder).values()) if holder is not None else ():

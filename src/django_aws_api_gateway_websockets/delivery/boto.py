@@ -74,7 +74,7 @@ def _work(call: Call, targets: SimpleQueue[Target | None], outcomes: SimpleQueue
     for target in iter(targets.get, None):
         try:
             outcomes.put(_make(call, target))
-        except Exception as error:  # An error of a site's own botocore hook, for example. It ends the send.
+        except Exception as error:  # For example, an error in a site's own botocore hook. It ends the send.
             outcomes.put(error)
 
 

@@ -26,7 +26,7 @@ TRANSPORTS = Registry(
 
 @contextmanager
 def open_transport(call: Call, *, many: bool) -> Iterator[Transport]:
-    """Open the transport that carries ``call`` to one target or to many. Nobody else uses it meanwhile."""
+    """Open the transport that carries ``call`` to one target or to many. No other send uses the transport meanwhile."""
     with transport_factory()(call, many) as transport:
         yield WithInProcess(transport, call) if in_process else transport
 

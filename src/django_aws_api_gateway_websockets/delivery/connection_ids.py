@@ -24,14 +24,14 @@ class ConnectionIds(Sequence[str]):
         self.extend(connection_ids)
 
     def append(self, connection_id: str) -> None:
-        """Add an id at the end."""
+        """Append an id."""
         self._recent.append(connection_id)
         if len(self._recent) == _BATCH:
             self._packed.append(" ".join(self._recent))
             self._recent.clear()
 
     def extend(self, connection_ids: Iterable[str]) -> None:
-        """Add ids at the end."""
+        """Append ids."""
         for connection_id in connection_ids:
             self.append(connection_id)
 

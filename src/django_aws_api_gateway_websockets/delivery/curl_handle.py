@@ -34,7 +34,7 @@ class Handle:
         # list.append is called without a Python frame, so each line of an answer costs little.
         self.curl.setopt(pycurl.HEADERFUNCTION, self._head.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._body.append)
-        # libcurl must speak only HTTP, whatever the row's URL says, and must not follow an answer anywhere else.
+        # libcurl must use HTTP only, whatever the row's URL is, and must not follow redirects.
         self.curl.setopt(pycurl.PROTOCOLS, _WEB)
         self.curl.setopt(pycurl.REDIR_PROTOCOLS, _WEB)
         self.curl.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -47,8 +47,8 @@ class Handle:
         curl, identity = self.curl, signer.identity
         if call.method == "POST":
             curl.unsetopt(pycurl.CUSTOMREQUEST)
-            # Not POSTFIELDS: if a reused connection is cut, libcurl would send that data again by itself. It cannot
-            # rewind a read function, so the engine decides about another try.
+            # Do not use POSTFIELDS. If a reused connection is cut, libcurl would send that data again by itself. It
+            # cannot rewind a read function, so the engine decides about another try.
             self._data = BytesIO(call.data)
             curl.setopt(pycurl.POST, 1)
             curl.setopt(pycurl.POSTFIELDSIZE, len(call.data))
@@ -90,7 +90,7 @@ class Handle:
         """Return why there is no answer: libcurl's error and its text."""
         if number == pycurl.E_OPERATION_TIMEDOUT and self.curl.getinfo(pycurl.REQUEST_SIZE) > 0:
             return Outcome(self.target, timed_out(self._doing()))
-        # libcurl would have had to send the body a second time.
+        # With this error, libcurl would have to send the body a second time.
         was_cut = number == pycurl.E_SEND_FAIL_REWIND
         reason = "the connection was closed before an answer came" if was_cut else text
         return Outcome(self.target, unreachable(self._doing(), reason))

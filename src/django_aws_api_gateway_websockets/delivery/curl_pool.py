@@ -11,7 +11,7 @@ from ..conf import conf
 from .curl import FEW, ConnectionBudget, CurlTransport
 from .transport import Call
 
-# Keyed by process and size, because servers fork and processes must not share a connection.
+# The key contains the process id and the size, because servers fork and processes must not share a connection.
 _pools: dict[tuple[int, int], Pool] = {}
 
 
@@ -26,7 +26,7 @@ def curl_transport(call: Call, many: bool) -> Iterator[CurlTransport]:
         yield transport
     finally:
         transport.end()
-    # Not kept after an exception, which may have left it in any state.
+    # It is not kept after an exception, which may have left it in an unknown state.
     pool.release(transport)
 
 

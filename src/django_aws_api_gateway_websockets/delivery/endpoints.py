@@ -1,4 +1,4 @@
-"""Whether a failure concerns one recipient or everyone at an endpoint."""
+"""Decide whether a failure concerns one recipient or all recipients at an endpoint."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _OF_ONE = (410, 413, 429)
 
 
 class Endpoint:
-    """One connections URL during a send. Once everyone there fails, no further recipient is tried there."""
+    """One connections URL during a send. If all recipients fail, no further recipient is tried."""
 
     __slots__ = ("broken", "has_answered", "last_error", "streak")
 
@@ -26,7 +26,7 @@ class Endpoint:
         if error.status in _OF_ONE:
             self.has_answered, self.streak = True, 0
             return
-        # Targets that hang finish last, so they come in a row.
+        # Targets that hang finish last, so their failures are consecutive.
         self.streak += first and not (isinstance(error, SendTimedOut) and self.has_answered)
         if final:
             self.last_error = error

@@ -6,7 +6,7 @@ The states of a target::
                  ^     |
                  |     | 429, 5xx, or the connection broke, with tries left
                  |     v
-                waiting (a tenth of a second, or longer if the pace says so)
+                waiting (a tenth of a second, or longer if the pace requires it)
 
     If an endpoint does not answer anyone, its other targets go from the stream and from waiting to failed. At the
     deadline, targets go from the stream to not tried, from under way to timed out, and from waiting to the state that
@@ -113,7 +113,7 @@ class Sending:
             yield self._waiting.popleft()
 
     def _stop(self, stream: Iterator[_State], rest: ConnectionIds) -> bool:
-        """End the send now; ``rest`` takes the targets that were never tried.
+        """End the send now. ``rest`` receives the targets that were never tried.
 
         Return False, because everything is done.
         """

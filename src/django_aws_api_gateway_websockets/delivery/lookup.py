@@ -1,4 +1,4 @@
-"""Asking API Gateway about a connection."""
+"""Look up a connection in API Gateway."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """How fast to send: a budget per second, adjusted when AWS answers 429.
 
 A 429 means that the account's requests are used up, or that one client does not read (botocore's model of
-PostToConnection). The answers for other recipients tell the two apart, and so does the next try: a slow client refuses
-again. Against an account's limit, the pace follows TCP: multiplicative decrease, and additive increase after a slow
-start.
+PostToConnection). The answers for other recipients distinguish the two cases, and so does the next try, because a
+slow client refuses again. Against an account's limit, the pace follows TCP: multiplicative decrease, and additive
+increase after a slow start.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Pace:
         """Note a 429; ``again`` if this recipient's last answer was 429 too."""
         self._recovered -= again
         if again and not self.throttled:
-            return  # A client that refuses twice says nothing about the account.
+            return  # A client that refuses twice does not indicate the account's limit.
         self._note(1, 1, now)
         if self._refusals >= max(_ENOUGH, _SHARE * self._answers):
             self._decrease(now)
@@ -77,7 +77,7 @@ class Pace:
 
     def _note(self, answers: int, refusals: int, now: float) -> None:
         if now >= self._since:
-            forget = min(1.0, _LATEST / (self._answers + answers))  # Forget a part of the older answers.
+            forget = min(1.0, _LATEST / (self._answers + answers))  # Discard some of the older answers.
             self._answers = (self._answers + answers) * forget
             self._refusals = (self._refusals + refusals) * forget
 

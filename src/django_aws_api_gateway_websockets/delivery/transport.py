@@ -13,7 +13,7 @@ class Target(NamedTuple):
 
     connection_id: str
     url: str
-    #: Why there is no URL. ``url`` then only tells the stages apart.
+    #: Why there is no URL. ``url`` then only distinguishes the stages.
     problem: WebSocketsError | None = None
 
 

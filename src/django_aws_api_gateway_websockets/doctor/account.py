@@ -1,4 +1,4 @@
-"""What AWS says beyond the plan: where the custom domain leads, and how much of the quotas is left."""
+"""Checks of the account beyond the plan: the mapping of the custom domain, and the remaining quotas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..provisioning.control import ControlPlane
 from ..provisioning.endpoints import control_endpoint
 from .finding import ERROR, WARNING, Finding
 
-#: From this part of a quota on, there is a warning.
+#: The doctor warns when this share of a quota is used.
 _NEARLY = 0.9
 _QUOTAS = (
     ("GetRoutes", "routes", MAX_ROUTES),
@@ -29,7 +29,7 @@ def domain_leads_here(gateway: ApiGateway) -> Iterator[Finding]:
         domain = control.call("GetDomainName", DomainName=name)
         mappings = control.items("GetApiMappings", DomainName=name)
     except WebSocketsError:
-        return  # the plan, which reads both too, says so
+        return  # the plan reads both too, and reports this
     if domain.get("RoutingMode") == "ROUTING_RULE_ONLY":
         yield Finding(
             ERROR, "domain-routing-mode", f"The domain {name} has the routing mode ROUTING_RULE_ONLY, which ignores "
@@ -51,7 +51,7 @@ def quotas(gateway: ApiGateway) -> Iterator[Finding]:
         try:
             count = len(control.items(operation, ApiId=gateway.api_id))
         except WebSocketsError:
-            return  # the plan says so
+            return  # the plan reports this
         if count >= _NEARLY * limit:
             yield Finding(
                 WARNING, "quota", f"The API has {count} of at most {limit} {what}.",

@@ -26,7 +26,7 @@ def in_step(gateway: ApiGateway) -> Iterator[Finding]:
     try:
         plan = plan_gateway(gateway)
     except WebSocketsError as error:
-        remedy = "The message says what to do. manage.py iamPolicy prints the permissions that are needed."
+        remedy = "Follow the message. manage.py iamPolicy prints the required permissions."
         yield Finding(ERROR, "api-not-read", f"{place(gateway)}: {error}", remedy)
         return
     if gateway.status == gateway.Status.NOT_CREATED:
@@ -34,7 +34,7 @@ def in_step(gateway: ApiGateway) -> Iterator[Finding]:
         yield Finding(ERROR, "api-gone", what, f"Run createApiGateway --pk={gateway.pk}.")
     elif plan:
         steps = ", ".join(map(str, plan))
-        remedy = f"planApiGateway --pk={gateway.pk} shows it; updateApiGateway --pk={gateway.pk} brings it in step."
+        remedy = f"Run planApiGateway --pk={gateway.pk} to see how, then updateApiGateway --pk={gateway.pk}."
         yield Finding(WARNING, "api-differs", f"The API differs from the row: {steps}.", remedy)
 
 
@@ -44,7 +44,8 @@ def reachable(gateway: ApiGateway) -> Iterator[Finding]:
     if gateway.api_created and closed and not gateway.custom_domain_created:
         yield Finding(
             ERROR, "endpoint-closed", "The execute-api endpoint is disabled, and there is no custom domain.",
-            f"Run createCustomDomain --pk={gateway.pk}, or clear 'disable the execute-api endpoint' and update.",
+            f"Run createCustomDomain --pk={gateway.pk}, "
+            "or clear 'disable the execute-api endpoint' and run updateApiGateway.",
         )  # fmt: skip
     elif gateway.lacks_domain and gateway.api_created:
         yield Finding(

@@ -25,8 +25,8 @@ def dns(gateway: ApiGateway) -> Iterator[Finding]:
         )
     elif target and not found & target:
         yield Finding(
-            WARNING, "dns-elsewhere", f"{name} has other addresses than {wanted}.",
-            f"Point its DNS record (CNAME or alias) at {wanted}, unless a proxy of yours is in between.",
+            WARNING, "dns-elsewhere", f"The addresses of {name} differ from those of {wanted}.",
+            f"Point its DNS record (CNAME or alias) at {wanted}, unless it points at your own proxy.",
         )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def check_certificate(host: str, port: int, context: ssl.SSLContext | None = Non
     else:
         days = int((until - time.time()) // 86400)
         if days < _DAYS:
-            yield Finding(WARNING, "certificate-expires", f"The certificate of {host} ends in {days} days.", remedy)
+            yield Finding(WARNING, "certificate-expires", f"The certificate of {host} expires in {days} days.", remedy)
 
 
 PROBES = (dns, certificate)

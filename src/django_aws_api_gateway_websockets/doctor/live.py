@@ -1,4 +1,7 @@
-"""The live round trip: connect, message, push, disconnect. Each step is timed, and a step that fails is named."""
+"""The live round trip: connect, message, push, disconnect.
+
+Each step is timed, and the report names a step that fails.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,16 @@ from .websocket import HandshakeFailed, WebSocket
 _TIMEOUT = 3.0
 
 _REFUSALS = {
-    400: "The view is missing something that a proxy may have removed, such as headers with underscores. Look at its "
-    "log.",
+    400: "The view is missing something that a proxy may have removed, such as headers with underscores. Check the "
+    "site's log.",
     401: "The view requires a login. Use --user.",
-    403: "The view refused: a login (--user), the origin (--origin), the channel (--channel), or the secret "
-    "(updateApiGateway). Its log says which.",
+    403: "The view refused the handshake: check a login (--user), the origin (--origin), "
+    "the channel (--channel), or the secret "
+    "(updateApiGateway). The site's log shows the reason.",
     404: "No URL of the site matches. Correct the target base endpoint.",
     429: "A rate limit is reached. Wait a minute.",
 }
-_FAILED = "The site failed, did not answer in time, or the gateway cannot reach it. Look at the site's log."
+_FAILED = "The site failed, did not answer in time, or the gateway cannot reach it. Check the site's log."
 
 
 class RoundTrip:
@@ -142,7 +146,7 @@ class RoundTrip:
         try:
             self._timed("disconnect", closed)
         except OSError as error:
-            remedy = "AWS delivers $disconnect on a best-effort basis. If it never arrives, look at the site's log."
+            remedy = "AWS delivers $disconnect on a best-effort basis. If it never arrives, check the site's log."
             return Finding(INFO, "live-disconnect", f"disconnect: {error}", remedy)
         return None
 

@@ -1,4 +1,4 @@
-"""Asking an account for the answers in ``answers.py``, with a temporary API."""
+"""Probe an account for the answers in ``answers.py``, with a temporary API."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMED = ("ping_resets", "push_resets")
 
 
 class Probed(NamedTuple):
-    """A question and its answer. If ``answer`` is None, it is not known, and ``evidence`` says why."""
+    """A question and its answer. If ``answer`` is None, the answer is not known, and ``evidence`` gives the reason."""
 
     name: str
     answer: Answer | None
@@ -33,7 +33,7 @@ class Probed(NamedTuple):
 
 
 def probe(gateway: ApiGateway, idle: float | None = None) -> list[Probed]:
-    """Ask the account of ``gateway`` each question. ``idle``, in seconds, adds those about the idle timer."""
+    """Probe the account of ``gateway`` with each question. ``idle``, in seconds, adds those about the idle timer."""
     with silent_address(gateway.is_local) as silent, ProbeApi(gateway) as api:
         return list(_Probe(gateway, api, silent, idle).run())
 
@@ -64,21 +64,21 @@ class _Probe:
             timed = {name: threads.submit(self._ask[name]).result for name in _TIMED if self._idle}
             for name in (question.name for question in QUESTIONS):
                 if name in _TIMED and not self._idle:
-                    yield Probed(name, None, "Not asked: it takes 13 minutes. Add --idle.")
+                    yield Probed(name, None, "The probe was skipped, because it takes 13 minutes. Add --idle.")
                 elif name in self._ask:
                     yield self._guarded(name, timed.get(name, self._ask[name]))
                 else:
-                    yield Probed(name, None, "It cannot be asked. Look at a request, and write the answer by hand.")
+                    yield Probed(name, None, "It cannot be asked. Inspect a request, and write the answer by hand.")
 
     def _guarded(self, name: str, ask: Callable[[], Probed]) -> Probed:
         try:
             found = ask()
         except (WebSocketsError, OSError) as error:
-            return Probed(name, None, f"It could not be asked: {error}")
+            return Probed(name, None, f"The probe failed: {error}")
         possible = next(one.answers for one in QUESTIONS if one.name == name)
         if found.answer in possible:
             return found
-        return Probed(name, None, f"{found.evidence} The local gateway cannot do the same.")
+        return Probed(name, None, f"{found.evidence} The local gateway cannot reproduce this.")
 
     def _handshake(self, name: str, integration: dict[str, Any]) -> Probed:
         stage = name.replace("_", "-")
@@ -116,12 +116,16 @@ class _Probe:
 
     def _delete(self) -> Probed:
         if not self._gateway.api_created:
-            return Probed("disconnect_after_delete", None, "Not asked: the gateway has no API.")
+            return Probed("disconnect_after_delete", None, "The probe was skipped, because the gateway has no API.")
         trip = RoundTrip(self._gateway)
         socket, session = trip.open()
         try:
             if session is None:
-                return Probed("disconnect_after_delete", None, "Not asked: the database has no row of the connection.")
+                return Probed(
+                    "disconnect_after_delete",
+                    None,
+                    "The probe was skipped, because the database has no row for the connection.",
+                )
             with translated("delete a connection"):
                 client = connections_client(self._gateway.connections_url)
                 client.delete_connection(ConnectionId=session.connection_id)

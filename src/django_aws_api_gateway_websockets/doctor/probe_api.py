@@ -117,7 +117,7 @@ class ProbeApi:
             TemplateSelectionExpression=f"\\{DEFAULT}",
         )
         with translated("create an integration response"):
-            # Not one of provisioning's operations, so the IAM policy does not have it.
+            # Provisioning does not use this operation, so the IAM policy does not contain it.
             control_client(self._endpoint).create_integration_response(
                 ApiId=self._id,
                 IntegrationId=created["IntegrationId"],

@@ -1,4 +1,4 @@
-"""What stands between the gateway and the view: do the headers of an event arrive?"""
+"""Check whether proxies between the gateway and the view pass on the headers of an event."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..security.targets import is_allowed_target
 from .finding import ERROR, WARNING, Finding
 
 _TIMEOUT = 3.0
-#: A server should drop this one: WSGI cannot tell it from the header that the gateway maps.
+#: A server should drop this header, because WSGI cannot distinguish it from the header that the gateway maps.
 _UNDERSCORED = "X_Websocket_Stage"
 
 
 def headers(gateway: ApiGateway) -> Iterator[Finding]:
-    """Post an event of a connection that does not exist. The view names the header that it misses."""
+    """Post an event of a connection that does not exist. The view's answer names the missing header."""
     url = integration_uri(gateway.target_base_endpoint, protocol.DEFAULT)
     if not gateway.api_id or not _may_see_secret(url):
         return
@@ -30,15 +30,15 @@ def headers(gateway: ApiGateway) -> Iterator[Finding]:
     refusal = _refusal(url, {**sent, _UNDERSCORED: "doctor"})
     if "has two values" in refusal:
         yield Finding(
-            WARNING, "header-underscores", "The site's server takes header names with underscores for the gateway's.",
-            "Let it drop them: underscores_in_headers off (nginx), header_map 'drop' (gunicorn).",
+            WARNING, "header-underscores", "The site's server accepts header names with underscores as the gateway's.",
+            "Configure the server to drop them: underscores_in_headers off (nginx), header_map 'drop' (gunicorn).",
         )  # fmt: skip
         return
     for name in sent:
         if name in refusal:
             yield Finding(
-                ERROR, "header-lost", f"The header {name} does not reach the view as the gateway sends it: {refusal}",
-                "Let the proxy in front of the site pass it on.",
+                ERROR, "header-lost", f"A proxy changes or removes the header {name}: {refusal}",
+                "Configure the proxy in front of the site to pass the header on.",
             )  # fmt: skip
 
 
@@ -46,7 +46,7 @@ PROBES = (headers,)
 
 
 def _may_see_secret(url: str) -> bool:
-    """Whether ``url`` is a host of this site, by a way that nobody listens to."""
+    """Whether ``url`` is a host of this site, reached in a way that nobody can intercept."""
     return is_allowed_target(url) and (url.lower().startswith("https://") or is_loopback(url))
 
 
@@ -61,7 +61,7 @@ def _headers_of(gateway: ApiGateway) -> dict[str, str]:
 
 
 def _refusal(url: str, sent: dict[str, str]) -> str:
-    """Return what the view says; empty where no view answers. The round trip tells that."""
+    """Return the view's message, or an empty string if no view answers. The round trip reports that."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(str(parts.hostname), parts.port, timeout=_TIMEOUT)

@@ -38,7 +38,7 @@ def cookie_domain(gateway: ApiGateway) -> Findings:
             "tokens."
         )
     yield Finding(
-        ERROR, "cookie-domain", f"The session cookie does not reach {socket}: every user is anonymous.", remedy
+        ERROR, "cookie-domain", f"The session cookie does not reach {socket}, so every user is anonymous.", remedy
     )
 
 
@@ -58,7 +58,7 @@ def cookie_secure(gateway: ApiGateway) -> Findings:
             WARNING,
             "cookie-secure",
             "SESSION_COOKIE_SECURE is on, but the local gateway has no TLS, so some browsers send no cookie.",
-            "Turn it off in the settings of your laptop.",
+            "Turn it off in your development settings.",
         )
     elif not gateway.is_local and not settings.SESSION_COOKIE_SECURE:
         yield Finding(
@@ -75,7 +75,7 @@ def allowed_hosts(gateway: ApiGateway) -> Findings:
         host = _host(url)
         if host and is_allowed_target(url) and not validate_host(host, hosts):
             yield Finding(
-                ERROR, "allowed-hosts", f"ALLOWED_HOSTS does not have {host}: Django answers 400 to every event.",
+                ERROR, "allowed-hosts", f"ALLOWED_HOSTS does not contain {host}, so Django answers 400 to every event.",
                 f"Add {host!r} to ALLOWED_HOSTS.",
             )  # fmt: skip
 
@@ -126,7 +126,9 @@ def middleware(gateway: ApiGateway) -> Findings:
     for path in sorted(wanted):
         one = import_string(path)
         if not any(isinstance(other, type) and issubclass(other, one) for other in classes):
-            yield Finding(ERROR, "middleware", f"MIDDLEWARE lacks {path}: every user is anonymous.", "Add it.")
+            yield Finding(
+                ERROR, "middleware", f"MIDDLEWARE does not contain {path}, so every user is anonymous.", "Add it."
+            )
 
 
 def tls(gateway: ApiGateway) -> Findings:

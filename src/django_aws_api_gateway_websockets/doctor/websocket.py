@@ -64,7 +64,7 @@ class WebSocket:
         self._socket.settimeout(seconds)
 
     def close(self) -> None:
-        with suppress(OSError):  # the gateway may have closed before
+        with suppress(OSError):  # the gateway may have closed the connection already
             self._write(_CLOSE, struct.pack("!H", 1000))
         self._socket.close()
 
@@ -112,7 +112,7 @@ class WebSocket:
         return data
 
     def _read_more(self) -> None:
-        # Not through a file object, which cannot be read again after a timeout.
+        # Do not use a file object, because it cannot be read again after a timeout.
         data = self._socket.recv(65536)
         if not data:
             raise ConnectionResetError("The gateway ended the connection.")

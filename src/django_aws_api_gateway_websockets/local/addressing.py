@@ -1,4 +1,4 @@
-"""Finding the stage for the URL of a request."""
+"""Find the stage for the URL of a request."""
 
 from __future__ import annotations
 

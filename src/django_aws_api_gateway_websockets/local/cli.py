@@ -126,7 +126,7 @@ def run(arguments: Any) -> int:
         from .server import GatewayServer
         from .store import StateFileError
     except ImportError as error:
-        _say(f"The local gateway needs the package {error.name}. Run: {INSTALL_HINT}")
+        _say(f"The local gateway requires the package {error.name}. Run: {INSTALL_HINT}")
         return 1
     try:
         asyncio.run(_serve(GatewayServer(options)))
@@ -142,7 +142,7 @@ def run(arguments: Any) -> int:
 
 
 def _options(arguments: Any) -> Options:
-    """Return the options. Raise ValueError where the file of ``--answers`` is not valid."""
+    """Return the options. Raise ValueError if the file of ``--answers`` is not valid."""
     return Options(
         arguments.host,
         arguments.port,

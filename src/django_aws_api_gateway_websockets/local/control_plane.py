@@ -119,7 +119,7 @@ class ControlPlane:
         return self._shown(kind, resource)
 
     def _complete(self, kind: Kind, ids: Ids, resource: Resource) -> None:
-        """Fill in the members that follow from others. Raise ApiError if they are impossible."""
+        """Fill in the members that follow from others. Raise ApiError if the values are not possible."""
         if kind.name == "Deployment":
             self._deploy(ids, resource)
         elif kind.name == "Stage":

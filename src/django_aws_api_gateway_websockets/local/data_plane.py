@@ -178,7 +178,10 @@ class DataPlane:
             self._push_quietly(socket, json.dumps(frame), "error")
 
     def _reply(self, socket: Socket, route: Resource, reply: Reply) -> str:
-        """Send what the client gets of ``reply``. Return the text of an error frame where it gets one instead."""
+        """Send the part of ``reply`` that the client gets.
+
+        Return the text of an error frame if the client gets one instead.
+        """
         gets: Answer = "body"
         if route["TwoWay"] and not reply.body:
             gets = self._answers["two_way_empty"]
@@ -195,7 +198,7 @@ class DataPlane:
         try:
             socket.push(text)
         except ApiError:
-            return  # The client has left or does not read, so it cannot be told.
+            return  # The client has left or does not read, so it cannot receive this.
         self._observer.record(kind, socket.connection_id, text)
 
     # -- the end --------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ class ServedStage(NamedTuple):
 
 
 class NoStage(Exception):
-    """There is no stage at this place. ``str(error)`` tells the developer why. The client must not see it."""
+    """There is no stage at this URL. ``str(error)`` explains why to the developer. The client must not see it."""
 
 
 def snapshot(store: Store, api_id: str) -> Resource:

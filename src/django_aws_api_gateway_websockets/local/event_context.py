@@ -1,4 +1,4 @@
-"""What a backend can learn about an event: the context variables, and the ids in them."""
+"""The context variables of an event, and the ids in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calling an integration: HTTP_PROXY with aiohttp, MOCK inside the process."""
+"""Call an integration: HTTP_PROXY with aiohttp, MOCK inside the process."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _ERROR_PAGES = (
     (400, b"Bad Request (400)", "Django refused the request. Is the host of the target in ALLOWED_HOSTS?"),
     (403, b"CSRF verification failed", "the site asks for a CSRF token, which a gateway does not have"),
     (404, b"", "the site found nothing at this URL. Is the target right?"),
-    (500, b"Server Error (500)", "the log of the site says why"),
+    (500, b"Server Error (500)", "the log of the site shows the reason"),
 )
 # OpenSSL's names, by version, for an answer that is not TLS.
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
@@ -37,7 +37,7 @@ def one_line(text: str, most: int = _MAX_CHARS) -> str:
 def describe_answer(status: int, body: bytes) -> str:
     """Return the status and, for an error, the ``message`` of its JSON body: ``403: No such channel``.
 
-    An error without a message gets a hint, if its status and its page tell the likely cause.
+    An error without a message gets a hint, if its status and its page reveal the likely cause.
     """
     if 300 <= status < 400:
         return f"{status}: a redirect, which the gateway does not follow"

@@ -1,4 +1,4 @@
-"""Building the HTTP request that an integration gets for an event. This module is pure: no socket, no clock.
+"""Build the HTTP request that an integration gets for an event. This module is pure: no socket, no clock.
 
 Source: AWS, "WebSocket API mapping template and parameter mapping reference".
 """
@@ -147,7 +147,7 @@ def _path_segment(name: str, value: str | None) -> str:
 def _headers(event: Event, mapped: Mapping[str, str | None]) -> Headers:
     """Return the handshake's headers, the gateway's own and the mapped ones. For each name, the last header wins.
 
-    WSGI cannot tell some names apart (different case, ``_`` for ``-``). A client's header with such a name is dropped,
+    WSGI cannot distinguish some names (different case, ``_`` for ``-``). A client's header with such a name is dropped,
     even if the mapping has no value for this event.
     """
     own = _own_headers(event)

@@ -20,8 +20,8 @@ class Options(NamedTuple):
     """Times are in seconds.
 
     ``public_url`` is the beginning of ``ApiEndpoint``. See :func:`check_public_url`. ``events`` is a file that gets
-    each event as a JSON line. ``chaos`` is the seed that selects faults. ``answers`` say what the gateway
-    does if AWS documents nothing.
+    each event as a JSON line. ``chaos`` is the seed that selects faults. ``answers`` decide what the gateway does if
+    AWS does not document it.
     """
 
     host: str = "127.0.0.1"

@@ -1,7 +1,7 @@
 """The members of each resource that the local gateway supports. It refuses all others in botocore's model.
 
-A setting that AWS obeys and the local gateway ignores would work on your laptop and fail in AWS. It could even allow in
-one place what the other refuses.
+A setting that AWS obeys and the local gateway ignores would work on your laptop and fail in AWS. It could even allow
+on your laptop what AWS refuses.
 """
 
 from __future__ import annotations

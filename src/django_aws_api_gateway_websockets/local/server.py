@@ -44,7 +44,7 @@ class GatewayServer:
 
     @property
     def inspector_url(self) -> str | None:
-        """The URL of the inspector's page, with its token; None if the inspector is off."""
+        """The URL of the inspector's page with its token, or None if the inspector is off."""
         return None if self._site is None else f"http://{self.options.address}{PREFIX}?token={self._site.token}"
 
     async def start(self) -> None:
@@ -73,7 +73,7 @@ class GatewayServer:
                 self._inspector.write_to(options.events)
 
     async def stop(self) -> None:
-        """Refuse handshakes, close every connection with 1001, tell the backends, and end."""
+        """Refuse handshakes, close every connection with 1001, send ``$disconnect`` to the backends, and end."""
         self._server.close()
         await self._data_plane.stop(STOP_GRACE)
         for task in list(self._clients):

@@ -1,4 +1,4 @@
-"""A site's answer in one line: the reason of a refusal, or the exception behind Django's debug page."""
+"""A site's answer in one line: the reason for a refusal, or the exception behind Django's debug page."""
 
 from __future__ import annotations
 

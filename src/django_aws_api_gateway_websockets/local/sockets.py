@@ -129,7 +129,7 @@ class Socket:
         self.close(CLOSE_GOING_AWAY, "Going away", "closed by the gateway: no message for too long")
 
     def cut(self) -> None:
-        """End without a close frame, like a network failure that nobody notices. ``$disconnect`` is not sent."""
+        """End without a close frame, like an unnoticed network failure. ``$disconnect`` is not sent."""
         if not self.ended:
             self.no_disconnect, self.end_reason = True, "cut by the inspector"
             self._end(CLOSE_ABNORMAL)

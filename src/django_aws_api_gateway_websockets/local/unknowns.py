@@ -1,4 +1,4 @@
-"""The behaviour of API Gateway that nobody has established, and what the local gateway does instead.
+"""Undocumented behavior of API Gateway, and what the local gateway does instead.
 
 The questions that you can ask your own account are in ``answers.py``.
 
@@ -38,8 +38,8 @@ ANY_METHOD = "POST"
 #: The replacement for a control character in a mapped header value. A message body may hold any character.
 CONTROL_CHARACTER = " "
 
-#: What a mapped path parameter must not be or contain. A backend that decodes or normalizes its paths would read a
-#: different path. The integration is not called, as for a parameter without a value.
+#: Values that a mapped path parameter must not have or contain. A backend that decodes or normalizes its paths would
+#: read a different path. The integration is not called, as for a parameter without a value.
 NO_PATH_VALUES = (".", "..")
 NO_PATH_CHARACTERS = "/\\"
 

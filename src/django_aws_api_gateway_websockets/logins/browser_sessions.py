@@ -52,7 +52,8 @@ def start_session(request: HttpRequest) -> None:
 def previous_session_hash(request: HttpRequest) -> str:
     """Return the hash of the session that the browser had before it logged in, if it was a different one.
 
-    If somebody else was logged in, Django has deleted their session by now. Only the cookie still names it.
+    If another user was logged in, Django has deleted that session by now. Only the browser's cookie still contains its
+    key.
     """
     session = getattr(request, "session", None)
     cookie = request.COOKIES.get(settings.SESSION_COOKIE_NAME)

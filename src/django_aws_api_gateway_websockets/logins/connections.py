@@ -1,4 +1,4 @@
-"""Writing the row of a connection at its ``$connect`` and at its ``$disconnect``."""
+"""Write the row of a connection at its ``$connect`` and at its ``$disconnect``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def record_connect(
 
 
 def _client(event: GatewayEvent) -> dict[str, str]:
-    # No client decides whether its row can be written. PostgreSQL stores no NUL.
+    # A client's headers must not decide whether its row can be written. PostgreSQL cannot store NUL.
     address, agent = event.source_ip or "", event.user_agent.replace("\0", "")
     return {"source_ip": address[:MAX_ADDRESS], "user_agent": agent[:MAX_USER_AGENT]}
 

@@ -52,7 +52,7 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
         )
     else:
         _keep_session_key(request)
-        # Read the user first, because Django may end the session while it finds out the user.
+        # Read the user first, because Django may end the session while it looks up the user.
         backend = backend_of_request(request) if request.user.is_authenticated else ""
         found = session_hash(request)
         remember_browser(request)
@@ -65,7 +65,8 @@ def check_handshake(request: HttpRequest, event: GatewayEvent, policy: Handshake
 def check_page(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> None:
     """Make the same checks for a page that asks whether its handshake would be accepted, or raise ``EventRefused``.
 
-    The page's login stands for the token that it would get. The same limits count, so nobody learns more by asking.
+    The page's login takes the place of the token that the page would get. The same limits count, so a page learns
+    nothing more from the check.
     """
     _check_origin_and_address(request, event, policy)
     if request.user.is_authenticated:

@@ -1,4 +1,4 @@
-"""Closing the connections of a login that ends: logout, password change, deactivation, the end of a session."""
+"""Close the connections of a login that ends: logout, password change, deactivation, the end of a session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HARMLESS_UPDATES = {"last_login"}
 
 
 def connect_signals() -> None:
-    """Connect the signals below. This runs once, when the apps are ready."""
+    """Connect the signal handlers of this module. This runs once, when the apps are ready."""
     user_logged_in.connect(_on_login, dispatch_uid="websockets.login")
     user_logged_out.connect(_on_logout, dispatch_uid="websockets.logout")
     for model in apps.get_models():
@@ -104,5 +104,6 @@ def _on_user_saved(
     ended = WebSocketSession.objects.filter(user=instance.pk).exclude(session_auth_hash__in=standing)
     close_connections(ended, reason)
     if connections[using].in_atomic_block:
-        # A $connect that is still being answered does not see this transaction, and its row did not exist a moment ago.
+        # A $connect that is still being answered does not see this transaction, and may have written its row after the
+        # query above.
         transaction.on_commit(partial(close_connections, ended.all(), reason), using=using, robust=True)

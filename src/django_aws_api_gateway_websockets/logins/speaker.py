@@ -40,7 +40,7 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
     if users is not None:
         sessions = sessions.annotate(**{_VISIBLE: Exists(users.filter(pk=OuterRef("user_id")))})
     try:
-        # Not first(), which would sort the rows although the id is unique.
+        # Use get() and not first(), which would sort the rows although the id is unique.
         session: WebSocketSession = sessions.get(connection_id=event.connection_id)
     except WebSocketSession.DoesNotExist:
         return None

@@ -22,7 +22,7 @@ DIFFERENCE = 3
 
 
 class PlaceCommand(BaseCommand):
-    """A command that says whether it calls AWS or the local gateway."""
+    """A command that prints whether it calls AWS or the local gateway."""
 
     _place = ""
 
@@ -30,7 +30,7 @@ class PlaceCommand(BaseCommand):
         """Print where the API of ``gateway`` is, unless the previous gateway was in the same place."""
         if place(gateway) != self._place:
             self._place = place(gateway)
-            # On stderr, because --format json reserves stdout for the document.
+            # Write to stderr, because --format json reserves stdout for the document.
             self.stderr.write(f"Speaking to {self._place}.", style_func=str)
 
 
@@ -48,7 +48,7 @@ class GatewayCommand(PlaceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
     def prepare(self, gateway: ApiGateway, options: dict[str, Any]) -> None:
-        """Change the row as the options ask. Raise ``WebSocketsError``."""
+        """Change the row according to the options. Raise ``WebSocketsError``."""
 
     def report(self, gateway: ApiGateway, done: Plan, options: dict[str, Any]) -> str:
         """Return the text that describes what was, or would be, ``done``."""
@@ -133,7 +133,7 @@ def choose(options: dict[str, Any]) -> list[ApiGateway]:
 
 
 def one_by_one(gateways: Iterable[ApiGateway]) -> Iterator[ApiGateway]:
-    """Yield each row, and read it only when its turn comes, because the previous rows may take minutes."""
+    """Yield each row, read from the database just before use, because the previous rows may take minutes."""
     for gateway in gateways:
         yield from ApiGateway.objects.filter(pk=gateway.pk)
 

@@ -112,7 +112,7 @@ class _Terminal:
         """Run the functions that lines trigger, until a required process ends or you press Ctrl-C."""
         while True:
             try:
-                # With a timeout, because otherwise Windows does not see Ctrl-C.
+                # Wait with a timeout, because otherwise Ctrl-C does not work on Windows.
                 todo = self._todo.get(timeout=1)
             except queue.Empty:
                 continue
@@ -121,7 +121,10 @@ class _Terminal:
             todo()
 
     def end(self) -> None:
-        """End every process. The gateway is first, so that it can tell the site about each socket that it closes."""
+        """End every process.
+
+        The gateway ends first, so that the site still receives ``$disconnect`` for each socket.
+        """
         for process in self._running:
             _signal(process, signal.SIGINT)
             deadline = time.monotonic() + _PATIENCE

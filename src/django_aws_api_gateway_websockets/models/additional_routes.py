@@ -56,7 +56,7 @@ class ApiGatewayAdditionalRoute(models.Model):
     route_key = models.CharField(
         _("route key"),
         max_length=128,
-        help_text=_('Messages that take this route: "orders" takes {"action": "orders", …}.'),
+        help_text=_('The value that selects this route: “orders” selects {"action": "orders", …}.'),
         validators=[
             RegexValidator(r"^[^$\s'\"][^\s'\"]*\Z", _("A route key cannot contain spaces or quotes, or begin with $."))
         ],
@@ -85,7 +85,7 @@ class ApiGatewayAdditionalRoute(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and deploy after the commit if the gateway is deployed. ``deployed`` tells whether that worked."""
+        """Save, and deploy after the commit if the gateway is deployed. ``deployed`` is True if that succeeded."""
         self.deployed = False
         if kwargs.get("update_fields") is not None:
             kwargs["update_fields"] = {*kwargs["update_fields"], "deployed"}
@@ -101,7 +101,7 @@ class ApiGatewayAdditionalRoute(models.Model):
 
 @receiver(post_save, sender=ApiGatewayAdditionalRoute)
 def _saved(instance: ApiGatewayAdditionalRoute, raw: bool, using: str, **kwargs: Any) -> None:
-    # loaddata saves raw rows one by one. Related rows may be missing, so AWS is left as it is.
+    # loaddata saves raw rows one by one. Related rows may be missing, so nothing is deployed.
     _routes_changed({instance.api_gateway_id}, using, deploy=not raw)
 
 
@@ -112,7 +112,7 @@ def _deleted(instance: ApiGatewayAdditionalRoute, using: str, **kwargs: Any) -> 
 
 
 def _routes_changed(gateway_pks: Iterable[int], using: str | None, deploy: bool = True) -> None:
-    """Mark gateways that are deployed as different from AWS, and deploy their routes after the commit."""
+    """Mark deployed gateways as different from AWS, and deploy their routes after the commit."""
     from ..provisioning import deploy_routes
 
     for pk in gateway_pks:

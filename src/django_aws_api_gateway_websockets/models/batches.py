@@ -1,4 +1,4 @@
-"""Splitting long streams into short lists, for one SQL statement or one task each."""
+"""Split long streams into short lists, for one SQL statement or one task each."""
 
 from __future__ import annotations
 

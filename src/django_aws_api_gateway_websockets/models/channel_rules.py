@@ -32,7 +32,10 @@ class ChannelRule(models.Model):
     pattern = ExactCharField(
         _("channel or pattern"),
         max_length=255,
-        help_text=_("“*” is any text, “?” one character, “{user_pk}” the primary key of the user who joins."),
+        help_text=_(
+            "“*” matches any text, “?” matches one character, "
+            "and “{user_pk}” matches the primary key of the user who joins."
+        ),
     )
     audience = models.CharField(_("audience"), max_length=16, choices=Audience.choices, default=Audience.LOGGED_IN)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, null=True, blank=True, verbose_name=_("group"))
@@ -85,7 +88,7 @@ class ManagedChannels:
         """Return whether one of the rows allows ``user`` to join the channel."""
         # The content type is part of a permission's name.
         rows = ChannelRule.objects.select_related("permission__content_type")
-        # Compare groups in the database. Checking each row in Python would cost one query per row.
+        # Groups are compared in the database. Checking each row in Python would cost one query per row.
         applies = ~models.Q(audience=Audience.GROUP)
         if user.is_authenticated:
             applies |= models.Q(group__in=user.groups.values("pk"))

@@ -15,7 +15,7 @@ from .rows import ClosedReason, SessionRows
 
 # How many rows one statement reads.
 WINDOW = 5_000
-# A $disconnect can overtake its $connect. Its closed row then tells the $connect that it came too late.
+# A $disconnect can overtake its $connect. Its closed row then shows the $connect that it came too late.
 YOUNG = timedelta(seconds=60)
 
 
@@ -26,7 +26,7 @@ class CleanUp:
     seen: int = 0  #: rows that it has read
     expired: int = 0  #: rows that were still open after the two hours that AWS allows, and are closed now
     deleted: int = 0  #: closed rows that are deleted
-    forgotten: int = 0  #: rows that no longer say from where they were opened
+    forgotten: int = 0  #: rows whose address and browser were deleted
     asked: int = 0  #: connections that AWS was asked about
     swept: int = 0  #: of these, the ones that AWS does not know, and whose rows are closed now
     unanswered: int = 0  #: of these, the ones about which AWS gave no answer
@@ -77,8 +77,8 @@ def windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
 def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
     """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
 
-    Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot: nobody
-    else locks closed rows, and two clean-ups delete them in the same order.
+    Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot
+    deadlock, because only clean-ups lock closed rows, and they delete them in the same order.
     """
     if not connections[rows.db].features.has_select_for_update_skip_locked:
         return rows  # SQLite has one writer

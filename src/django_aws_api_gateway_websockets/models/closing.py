@@ -1,4 +1,4 @@
-"""Closing connections at the site's request: the rows at once, the sockets after the commit."""
+"""Close connections at the site's request: the rows at once, the sockets after the commit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
         for batch in batches(row[0] for row in chunk):
             sessions.written().filter(pk__in=batch).mark_disconnected(reason)
         close = partial(_close_soon, database, [Socket(*row[1:]) for row in chunk], str(reason), deadline)
-        # Robust, because a logout is complete even if AWS fails to close the sockets.
+        # robust=True, because a logout is complete even if AWS fails to close the sockets.
         transaction.on_commit(close, using=database, robust=True)
         count += len(chunk)
     return count
@@ -58,7 +58,7 @@ def _close_soon(using: str, sockets: Sequence[Socket], reason: str, deadline: De
 
 
 def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: Deadline | None = None) -> None:
-    """Say goodbye for ``reason``, and have AWS close ``sockets``. Log those that stay open. Raise nothing."""
+    """Say goodbye for ``reason``, and close ``sockets`` through AWS. Log those that stay open. Raise nothing."""
     deadline = deadline or Deadline(conf.SEND_DEADLINE)
     urls = ConnectionsUrls(using)
     targets = [urls.target(*socket[:3]) for socket in sockets]

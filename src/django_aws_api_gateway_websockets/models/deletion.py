@@ -1,7 +1,7 @@
 """How the deletion of a row affects its connections.
 
-Deleting the row of a connected session would leave a socket whose messages are all refused. The connection is therefore
-closed first, or the deletion is refused with an explanation.
+If the row of a connected session were deleted, its socket would stay open, with all of its messages refused. The
+connection is therefore closed first, or the deletion is refused with an explanation.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: s
     if _shows_only(collector):
         _show(collector, field, rows, using)
         return
-    # Added before the rows themselves, because the collector deletes in this order, and only if nothing forbids the
-    # deletion.
+    # Add these before the rows themselves, because the collector deletes in this order, and only if nothing forbids
+    # the deletion.
     collector.fast_deletes.append(_ConnectedRows(rows.model, rows.query.chain(), using))
     CASCADE(collector, field, rows, using)
 
@@ -45,7 +45,7 @@ def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: s
 def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
     """Delete the rows of a gateway, but raise ``RestrictedError`` while one is connected. For ``ForeignKey``.
 
-    Without its gateway's row, nothing knows the URL where a connection can be closed.
+    Without the gateway's row, the URL for closing its connections is unknown.
     """
     if _shows_only(collector):
         _show(collector, field, rows, using)
@@ -59,7 +59,7 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
 
 
 def why_gateway_stays(gateway: Any, connected: int) -> str:
-    """Say that ``gateway`` cannot be deleted while it has connections, and what to do."""
+    """Return the message that ``gateway`` cannot be deleted while it has connections, with the solution."""
     text = ngettext(
         "The gateway %(name)s has %(count)s open connection, so its row cannot be deleted.",
         "The gateway %(name)s has %(count)s open connections, so its row cannot be deleted.",
@@ -79,7 +79,7 @@ def _shows_only(collector: Collector) -> bool:
 
 
 class _Counted(set):  # type: ignore[type-arg]
-    """Rows of which the first stands for ``more`` others."""
+    """A set of rows whose length includes ``more`` rows that it does not contain."""
 
     more = 0
 

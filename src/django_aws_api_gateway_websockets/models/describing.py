@@ -1,4 +1,4 @@
-"""Describing the API that the fields of a gateway row ask for."""
+"""Describe the API that the fields of a gateway row ask for."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class ApiGatewayQuerySet(models.QuerySet["ApiGateway"]):
 
 
 class ApiGateway(models.Model):
-    """A WebSocket API in AWS API Gateway, and where on this site it sends its events."""
+    """A WebSocket API in AWS API Gateway, and the URL of this site that receives its events."""
 
     Status = Status
 
@@ -140,7 +140,8 @@ class ApiGateway(models.Model):
         _("two-way replies"),
         default=False,
         help_text=_(
-            "Send the response of a handler back to the client. It is not documented what an empty response sends."
+            "Send the response of a handler back to the client. "
+            "AWS does not document what the client gets for an empty response."
         ),
     )
     disable_execute_api_endpoint = models.BooleanField(
@@ -224,7 +225,7 @@ class ApiGateway(models.Model):
         help_text=_('Tags of the API and its resources: {"team": "web"}'),
     )
 
-    # Null rather than empty without an API, so that the database allows one row per API.
+    # A row without an API has NULL and not "", so that the unique constraint allows several such rows.
     api_id = models.CharField(_("API id"), max_length=64, blank=True, null=True, default=None, unique=True)
     api_endpoint = models.CharField(_("API endpoint"), max_length=500, blank=True)
     api_gateway_domain_name = models.CharField(
@@ -237,7 +238,7 @@ class ApiGateway(models.Model):
     api_created = models.BooleanField(_("API created"), default=False)
     custom_domain_created = models.BooleanField(_("custom domain created"), default=False)
 
-    # The owner's mark on the API in AWS. Not the primary key, because the databases of two sites use the same keys.
+    # The owner tag of the API in AWS. Not the primary key, because the databases of two sites use the same keys.
     reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.UNKNOWN, editable=False
@@ -249,11 +250,11 @@ class ApiGateway(models.Model):
         null=True,
         editable=False,
         help_text=_(
-            "Whether every integration sent the gateway's secret when last compared. Without it, the view "
-            "refuses events with 403."
+            "Whether every integration sent the gateway's secret at the last comparison. Without the secret, the "
+            "view refuses events with 403."
         ),
     )
-    # What AWS serves since the last update. The row may ask for something else by now.
+    # The state that AWS serves since the last update. The row may have changed since.
     served_stage_name = models.CharField(max_length=128, blank=True, editable=False)
     execute_api_closed = models.BooleanField(default=False, editable=False)
     # The domain that is mapped in AWS. An update removes its mapping if the row names another one.
@@ -391,11 +392,11 @@ class ApiGateway(models.Model):
         return describe(self, with_domain)
 
     def domain_definition(self, with_domain: bool = False) -> DomainDefinition | None:
-        """Return the custom domain if its creation has begun. ``with_domain`` returns it before that too."""
+        """Return the custom domain if its creation has begun. With ``with_domain``, return it before that too."""
         return describe_domain(self) if with_domain or self.has_domain else None
 
     def create_gateway(self) -> None:
-        """Create the API in AWS, or continue where an earlier attempt stopped. Raises ``WebSocketsError``."""
+        """Create the API in AWS, or continue an earlier attempt. Raises ``WebSocketsError``."""
         from ..provisioning import update_gateway
 
         update_gateway(self)

@@ -1,4 +1,7 @@
-"""The last word to clients that speak the protocol: why their connection is closed. AWS tells them no reason."""
+"""The goodbye to clients that speak the protocol: the reason why their connection is closed.
+
+AWS does not send a reason.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 
 def goodbye(reason: str, again: bool | float = False) -> Call:
-    """Return the call that says why a connection is closed, and whether to come ``again``: see docs/protocol.md."""
+    """Return the call that sends the reason for closing, and whether to reconnect (``again``). See docs/protocol.md."""
     text = json.dumps({protocol.RESERVED_KEY: {"bye": str(reason), "again": again}}, separators=(",", ":"))
     return post(text.encode(), repeatable=True)
 
@@ -35,20 +38,23 @@ def check_farewell(reason: str, again: bool | float) -> None:
 
 
 def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: Deadline) -> list[str]:
-    """Say goodbye to ``targets``. Return the ids of those that AWS told. Raise nothing: they are closed anyway."""
+    """Say goodbye to ``targets``.
+
+    Return the ids of those that received it. Errors are not raised, because the connections are closed anyway.
+    """
     report = DeliveryReport()
     try:
         # Half of the time, because it matters more that they are closed.
         call_many(goodbye(reason, again), targets, report=report, deadline=deadline.remaining(0.5))
     except WebSocketsError as error:
-        logger.warning("Clients do not know why their connections are closed: %s", error)
+        logger.warning("Clients were not told why their connections are closed: %s", error)
     return list(report.sent)
 
 
 def disconnect_rows(
     sessions: SessionRows[Any], reason: str, again: bool | float, seconds: float | None
 ) -> DeliveryReport:
-    """Say goodbye to the connected rows of ``sessions``, have AWS close all of them, and close the rows.
+    """Say goodbye to the connected rows of ``sessions``, close all of them in AWS, and mark the rows as closed.
 
     ``seconds`` is the deadline for both. None means ``SEND_DEADLINE``.
     """
@@ -60,7 +66,7 @@ def disconnect_rows(
         call_many(DELETE, _all(told, sessions), report=report, on_gone=gone.add, deadline=deadline.remaining())
     finally:
         gone.flush()
-    # A client that was told may be faster than the call.
+    # A client that received the goodbye may close faster than the call.
     left = [one for one in report.gone if one in ids]
     if left:
         report.gone = type(report.gone)(one for one in report.gone if one not in ids)
@@ -80,9 +86,13 @@ def _all(told: list[Target], sessions: SessionRows[Any]) -> Iterable[Target]:
 def _tell_rows(
     sessions: SessionRows[Any], reason: str, again: bool | float, deadline: Deadline
 ) -> tuple[list[Target], set[str]]:
-    """Close the rows of clients that speak the protocol, and tell them. Return those that were told, and their ids."""
+    """Close the rows of clients that speak the protocol, and send them the goodbye.
+
+    Return those that received it, and their ids.
+    """
     targets = list(targets_of(sessions.filter(protocol_version__gt=0)))
-    # Before the frame: the client closes when it reads it, and the row would be closed for "client".
+    # The row is closed before the frame is sent. Otherwise, the client could close first, and the reason would be
+    # "client".
     for batch in batches(target.connection_id for target in targets):
         sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
     ids = set(tell(targets, reason, again, deadline)) if targets else set()
@@ -92,7 +102,7 @@ def _tell_rows(
 
 
 def disconnect_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:
-    """Say goodbye to ``session`` if it speaks the protocol, and have AWS close it. Return whether it was open."""
+    """Say goodbye to ``session`` if it speaks the protocol, and close it in AWS. Return whether it was open."""
     told = session.protocol_version and session.connected and _tell_one(session, target, reason, again)
     try:
         call_one(DELETE, target)

@@ -89,7 +89,7 @@ class SendingQuerySet(SessionRows[Row]):
     ) -> None: ...
 
     def send_text(self, value: str, *, on_commit: bool = False, **options: Any) -> DeliveryReport | None:
-        """Send ``value`` as it is to every connected row. The options are those of ``send_message``."""
+        """Send ``value`` as it is to every connected row. The options are the same as for ``send_message``."""
         return self._send(text(value), on_commit, **options)
 
     @overload
@@ -119,21 +119,24 @@ class SendingQuerySet(SessionRows[Row]):
     def send_html(
         self, template_name: str, context: Mapping[str, Any] | None = None, *, on_commit: bool = False, **options: Any
     ) -> DeliveryReport | None:
-        """Render a template once, and send it to every connected row. The options are those of ``send_message``."""
+        """Render a template once, and send it to every connected row.
+
+        The options are the same as for ``send_message``.
+        """
         return self._send(html(template_name, context), on_commit, **options)
 
     async def asend_message(self, data: Any, **options: Any) -> DeliveryReport | None:
-        """Do what ``send_message`` does, from async code. The event loop does not wait."""
+        """Call ``send_message`` from async code. It does not block the event loop."""
         return await sync_to_async(self.send_message)(data, **options)
 
     async def asend_text(self, value: str, **options: Any) -> DeliveryReport | None:
-        """Do what ``send_text`` does, from async code. The event loop does not wait."""
+        """Call ``send_text`` from async code. It does not block the event loop."""
         return await sync_to_async(self.send_text)(value, **options)
 
     async def asend_html(
         self, template_name: str, context: Mapping[str, Any] | None = None, **options: Any
     ) -> DeliveryReport | None:
-        """Do what ``send_html`` does, from async code: the event loop does not wait."""
+        """Call ``send_html`` from async code, without blocking the event loop."""
         return await sync_to_async(self.send_html)(template_name, context, **options)
 
     def _send(
@@ -151,7 +154,7 @@ class SendingQuerySet(SessionRows[Row]):
         return None
 
     def enqueue_message(self, data: Any, *, message_id: str | None = None) -> str:
-        """Have the site's task engine (``BACKGROUND``) send ``data``. Return the broadcast's id.
+        """Send ``data`` by the site's task engine (``BACKGROUND``). Return the broadcast's id.
 
         Reports arrive with the signal ``message_delivered``, one for each chunk. A chunk may be sent more than once, so
         give messages ids.
@@ -161,11 +164,13 @@ class SendingQuerySet(SessionRows[Row]):
     def disconnect(
         self, reason: str = ClosedReason.SITE, *, again: bool | float = False, deadline: float | None = None
     ) -> DeliveryReport:
-        """Have AWS close the socket of every connected row, and close the rows for ``reason``, "site" or "kicked".
+        """Close the socket of every connected row, and mark the rows as closed for ``reason``, "site" or "kicked".
 
-        Pages with ``GatewaySocket`` are told the reason before, and whether to come ``again``: False, True, or at a
-        random moment within so many seconds. ``deadline``: seconds for all of it. Rows that it leaves out stay open,
-        unless their clients were told.
+        Pages with ``GatewaySocket`` first receive the reason and ``again``: whether to reconnect (True or False), or
+        the number of seconds within which to reconnect.
+
+        ``deadline``: seconds for all of it. Rows that are not reached in time stay open, unless their clients were
+        told.
         """
         return disconnect_rows(self, reason, again, deadline)
 
@@ -212,7 +217,10 @@ class SendingSession:
     def send_text(self, value: str, *, on_commit: Literal[True], fail_silently: bool = False) -> None: ...
 
     def send_text(self, value: str, *, on_commit: bool = False, fail_silently: bool = False) -> bool | None:
-        """Send ``value`` as it is to this connection. Options and result are those of ``send_message``."""
+        """Send ``value`` as it is to this connection.
+
+        The options and the result are the same as for ``send_message``.
+        """
         return self._send(text(value), on_commit, fail_silently)
 
     @overload
@@ -243,21 +251,24 @@ class SendingSession:
         on_commit: bool = False,
         fail_silently: bool = False,
     ) -> bool | None:
-        """Render a template and send it to this connection. Options and result are those of ``send_message``."""
+        """Render a template and send it to this connection.
+
+        The options and the result are the same as for ``send_message``.
+        """
         return self._send(html(template_name, context), on_commit, fail_silently)
 
     async def asend_message(self, data: Any, **options: Any) -> bool | None:
-        """Do what ``send_message`` does, from async code. The event loop does not wait."""
+        """Call ``send_message`` from async code. It does not block the event loop."""
         return await sync_to_async(self.send_message)(data, **options)
 
     async def asend_text(self, value: str, **options: Any) -> bool | None:
-        """Do what ``send_text`` does, from async code. The event loop does not wait."""
+        """Call ``send_text`` from async code. It does not block the event loop."""
         return await sync_to_async(self.send_text)(value, **options)
 
     async def asend_html(
         self, template_name: str, context: Mapping[str, Any] | None = None, **options: Any
     ) -> bool | None:
-        """Do what ``send_html`` does, from async code: the event loop does not wait."""
+        """Call ``send_html`` from async code, without blocking the event loop."""
         return await sync_to_async(self.send_html)(template_name, context, **options)
 
     def check_connection(self) -> ConnectionInfo | None:
@@ -269,10 +280,10 @@ class SendingSession:
             return None
 
     def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> bool:
-        """Have AWS close this connection, and close its row for ``reason``, "site" or "kicked".
+        """Close this connection in AWS, and mark its row as closed for ``reason``, "site" or "kicked".
 
-        A page with ``GatewaySocket`` is told the reason before, and whether to come ``again``: False, True, or at a
-        random moment within so many seconds. Return True if the connection was open until now.
+        A page with ``GatewaySocket`` first receives the reason and ``again``: whether to reconnect (True or False),
+        or the number of seconds within which to reconnect. Return True if the connection was open until now.
         """
         check_farewell(reason, again)
         self._check_not_connecting(

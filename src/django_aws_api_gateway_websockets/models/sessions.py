@@ -136,11 +136,11 @@ class WebSocketSession(SendingSession, models.Model):
     delete.alters_data = True  # type: ignore[attr-defined]
 
     def touch(self) -> None:
-        """Note that the connection is alive, with at most one write in ``ACTIVITY_INTERVAL`` seconds."""
+        """Record that the connection is alive, with at most one write in ``ACTIVITY_INTERVAL`` seconds."""
         now = timezone.now()
         if (now - self.last_activity_on).total_seconds() >= conf.ACTIVITY_INTERVAL:
             self.last_activity_on = now
-            # Not save(), which raises an error if the row has been deleted meanwhile.
+            # Use update() and not save(), which raises an error if the row has been deleted meanwhile.
             self.own_row.update(last_activity_on=now)
 
     def mark_disconnected(self, reason: str = "") -> None:

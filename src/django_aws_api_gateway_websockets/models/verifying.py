@@ -1,4 +1,4 @@
-"""Asking AWS about connections whose rows are open but silent: has the client gone without a ``$disconnect``?"""
+"""Ask AWS about connections whose rows are open but silent, as a client may have left without a ``$disconnect``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .clearing import CleanUp, windows
 from .recipients import GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
-#: Calls per second. An account's 10,000 are shared by everything that it sends.
+#: Calls per second. All requests of an account share its limit of 10,000 per second.
 VERIFY_RATE = 100.0
 
 
@@ -28,8 +28,9 @@ def close_gone(
 ) -> None:
     """Close the rows of connections that AWS does not know, and count them in ``done``.
 
-    A client that says nothing for ten minutes is disconnected, unless something is sent to it. So the connections in
-    doubt are those from which nothing has come for longer. Raise ``WebSocketsError`` if AWS cannot be reached at all.
+    API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client. The
+    doubtful connections are therefore those that have been silent for longer. Raise ``WebSocketsError`` if AWS cannot
+    be reached at all.
     """
     report, gone = DeliveryReport(), GoneRows(rows, ClosedReason.SWEPT)
 
@@ -45,7 +46,7 @@ def close_gone(
             on_progress(done)
 
     try:
-        # No deadline: the budget says how long it takes.
+        # There is no deadline, because the budget determines how long it takes.
         call_many(GET, targets(), report=report, on_gone=gone.add, deadline=float("inf"), rate=rate)
     finally:
         gone.flush()

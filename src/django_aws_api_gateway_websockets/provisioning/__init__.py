@@ -1,4 +1,4 @@
-"""Provisioning brings AWS in step with a gateway row.
+"""Provisioning makes AWS match a gateway row.
 
 ``resources`` is the common form, ``reading`` converts AWS's answers to it, ``planning`` compares, ``applying`` carries
 out the difference, and ``gateway`` does all of this for a row.

@@ -37,7 +37,7 @@ class Owner(NamedTuple):
     adopts: bool = False
 
     def owns(self, resource: Mapping[str, Any]) -> bool:
-        """Return whether the tags of ``resource`` say that it belongs to the row."""
+        """Return whether the tags of ``resource`` mark it as the row's own."""
         return bool(self.reference) and resource.get("Tags", {}).get(OWNER_TAG) == self.reference
 
     def may_share(self, resource: Mapping[str, Any]) -> bool:
@@ -50,7 +50,7 @@ NOBODY = Owner()
 
 @dataclass
 class Actual:
-    """Everything that AWS has of one API and its custom domain. ``api_id`` is empty if there is no API."""
+    """All resources in AWS that belong to one API and its custom domain. ``api_id`` is empty if there is no API."""
 
     api_id: str = ""
     api_endpoint: str = ""

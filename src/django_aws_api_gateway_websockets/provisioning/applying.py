@@ -1,6 +1,6 @@
-"""Carrying out a plan step by step. Each id is reported as soon as AWS returns it.
+"""Carry out a plan step by step. Each id is reported as soon as AWS returns it.
 
-A run that dies half way leaves a state like any other. The next run reads that state and continues from there.
+A run that dies half way leaves a partial state. The next run reads that state and continues from there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Refusing values that AWS would refuse half way, and resources of others, before anything changes."""
+"""Refuse values that AWS would refuse half way, and resources of others, before anything changes."""
 
 from __future__ import annotations
 

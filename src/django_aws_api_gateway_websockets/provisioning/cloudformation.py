@@ -1,4 +1,4 @@
-"""Writing a definition as a CloudFormation template.
+"""Write a definition as a CloudFormation template.
 
 The secret is a parameter of the stack, not part of the template.
 """

@@ -27,7 +27,7 @@ def delays(operation: str, error: AwsError) -> Iterator[float]:
     """Yield the seconds to wait before each further attempt at ``operation``. Yield nothing if a repetition is useless.
 
     If AWS refuses a call (429, 409), it did not carry it out, so the call can be repeated. A call without an answer may
-    have been carried out, so only reads are repeated. The next run finds what a creation made.
+    have been carried out, so only reads are repeated. The next run finds a resource that was created.
     """
     if isinstance(error, Throttled):
         first, attempts = _FIRST_DELAY.get(operation, 0.5), _ATTEMPTS
@@ -57,7 +57,7 @@ class ControlPlane:
 
     @property
     def is_aws(self) -> bool:
-        """Whether the calls go to AWS rather than to a local gateway."""
+        """Whether the calls go to AWS and not to a local gateway."""
         return self.endpoint is None
 
     def check_holds(self, api_endpoint: str) -> None:
@@ -102,8 +102,8 @@ class ControlPlane:
             failure = _with_action(error, operation)
         except Exception as error:
             failure = error
-        # Raised without botocore's frames, because their local variables hold the body and with it the gateway's
-        # secret.
+        # Raise the error without botocore's frames, because their local variables hold the body and with it the
+        # gateway's secret.
         failure.__cause__ = failure.__context__ = None
         raise failure.with_traceback(None)
 

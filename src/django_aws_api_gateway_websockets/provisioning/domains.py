@@ -1,4 +1,4 @@
-"""Reading the custom domains of an API, with their mappings and DNS records."""
+"""Read the custom domains of an API, with their mappings and DNS records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the API of a gateway row is, or will be. Only the row decides this."""
+"""The place of the API of a gateway row: AWS or the local gateway. Only the row decides this."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def control_endpoint(gateway: ApiGateway) -> str | None:
 
 
 def place(gateway: ApiGateway) -> str:
-    """Return the name of the place that commands about ``gateway`` call."""
+    """Return the name of the place that commands for ``gateway`` call."""
     return f"the local gateway at {conf.LOCAL_GATEWAY}" if gateway.is_local else "AWS"
 
 

@@ -1,4 +1,4 @@
-"""A gateway row and its API in AWS: compare the two, bring AWS in step, and remove the API."""
+"""A gateway row and its API in AWS: compare the two, update AWS, and remove the API."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def update_gateway(
     check_row(gateway, control, with_domain)
     with locked(gateway) as renew, _recording_failure(gateway):
         watched = _watched(gateway, renew, progress)
-        # Before the run, not after it, because a route that is saved meanwhile may leave its own error.
+        # Clear the error before the run, because a route that is saved during the run may leave its own error.
         _record(gateway, {"last_error": ""})
         created = _ensure_api(control, gateway, watched)
         definition = gateway.definition(with_domain)
@@ -69,7 +69,7 @@ def update_gateway(
         check_ownership(actual, definition)
         _record(gateway, _facts(actual, definition))
         if not gateway.mapped_domain_name:
-            # Before the domain is created, so that the next run knows the domain of a run that dies.
+            # Record the domain before it is created, so that the next run knows it if this run dies.
             _record(gateway, _domain_facts(definition))
         steps = plan(r.wanted(definition, actual.api_id), actual)
         _applier(control, gateway, definition.tags, actual, watched).apply(steps)
@@ -112,7 +112,7 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
     with locked(gateway) as renew, _recording_failure(gateway):
         actual = _actual(control, gateway)
         steps = plan_removal(actual)
-        # No definition is needed, so that you can also remove a row that could not be created today.
+        # Removal needs no definition, so you can also remove a row whose values have become invalid.
         _applier(control, gateway, {}, actual, _watched(gateway, renew, progress)).apply(steps)
         gateway.additional_routes.update(deployed=False)
         _record(gateway, WITHOUT_ANYTHING)
@@ -123,9 +123,9 @@ def remove_gateway(gateway: ApiGateway, progress: Progress = silent) -> Plan:
 
 
 def deploy_routes(pk: int) -> None:
-    """Bring AWS in step after additional routes were saved or deleted, once per commit.
+    """Update AWS after additional routes were saved or deleted, once per commit.
 
-    This raises nothing, because the routes are already saved. ``last_error`` and ``deployed`` show what failed.
+    This does not raise errors, because the routes are already saved. ``last_error`` and ``deployed`` show a failure.
     """
     from ..models import ApiGateway
 
@@ -178,7 +178,7 @@ def _is_uuid(text: str) -> bool:
 def _record_applied(gateway: ApiGateway, definition: ApiDefinition, done: Plan) -> None:
     """Record in the row that AWS matches ``definition``."""
     for route in definition.routes:
-        # Only the routes that were sent. A route that was saved meanwhile is not deployed.
+        # Mark only the routes that were sent. A route that was saved meanwhile is not deployed.
         sent = gateway.additional_routes.filter(route_key=route.route_key, integration_url=route.integration_uri)
         sent.update(deployed=True)
     _record(gateway, {"api_created": True, **_served(definition), **_domain_facts(definition)})
@@ -275,8 +275,8 @@ def _record_look(gateway: ApiGateway, status: Status, **facts: Any) -> None:
 def _recording_failure(gateway: ApiGateway) -> Iterator[None]:
     """Keep an error that is raised inside this block in the row.
 
-    An error says nothing about the API, so the status stays. If AWS cannot be reached at all, the status becomes
-    "unreachable", unless the row is known to differ.
+    An error does not reveal the state of the API, so the status stays. If AWS cannot be reached at all, the status
+    becomes "unreachable", unless the row is known to differ.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Importing an API: the row and its additional routes take AWS's values."""
+"""Import an API: the row and its additional routes take AWS's values."""
 
 from __future__ import annotations
 
@@ -49,13 +49,17 @@ class Import(NamedTuple):
 
 
 def plan_import(gateway: ApiGateway, api_id: str = "", stage_name: str = "") -> Import:
-    """Return what an import would change. ``api_id`` and ``stage_name`` give what the row does not know yet."""
+    """Return what an import would change.
+
+    ``api_id`` and ``stage_name`` supply the values that the row does not have yet.
+    """
     control = ControlPlane(control_endpoint(gateway))
     control.check_holds(gateway.api_endpoint)
     known = find_api(control, gateway.api_id, str(gateway.reference)) if gateway.pk else ""
     if known and api_id and api_id != known:
         raise WebSocketsError(
-            f"{gateway.api_name!r} has the API {known} in AWS. With {api_id} in its place, no row would know {known}. "
+            f"{gateway.api_name!r} has the API {known} in AWS. "
+            f"With {api_id} in its place, no row would refer to {known}. "
             f"Run deleteApiGateway --pk={gateway.pk} first, or give --api-id without --pk to make a new row."
         )
     api_id = api_id or known

@@ -11,7 +11,7 @@ APIGATEWAY, ROUTE53 = "apigatewayv2", "route53"
 
 
 class Operation(NamedTuple):
-    """``path`` is the resource in the eyes of IAM; ``*`` stands for an identifier."""
+    """``path`` is the resource path that IAM checks. ``*`` stands for an identifier."""
 
     action: str
     path: str

@@ -96,7 +96,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps that bring AWS in step with a row; empty if nothing differs."""
+    """The steps that make AWS match a row; empty if nothing differs."""
 
     steps: tuple[Step, ...] = ()
 
@@ -126,7 +126,7 @@ class Plan:
 def plan(wanted: Sequence[Resource], actual: Actual) -> Plan:
     """Return the steps that turn ``actual`` into ``wanted``: create and change in order, then delete.
 
-    Everything about routes comes first. A deployment is a copy of the routes, so a route must be deleted before it.
+    All steps for routes come first. A deployment is a copy of the routes, so a route must be deleted before it.
     """
     if actual.domain_foreign:
         # The domain and its record belong to somebody else. Only the mapping is this gateway's.
@@ -149,7 +149,7 @@ def plan_removal(actual: Actual) -> Plan:
 
 def _counterpart(one: Resource, known: Mapping[tuple[str, str], Resource], actual: Actual) -> Resource | None:
     if one.kind in (r.API, r.API_TAGS):
-        # There is only one of each, whatever its key is.
+        # Each of these kinds has only one resource, regardless of its key.
         return next(iter(actual.of_kind(one.kind)), None)
     return known.get(one.name)
 

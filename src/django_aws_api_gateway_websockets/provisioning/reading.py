@@ -1,4 +1,4 @@
-"""Reading an API from AWS into the form of ``resources``."""
+"""Read an API from AWS into the form of ``resources``."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read(
 ) -> Actual:
     """Read everything that a plan needs to know about the API ``api_id`` and its domains, which may outlive it.
 
-    If a domain of another name carries the owner's tag, a run that died while the row was renamed has left it.
+    A domain of another name with the owner's tag is left over from a run that died while the row was renamed.
     """
     actual = Actual(api_id)
     if api_id:
@@ -81,8 +81,8 @@ def _read_routes(control: ControlPlane, actual: Actual) -> None:
         if actual.get(r.ROUTE, key):
             actual.left_over.append(Resource(r.ROUTE, key, id=route_id))
             continue
-        # Popped, because an integration that two routes share counts as the first route's. The second route gets a new
-        # one.
+        # Pop the integration, because one that two routes share counts as the first route's. The second route gets a
+        # new one.
         integration = integrations.pop(route.get("Target", "").partition("/")[2], None)
         target = {"Integration": key if integration else ""}
         actual.add(Resource(r.ROUTE, key, {**target, **observed(r.ROUTE, route)}, route_id))

@@ -18,7 +18,7 @@ from ..properties import Table
 # The kinds of resources, in the order in which they are created.
 API, API_TAGS = "API", "tags of the API"
 INTEGRATION, ROUTE, ROUTE_RESPONSE = "integration", "route", "route response"
-#: Settings of one route on the stage. A row has none, so they are only ever removed.
+#: Settings of one route on the stage. A row has no such settings, so they are only ever removed.
 ROUTE_SETTINGS = "stage settings of the route"
 DEPLOYMENT, STAGE, STAGE_TAGS = "deployment", "stage", "tags of the stage"
 DOMAIN, DOMAIN_TAGS, MAPPING, RECORD = "domain name", "tags of the domain name", "API mapping", "DNS record"
@@ -51,7 +51,7 @@ class Resource:
 
     kind: str
     key: str
-    # Not shown, because the properties of an integration hold the secret.
+    # The repr leaves them out, because the properties of an integration hold the secret.
     properties: Mapping[str, Any] = field(default_factory=dict, repr=False)
     #: AWS's identifier of a resource that exists.
     id: str = ""

@@ -1,1 +1,1 @@
-"""Rules about requests: origins, bodies, rate limits, targets, channel rules and the gateway secret. No models."""
+"""Rules for requests: origins, bodies, rate limits, targets, channel rules and the gateway secret. No models."""

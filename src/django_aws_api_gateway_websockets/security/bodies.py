@@ -1,4 +1,4 @@
-"""Reading the body of a message, and parsing JSON that is safe to store, log and send back."""
+"""Read the body of a message, and parse JSON that is safe to store, log and send back."""
 
 from __future__ import annotations
 

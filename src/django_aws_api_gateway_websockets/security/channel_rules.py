@@ -1,4 +1,4 @@
-"""Rules that say who may join which channel, and which names a channel may have."""
+"""Rules that decide who may join which channel, and which names a channel may have."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ def check_pattern(pattern: str) -> None:
 class Channel:
     """A rule about the channels whose name matches ``pattern``.
 
-    ``*`` matches any text, ``?`` one character, and ``{user_pk}`` the primary key of the user who joins. Without
-    further arguments, everybody may join. With several, the user must meet all of them. Inactive users meet none::
+    ``*`` matches any text, ``?`` matches one character, and ``{user_pk}`` matches the primary key of the user who
+    joins. Without further arguments, everybody may join. With several, the user must meet all of them. Inactive users
+    meet none::
 
         channel_rules = [
             Channel("lobby"),

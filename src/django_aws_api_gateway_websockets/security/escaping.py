@@ -1,4 +1,4 @@
-"""Escaping outside text for logs: one line, and no control characters for terminals."""
+"""Escape outside text for logs: one line, and no control characters for terminals."""
 
 from __future__ import annotations
 

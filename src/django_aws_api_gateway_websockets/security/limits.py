@@ -47,7 +47,7 @@ class Limit(NamedTuple):
 
 
 CONNECTS_OF_ADDRESS = Limit("connects-ip", "connects from this address", "CONNECTS_PER_IP")
-#: Counted separately, so that a page of another site cannot use up the limit of everyone behind one address.
+#: Refused origins count separately, so that another site's page cannot use up the limit of everyone at an address.
 REFUSED_ORIGINS = Limit("refused-ip", "refused connects from this address", "CONNECTS_PER_IP")
 CONNECTS_OF_USER = Limit("connects-user", "connects of this user", "CONNECTS_PER_USER")
 MESSAGES = Limit("messages", "messages on this connection", "MESSAGES_PER_CONNECTION")
@@ -130,7 +130,7 @@ def _count(key: str, seconds: int) -> int:
     try:
         return int(cache.incr(key))
     except ValueError:
-        # Twice the window, because a counter that expires while it is in use could lose its expiry on Redis.
+        # Keep the counter for two windows, because one that expires while it is in use could lose its expiry on Redis.
         if cache.add(key, 1, 2 * seconds):
             return 1
         return int(cache.incr(key))

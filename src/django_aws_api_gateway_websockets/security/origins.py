@@ -116,7 +116,7 @@ def _is_own(request: HttpRequest, origin: Origin) -> bool:
     host = request.get_host().lower()
     own = {parse_origin(f"{scheme}://{host}") for scheme in ("https", request.scheme)}
     if protocol.is_loopback(f"//{host}") and protocol.is_loopback(f"//{origin.host}"):
-        # A site on this machine has several names, and the local gateway uses one of them.
+        # A site on this machine has several host names, and the local gateway uses one of them.
         return any(one is not None and one[::2] == origin[::2] for one in own)
     return origin in own
 

@@ -18,7 +18,7 @@ __all__ = ["allowed_target_hosts", "is_allowed_target", "target_hosts_setting", 
 _DEBUG_HOSTS = [".localhost", "127.0.0.1", "[::1]"]
 
 # The host must be plain text. A stage variable could become "evil.example/?", and clients disagree about the host of
-# "evil.example\.example.com" and "user@example.com". After the host, none of this is dangerous.
+# "evil.example\.example.com" and "user@example.com". These characters are harmless after the host.
 _HOST = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?(?=[/?#]|\Z)", re.IGNORECASE | re.ASCII)
 
 

@@ -52,7 +52,7 @@ def gateway_socket(
 ) -> SafeString:
     """Return the script of ``bundle`` (page, htmx2 or htmx4), and the settings of the page's socket as JSON.
 
-    ``check`` and ``token`` are the URLs, or URL names, of the check view and the token view. ``id`` is that of the
+    ``check`` and ``token`` are the URLs, or URL names, of the check view and the token view. ``id`` is the id of the
     element with the settings. ``integrity=False`` leaves out the hash, for sites that change static files.
     """
     row = _gateway(gateway)

@@ -32,7 +32,7 @@ class Socket(Protocol):
 class Fault:
     """A fault of ``@connections``.
 
-    ``status`` answers the next ``times`` sends (None: all). Without it, no answer comes in time.
+    ``status`` answers the next ``times`` sends (None: all). Without a status, no answer comes in time.
     """
 
     def __init__(self, status: int | None, times: int | None = None) -> None:
@@ -62,7 +62,7 @@ class Faults:
         raise NotImplementedError
 
     def lost_disconnect(self, *sockets: Socket) -> None:
-        """Lose the clients without a ``$disconnect``. Their rows still say connected."""
+        """Drop the clients without a ``$disconnect``. Their rows are still marked as connected."""
         for socket in self._chosen(sockets):
             socket.age()
             socket.vanish()
@@ -93,12 +93,12 @@ class Faults:
         return [socket.repeat_connect() for socket in self._chosen(sockets)]
 
     def two_hours_later(self, *sockets: Socket) -> None:
-        """Have API Gateway close the connections, as it does after two hours, and call ``$disconnect``."""
+        """Close the connections as API Gateway does after two hours, and call ``$disconnect``."""
         for socket in self._chosen(sockets):
             socket.disconnect()
 
     def travel(self, duration: timedelta, *sockets: Socket) -> None:
-        """Let time pass. API Gateway closes what has been idle for 10 minutes, or open for 2 hours."""
+        """Let time pass. API Gateway closes connections that have been idle for 10 minutes or open for 2 hours."""
         for socket in self._chosen(sockets):
             socket.travel(duration)
 

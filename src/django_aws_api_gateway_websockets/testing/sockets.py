@@ -65,7 +65,7 @@ class GatewaySocket:
         self.response: HttpResponse = HttpResponse()
         self._routes = {route.route_key: route for route in gateway.definition().routes}
         self._received: deque[bytes] = deque()
-        #: The faults that answer sends to this socket. Without one, messages arrive.
+        #: The faults that answer sends to this socket. Without a fault, messages arrive.
         self.fault: Fault | None = None
         # Messages carry no cookie. The browser only makes the handshake.
         self._bare = Client(enforce_csrf_checks=True, **defaults)
@@ -136,7 +136,7 @@ class GatewaySocket:
     def age(self) -> None:
         """Make the connection an hour old.
 
-        New ones stay open after a 410, because ``$connect`` may still be running.
+        Rows of new connections stay open after a 410, because ``$connect`` may still be running.
         """
         WebSocketSession.objects.filter(connection_id=self.connection_id).update(
             created_on=timezone.now() - timedelta(hours=1)

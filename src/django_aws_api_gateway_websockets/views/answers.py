@@ -77,7 +77,7 @@ def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> Js
 
 
 def as_response(returned: Any, handler_name: str) -> HttpResponseBase:
-    """Return the response for what a handler returned: None, a response, or an awaitable of either."""
+    """Return the response for the return value of a handler: None, a response, or an awaitable of either."""
     if inspect.isawaitable(returned):
         # Under ASGI, this thread is not the event loop's. The handler runs in the loop, and only this thread waits.
         returned = async_to_sync(_awaited)(returned)

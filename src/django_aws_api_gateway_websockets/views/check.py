@@ -1,4 +1,4 @@
-"""The view that tells a page why its handshake failed. A browser hides the status of a refused handshake."""
+"""The view that shows a page why its handshake failed. A browser hides the status of a refused handshake."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .view import WebSocketView, WouldConnect
 
 __all__ = ["WebSocketCheckView"]
 
-#: A client gives up after these statuses. See docs/protocol.md.
+#: After these statuses, a client stops trying. See docs/protocol.md.
 _FINAL = range(400, 404)
 _LONGEST_MESSAGE = 200
 
 
 @method_decorator(never_cache, name="dispatch")
 class WebSocketCheckView(View):
-    """A view that tells a page whether ``socket_view`` would accept its connection.
+    """A view that answers whether ``socket_view`` would accept the connection of a page.
 
     Mount it beside that view::
 
@@ -46,7 +46,7 @@ class WebSocketCheckView(View):
     http_method_names = ["get"]
     #: The class that handles the events of the socket.
     socket_view: type[WebSocketView] = WebSocketView
-    #: The API name of the gateway, for its default channel. If empty, the only gateway that has an API.
+    #: The API name of the gateway, for its default channel. If it is empty, the only gateway that has an API is used.
     gateway = ""
 
     @classmethod
@@ -67,7 +67,7 @@ class WebSocketCheckView(View):
         try:
             check_page(request, view.event, view)
             check_permissions(view, request, view)
-            # Undo what connect() wrote before the row.
+            # Roll back what connect() wrote to the database before the row.
             with transaction.atomic(using=WebSocketSession.objects.all().write_db):
                 response = view._run(view.connect, request, **view.kwargs)
         except WouldConnect:
@@ -107,12 +107,15 @@ def _note_origin(request: HttpRequest) -> None:
     else:
         return
     request.META["HTTP_ORIGIN"] = origin
-    # They are read once.
+    # The messages are read once.
     vars(request).pop("headers", None)
 
 
 def _final(response: HttpResponseBase) -> HttpResponseBase:
-    """Return a refusal of ``connect()`` with a status that the client understands. It would repeat any other."""
+    """Return a refusal of ``connect()`` with a status that the client understands.
+
+    The client would try again after any other status.
+    """
     status = response.status_code
     if status not in _FINAL and status < 500 and status != 429:
         status = 403
@@ -123,7 +126,7 @@ def _final(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def _text(response: HttpResponseBase) -> str:
-    """Return what ``connect()`` said: the message of a JSON answer, or a short text."""
+    """Return the text of ``connect()``'s refusal: the message of a JSON answer, or a short text."""
     text = response.content.decode(errors="replace") if isinstance(response, HttpResponse) else ""
     try:
         text = json.loads(text)["message"]

@@ -55,7 +55,7 @@ class Envelope:
 
 
 def spoken_version(request: HttpRequest) -> int:
-    """Return the version of the protocol that the client of a handshake speaks, at most ours. 0: a plain client."""
+    """Return the version of the protocol that the client of a handshake speaks, at most ours: 0 for a plain client."""
     text = request.GET.get("ws_v", "")
     return min(int(text), VERSION) if _VERSION_NUMBER.match(text) else 0
 

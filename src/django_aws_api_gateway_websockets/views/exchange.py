@@ -61,7 +61,7 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
 
 
 def _owner(session: WebSocketSession, request_id: str) -> str:
-    """Return the owner of the request: the user, on all connections, or else the anonymous client.
+    """Return the owner of the request: the user (on any connection), or the anonymous client.
 
     On its next connection, an anonymous client is identified only by the request id. An id that could be guessed
     therefore counts for one connection only. Otherwise, a client could get another client's reply.
@@ -96,7 +96,10 @@ def _outcome(view: Replying, response: HttpResponseBase) -> tuple[int, Mapping[s
 
 
 def _failure(error: Exception) -> tuple[int, Mapping[str, Any]]:
-    """Return what the client may know about an exception. The details of a bug are only included if DEBUG is on."""
+    """Return the text about an exception that the client may see.
+
+    The details of a bug are only included if DEBUG is on.
+    """
     if isinstance(error, EventRefused):
         return error.status, {"message": str(error)}
     if isinstance(error, PermissionDenied):

@@ -129,7 +129,7 @@ def _names(view: type, base: type, attribute: str, url_parameters: frozenset[str
     if declaration is None:
         is_handler = not overrides and not attribute.startswith("_") and _takes_request(function, url_parameters)
     else:
-        # On connect and disconnect themselves, the declaration says who may use them.
+        # On connect and disconnect themselves, the declaration only restricts who may use them.
         is_handler = bool(declaration.names) or attribute not in _RESERVED
     if not is_handler:
         return ()
@@ -185,7 +185,7 @@ def taken_arguments(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, A
 
     Raise ``ImproperlyConfigured`` if it needs a parameter that the URL does not have.
     """
-    # Each event has a new view with new bound methods, but their functions stay the same.
+    # Each event gets a new view instance with new bound methods, but their functions stay the same.
     bound = inspect.ismethod(function)
     takes_args, names = _taken(function.__func__ if bound else function, bound, len(args), tuple(kwargs))
     return args if takes_args else (), {name: kwargs[name] for name in names}

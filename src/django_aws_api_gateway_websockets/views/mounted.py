@@ -31,7 +31,7 @@ class Mounted(NamedTuple):
 
 def mounted_views(base: type) -> Iterator[Mounted]:
     """Yield every URL of the site that leads to a subclass of ``base``."""
-    # A worker's settings may have no URLs.
+    # The settings of a worker may not have URLs.
     if getattr(settings, "ROOT_URLCONF", None):
         yield from _scan(get_resolver().url_patterns, base)
 

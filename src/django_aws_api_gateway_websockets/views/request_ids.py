@@ -1,4 +1,4 @@
-"""Running a request once, even if the client repeats it. Clients repeat a request whose reply they did not see.
+"""Run a request once, even if the client repeats it. Clients repeat a request whose reply they did not see.
 
 The cache remembers each request for ``REQUEST_MEMORY`` seconds, first as running and then with its reply.
 """

@@ -51,7 +51,10 @@ Handler = Callable[..., Union[HttpResponseBase, Awaitable[Optional[HttpResponseB
 
 
 class WouldConnect(BaseException):
-    """``connect`` has made its checks, and a rehearsal ends here. No exception that a project's code would catch."""
+    """``connect`` has made its checks, and a rehearsal ends at this point.
+
+    This is not an ``Exception``, so that a project's code does not catch it.
+    """
 
 
 @method_decorator([csrf_exempt, login_not_required], name="dispatch")
@@ -88,7 +91,7 @@ class WebSocketView(View):
     login_required = False
     permission_required: str | Sequence[str] | None = None
     permission_classes: Sequence[Any] = ()
-    #: Rules that say who may join which channel. None: everybody may join every channel.
+    #: Rules that decide who may join which channel. None: everybody may join every channel.
     channel_rules: Sequence[Rule] | None = None
     #: Check for each message whether the user may still be in the channel, not only when joining.
     recheck_channel = False
@@ -199,7 +202,7 @@ class WebSocketView(View):
     def _receive_connect(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.api_gateway = ApiGateway.objects.filter(api_id=self.event.api_id).first()
         if self.api_gateway is None:
-            raise UnknownConnection(f"No gateway here has the API id {self.event.api_id!r}. Import it or create one.")
+            raise UnknownConnection(f"No gateway row has the API id {self.event.api_id!r}. Import it or create one.")
         check_permissions(self, request, self)
         # Until super().connect() has written the row, a send to it raises SendDuringConnect.
         self.websocket_session = WebSocketSession(
@@ -308,13 +311,13 @@ class WebSocketView(View):
     def join_channel(self, request: HttpRequest, channel_name: Any) -> None:
         """Move this connection to another channel, or out of its channel if the name is empty.
 
-        You can pass what the client sent. Raise ``InvalidBody`` if it cannot be a channel name, ``ChannelRefused`` if
-        the user may not join, and ``UnknownConnection`` if the row has been deleted.
+        You can pass the client's value directly. Raise ``InvalidBody`` if it cannot be a channel name,
+        ``ChannelRefused`` if the user may not join, and ``UnknownConnection`` if the row has been deleted.
         """
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  Handlers run with a session.
-        # Not save(), which raises an error if the row has been deleted.
+        # Use update() and not save(), which raises an error if the row has been deleted.
         if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
@@ -341,11 +344,11 @@ class WebSocketView(View):
         if problem:
             self._debug(problem)
             if found is not None:
-                # Nobody is told otherwise that default runs in place of the method.
+                # Log the hint, because default runs in place of the method without an error.
                 logger.warning("%s", problem)
         if found is None:
             raise NoHandler(
-                problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method of that name."
+                problem or f"{type(self).__name__} has no handler for {choice.name!r}. Write a method with that name."
             )
         return found
 

@@ -13,7 +13,7 @@ DAYS = 30
 class AppView(WebSocketView):
     login_required = True
     require_token = True
-    require_origin = False  # An app sends no Origin. The token says who it is.
+    require_origin = False  # An app sends no Origin. The token identifies the user.
 
 
 @csrf_exempt  # The app has no cookies, so no page can use them.

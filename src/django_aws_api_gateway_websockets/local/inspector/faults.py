@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from ..error_answers import ApiError, Gone, LimitExceeded
 
-#: What can happen to the next push.
+#: Faults of the next push.
 PUSH_FAULTS = ("gone", "slow", "throttled", "error", "hang")
-#: What can happen to a connection at once.
+#: Faults of a connection that take effect at once.
 CONNECTION_FAULTS = ("cut", "age", "idle", "deploy")
 
 #: Seconds for which a push hangs. boto3 gives up before that.
@@ -18,7 +18,7 @@ HANG_SECONDS = 30.0
 #: Seconds for which the site is away during a deployment.
 DEPLOY_SECONDS = 3.0
 
-# How often chaos strikes.
+# How often chaos plays a fault.
 _PUSH_RATE, _MESSAGE_RATE = 0.10, 0.03
 
 

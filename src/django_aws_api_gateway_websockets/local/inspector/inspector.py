@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Unknown(Exception):
-    """The page asked for an event or a connection that does not exist. ``str(error)`` says which."""
+    """The page requested an event or a connection that does not exist. ``str(error)`` names it."""
 
 
 class Inspector(Observer):
@@ -79,7 +79,7 @@ class Inspector(Observer):
             name = chaos.message_fault(connection_id)
             socket = self._data_plane.connections.get(connection_id)
             if name and socket is not None:
-                # Later, because the socket is still busy with the message.
+                # Break it later, because the socket is still busy with the message.
                 asyncio.get_running_loop().call_soon(self._break, socket, name)
 
     # -- what is shown --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Hiding secrets in everything that the inspector shows, by the name of a header, parameter or key, and by value.
+"""Hide secrets in everything that the inspector shows, by the name of a header, parameter or key, and by value.
 
 Once a value has been seen under a secret name, it is hidden wherever it appears. For example, the session cookie of a
 handshake is also hidden in a message that repeats it.
@@ -38,7 +38,7 @@ def is_secret_name(name: str) -> bool:
 
 
 class Masker:
-    """Knows the secret values that it has seen, and hides them."""
+    """Remembers the secret values that it has seen, and hides them."""
 
     def __init__(self) -> None:
         self._secrets: OrderedDict[str, None] = OrderedDict()

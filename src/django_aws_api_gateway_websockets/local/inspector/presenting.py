@@ -1,4 +1,4 @@
-"""Turning recorded events into the form that the page and the JSON lines show, without secrets."""
+"""Convert recorded events to the form that the page and the JSON lines show, without secrets."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ MAX_EVENTS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
 
 # Size, time, kind, connection id, details. The garbage collector stops tracking plain tuples of strings and numbers,
-# but keeps visiting lists and named tuples. With those, the ring would cost the gateway a tenth of its time.
+# but keeps visiting lists and named tuples. With lists, the ring would take a tenth of the gateway's time.
 _Kept = Tuple[int, float, str, str, Tuple[Any, ...]]
 
 
 class Recorded(NamedTuple):
-    """An event. ``details`` depend on ``kind``; :mod:`.presenting` knows them."""
+    """An event. ``details`` depend on ``kind``, as :mod:`.presenting` describes."""
 
     number: int
     time: float
@@ -62,7 +62,7 @@ class Recorder:
     async def wait_for_more(self, number: int) -> None:
         """Return as soon as there is an event with a higher number."""
         while self._number <= number:
-            # Created here, because in Python 3.8 an Event belongs to the loop in which it was created.
+            # Create the event here, because in Python 3.8 it belongs to the loop in which it was created.
             self._more = self._more or asyncio.Event()
             self._more.clear()
             await self._more.wait()

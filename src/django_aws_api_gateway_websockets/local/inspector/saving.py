@@ -1,4 +1,4 @@
-"""Saving a recorded conversation as a test of the site that uses ``GatewayClient``.
+"""Save a recorded conversation as a test of the site that uses ``GatewayClient``.
 
 The code is made from events in the form of the page, so secrets are already masked.
 """
@@ -36,7 +36,7 @@ def test_of(events: Iterable[dict[str, Any]]) -> str:
     writer = _Writer(found)
     for event in found:
         writer.add(event)
-    body = writer.lines or ["pass  # No event of this connection is known any more."]
+    body = writer.lines or ["pass  # No events of this connection remain."]
     text = _HEADER + "".join(f"{_INDENT}{line}\n" for line in body)
     return _without_unused_imports(text)
 
@@ -182,7 +182,7 @@ def _origin_argument(event: dict[str, Any], call: dict[str, Any]) -> list[str]:
 
 
 def _same_site(origin: str, target: str) -> bool:
-    """Return whether both are the site. On a laptop, its host is ``localhost`` or ``127.0.0.1``."""
+    """Return whether both URLs belong to the site. On a laptop, its host is ``localhost`` or ``127.0.0.1``."""
     return origin.replace("//localhost", "//127.0.0.1") == target.replace("//localhost", "//127.0.0.1")
 
 

@@ -36,8 +36,8 @@ class Command(BaseCommand):
             const="answers.json",
             type=Path,
             metavar="FILE",
-            help="Ask the account what AWS does not document, and write FILE (answers.json) for runLocalGateway "
-            "--answers. It creates an API, and deletes it.",
+            help="Probe the account for behavior that AWS does not document, and write FILE (answers.json) for "
+            "runLocalGateway --answers. The probe creates an API and deletes it.",
         )
         parser.add_argument(
             "--idle",
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             const=IDLE,
             type=float,
             metavar="SECONDS",
-            help="With --probe: ask about the idle timer too, whose limit is SECONDS (600).",
+            help="With --probe: also probe the idle timer, whose limit is SECONDS (600).",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
     def _probe(self, options: dict[str, Any]) -> None:
         gateways = choose(options)
         if len(gateways) != 1:
-            raise CommandError("--probe asks the account of one gateway. Give one --pk.", returncode=2)
+            raise CommandError("--probe works with one gateway. Give one --pk.", returncode=2)
         try:
             probed = probe(gateways[0], options["idle"])
         except WebSocketsError as error:

@@ -38,7 +38,10 @@ class Command(BaseCommand):
             help="Ask AWS about open sessions that have been silent for long, and close those that it does not know.",
         )
         parser.add_argument(
-            "--rate", type=rate, default=VERIFY_RATE, help="Calls to AWS per second of --verify. The default is 100."
+            "--rate",
+            type=rate,
+            default=VERIFY_RATE,
+            help="The calls to AWS per second that --verify makes. The default is 100.",
         )
         parser.add_argument("--dry-run", action="store_true", help="Show what would be done without changing anything.")
         parser.add_argument("--format", choices=["text", "json"], default="text", help="The output format.")
@@ -58,7 +61,7 @@ class Command(BaseCommand):
             raise CommandError(problem)
 
     def _verify(self, sessions: WebSocketSessionQuerySet, done: CleanUp, rate: float) -> str:
-        """Return why AWS could not be asked at all. What was cleaned up before is reported all the same."""
+        """Return why AWS could not be reached at all. The rows that were cleaned up before are reported anyway."""
 
         def show(done: CleanUp) -> None:
             self._show_progress(f"\rAsked AWS about {done.asked:,} sessions, {done.swept:,} closed")
@@ -70,7 +73,7 @@ class Command(BaseCommand):
         return ""
 
     def _show_progress(self, text: str) -> None:
-        # On stderr, so that you can pipe the result while the terminal shows the progress.
+        # Write to stderr, so that you can pipe the result while the terminal shows the progress.
         if self.stderr.isatty():
             self.stderr.write(text, lambda plain: plain, ending="")
             self.stderr.flush()

@@ -13,7 +13,7 @@ from ..gateways import GatewayCommand
 
 class Command(GatewayCommand):
     help = "Create the API of a gateway row in AWS, or continue where an earlier attempt stopped."
-    nothing = "created already, and in step"
+    nothing = "already created, and in step"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -11,7 +11,7 @@ from ..gateways import GatewayCommand
 
 class Command(GatewayCommand):
     help = "Create the custom domain of a gateway and map it to the API's stage."
-    nothing = "created already, and in step"
+    nothing = "already created, and in step"
     adopt = False
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -26,7 +26,7 @@ class Command(PlaceCommand):
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="Show what would change in the rows. Exit with code 3 if anything would change.",
+            help="Show how the rows would change. Exit with code 3 if anything would change.",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text", help="text (default) or json.")
 

@@ -6,7 +6,7 @@ from ..gateways import GatewayCommand
 
 
 class Command(GatewayCommand):
-    help = "Bring AWS in step with the gateway rows: create, change and delete what planApiGateway shows."
+    help = "Update AWS to match the gateway rows: create, change and delete what planApiGateway shows."
 
     def plan_for(self, gateway: ApiGateway) -> Plan:
         return plan_gateway(gateway)
