@@ -150,6 +150,8 @@ def test_a_message_reaches_the_connected_ones(admin_client, connect, alice, bob,
         ("7", "Enter a JSON object, in curly brackets."),
         ("[1, 2]", "Enter a JSON object, in curly brackets."),
         ("{}", "This field is required."),
+        *((opening * depth, "Enter a valid JSON.") for opening in ("[", '{"a":') for depth in (65, 900, 10_000)),
+        ('{"a":' * 500 + "1" + "}" * 500, "Enter a valid JSON."),
     ],
 )
 def test_a_message_that_is_no_object_is_refused(admin_client, connect, alice, message, said):

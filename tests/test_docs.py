@@ -102,6 +102,17 @@ def test_files_named_on_the_faults_and_threats_pages_exist(page):
     assert {name for name in named if not (DOCS.parent / "tests" / name).exists()} == set()
 
 
+def test_tests_named_on_the_threats_page_exist():
+    named = re.findall(r"`([a-z_/]+\.py)::(test_[a-z0-9_]+)`", (DOCS / "threats.md").read_text(encoding="utf-8"))
+    assert len(named) >= 15
+    missing = [
+        (file, test)
+        for file, test in named
+        if f"def {test}(" not in (DOCS.parent / "tests" / file).read_text(encoding="utf-8")
+    ]
+    assert missing == []
+
+
 def test_examples_run():
     """Every name in them exists. Other tests check what the examples do."""
     for example in sorted(EXAMPLES.glob("*.py")):

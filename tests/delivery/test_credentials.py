@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
-from django.core import mail
-from django.test import RequestFactory, override_settings
-from django.utils.log import AdminEmailHandler
-from django.views.debug import ExceptionReporter
 
 from django_aws_api_gateway_websockets.background.work import JOBS
 from django_aws_api_gateway_websockets.exceptions import CredentialsError, WebSocketsError
 from django_aws_api_gateway_websockets.models import WebSocketSession
 
+from ..leaks import shown
 from .test_checks import found
 
 pytestmark = pytest.mark.django_db
@@ -26,26 +21,6 @@ PLANTED = {name: f"planted-{name.lower()}-0123456789" for name in KEYS}
 def planted(settings):
     for name, value in PLANTED.items():
         setattr(settings, name, value)
-
-
-def shown(error):
-    """Everything that Django tells of an error: debug page, text report, and the mail to ADMINS."""
-    info = (type(error), error, error.__traceback__)
-    request = RequestFactory().post("/ws/default")
-    reporter = ExceptionReporter(request, *info)
-    record = logging.LogRecord("django.request", logging.ERROR, "", 1, "failed", (), info)
-    record.request = request
-    mail.outbox = []
-    with override_settings(ADMINS=["admin@example.com"] if _takes_addresses() else [("A", "admin@example.com")]):
-        AdminEmailHandler(include_html=True).emit(record)
-    (sent,) = mail.outbox
-    return "".join([reporter.get_traceback_html(), reporter.get_traceback_text(), str(sent.message())])
-
-
-def _takes_addresses():
-    import django
-
-    return django.VERSION >= (6, 0)
 
 
 def row_of(gateway, **values):

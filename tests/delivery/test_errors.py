@@ -23,7 +23,16 @@ def error_of(session, call):
 
 
 #: What boto3 fails to read, so that it gives no status.
-UNREADABLE = {"other encoding", "a list", "null", "a number as the type", "deep"}
+UNREADABLE = {
+    "other encoding",
+    "a list",
+    "a list as the type",
+    "null",
+    "a number as the type",
+    "deep",
+    "deep message",
+    "deep type",
+}
 CALLS = {
     "send": lambda session: session.send_message({"n": 1}),
     "disconnect": lambda session: session.disconnect(),

@@ -281,11 +281,12 @@ def test_a_stage_deleted_during_connect_closes_the_connection(chat: Api) -> None
         assert closed_with(ws) == 1001
 
 
-def test_a_mock_integration_answers_by_itself(api: Api) -> None:
+@pytest.mark.parametrize("template", ['{"statusCode": 200}', "{", '{"statusCode": []}', "[" * 20_000])
+def test_a_mock_integration_answers_by_itself(api: Api, template: str) -> None:
     mock = api.control.create_integration(
         ApiId=api.api_id,
         IntegrationType="MOCK",
-        RequestTemplates={"$default": '{"statusCode": 200}'},
+        RequestTemplates={"$default": template},
         TemplateSelectionExpression="\\$default",
     )["IntegrationId"]
     api.control.create_integration_response(

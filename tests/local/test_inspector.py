@@ -519,8 +519,13 @@ def test_a_saved_test_repeats_the_conversation(watched: Api, inspector: Inspecto
     ]
 
 
+DEPTHS = (90, 250, 950, 20_000)
+
+
 @pytest.mark.parametrize(
-    "text", ["'''\nimport os", '"""\\', "\r\nraise SystemExit", "\u2028x = 1", "{'a': 1}", '{"a": NaN}', "\ud800"]
+    "text",
+    ["'''\nimport os", '"""\\', "\r\nraise SystemExit", "\u2028x = 1", "{'a': 1}", '{"a": NaN}', "\ud800"]
+    + [opening * depth + "1" + closing * depth for opening, closing in ("[]", ('{"a": ', "}")) for depth in DEPTHS],
 )
 def test_a_saved_test_holds_texts_as_texts(text: str) -> None:
     shake = {"n": 1, "kind": "handshake", "connection": "a", "query": "channel=" + quote("'\n#"), "headers": []}

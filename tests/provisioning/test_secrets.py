@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import traceback
 
 import pytest
-from django.test import RequestFactory, override_settings
-from django.views.debug import ExceptionReporter
+from django.test import override_settings
 
 from django_aws_api_gateway_websockets.aws import control_client
 from django_aws_api_gateway_websockets.conf import conf
@@ -18,37 +16,8 @@ from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_
 from django_aws_api_gateway_websockets.provisioning.control import ControlPlane
 from django_aws_api_gateway_websockets.security.gateway_secret import gateway_secret
 
+from ..leaks import shown
 from .faults import Refuse
-
-
-def chain(error):
-    """The error, and every one that a tool may follow from it, suppressed or not."""
-    seen = []
-    while error is not None and error not in seen:
-        seen.append(error)
-        error = error.__cause__ or error.__context__
-    return seen
-
-
-def told(error):
-    """Everything that tools show of an error: Django's debug page, mails to admins, and Sentry with local variables."""
-    # The first frame is the test's own, which knows the secret.
-    error.__traceback__ = error.__traceback__.tb_next
-    request = RequestFactory().get("/")
-    pages = []
-    for debug in (True, False):
-        with override_settings(DEBUG=debug):
-            reporter = ExceptionReporter(request, type(error), error, error.__traceback__)
-            pages += [reporter.get_traceback_html(), reporter.get_traceback_text()]
-    for one in chain(error):
-        stack = traceback.TracebackException(type(one), one, one.__traceback__, capture_locals=True)
-        pages.append("".join(stack.format()))
-        # What Django abbreviates, another tool may not.
-        for frame, _ in traceback.walk_tb(one.__traceback__):
-            inside = frame.f_code.co_filename.rpartition("/site-packages/")[2]
-            if inside.startswith("botocore") or "django_aws_api_gateway_websockets" in inside:
-                pages += [repr(value) for value in frame.f_locals.values()]
-    return "\n".join(pages)
 
 
 class Break:
@@ -78,7 +47,7 @@ def test_a_refused_creation_tells_no_secret(local_aws, row, watch, fault, status
     with pytest.raises(Exception, match="Invalid request") as raised:
         row.create_gateway()
     secret = gateway_secret(ApiGateway.objects.get().api_id)
-    assert secret not in told(raised.value)
+    assert secret not in shown(raised.value)
 
 
 @pytest.mark.parametrize("error", [TimeoutError("soft limit"), KeyError("x"), ValueError("broken")])
@@ -89,7 +58,7 @@ def test_any_error_while_botocore_sends_tells_no_secret(local_aws, row, watch, e
     watch(Break("PATCH", error))
     with pytest.raises(Exception) as raised:
         update_gateway(row)
-    assert gateway_secret(row.api_id) not in told(raised.value)
+    assert gateway_secret(row.api_id) not in shown(raised.value)
 
 
 @pytest.mark.parametrize("path", ["/routes", "/deployments", "/stages"])
@@ -98,7 +67,7 @@ def test_an_error_after_reading_integrations_tells_no_secret(local_aws, row, wat
     watch(Refuse(-1, 400, "BadRequestException", "Invalid request", methods=("GET",), path=path))
     with pytest.raises(Exception, match="Invalid request") as raised:
         plan_gateway(row)
-    assert gateway_secret(row.api_id) not in told(raised.value)
+    assert gateway_secret(row.api_id) not in shown(raised.value)
 
 
 def test_an_error_in_our_own_code_tells_no_secret(local_aws, row):
@@ -111,7 +80,7 @@ def test_an_error_in_our_own_code_tells_no_secret(local_aws, row):
     row.refresh_from_db()
     with pytest.raises(RuntimeError) as raised:
         update_gateway(row, progress=progress)
-    assert gateway_secret(row.api_id) not in told(raised.value)
+    assert gateway_secret(row.api_id) not in shown(raised.value)
 
 
 def test_a_hidden_string_is_sent_and_compared_but_not_shown(local_aws, row):

@@ -41,6 +41,7 @@ class OwnConnectView(WebSocketView):
             "json": JsonResponse({"message": "The room is full."}, status=409),
             "text": HttpResponseForbidden("Log in first."),
             "html": HttpResponse("<h1>Payment required</h1>", status=402),
+            "deep": HttpResponseForbidden('{"message": ' + "[" * 50_000),
             "pause": HttpResponse("Later.", status=503, headers={"Retry-After": "7"}),
         }
         channel = self.get_channel_name(request)
@@ -136,6 +137,7 @@ def test_it_says_why(alice):
         ("html", (402, {"message": "Payment Required"})),
         ("denied", (403, {"message": "Members only."})),
         ("pause", (503, {"message": "Later."})),
+        ("deep", (403, {"message": "Forbidden"})),
         ("open", (200, {"window": 0.5})),
     ],
 )

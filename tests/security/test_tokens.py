@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core import signing
-from django.test import Client, override_settings
+from django.test import AsyncRequestFactory, Client, RequestFactory, override_settings
 from django.urls import path
 
 from django_aws_api_gateway_websockets.exceptions import TokenRefused
@@ -252,3 +252,22 @@ def token_at(page, moment, monkeypatch):
         patched.setattr(tokens, "time", clock)
         patched.setattr(signing, "time", clock)
         return token_of(page)
+
+
+@pytest.mark.parametrize("name", ["ws_token", "ws%5Ftoken", "%77s_token"])
+@pytest.mark.parametrize("made", [RequestFactory, AsyncRequestFactory])
+def test_a_token_is_taken_out_of_its_request(made, name):
+    request = made().post(f"/ws/connect?a=%C3%BC&{name}=planted-1&channel=x&{name}=planted-2")
+    request.META["RAW_URI"] = request.META["REQUEST_URI"] = request.get_full_path()
+    assert tokens.take_token(request) == "planted-2"
+    assert request.GET.dict() == {"a": "ü", "channel": "x"}
+    text = f"{request!r} {request.META} {request.build_absolute_uri()}"
+    assert "planted" not in text
+    assert text.count("a=%C3%BC&channel=x") == 5
+    assert tokens.take_token(request) is None
+
+
+def test_a_refused_origin_does_not_show_the_token(page):
+    with pytest.raises(HandshakeRefused) as refused:
+        GatewayClient().connect("/strict/", query={"ws_token": "planted"}, headers={"Origin": "https://evil.example"})
+    assert "planted" not in repr(refused.value.response.wsgi_request)

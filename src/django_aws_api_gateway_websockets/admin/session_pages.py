@@ -8,14 +8,17 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import ModelAdmin
+from django.forms.fields import InvalidJSONInput
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import conf
 from ..delivery import DeliveryReport
 from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, WebSocketSessionQuerySet
+from ..security.bodies import is_deeper
 
 TEMPLATE = "admin/django_aws_api_gateway_websockets/session_action.html"
 # How many connections the page names, and how many rows get a history entry.
@@ -24,7 +27,16 @@ LOGGED = 100
 
 
 class MessageField(forms.JSONField):
-    """A JSON field that is empty at first. Django's own field shows "null"."""
+    """A JSON field that is empty at first. Django's own field shows "null", and fails on deep JSON."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and is_deeper(value, conf.MAX_JSON_DEPTH):
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value})
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        is_deep = isinstance(data, str) and is_deeper(data, conf.MAX_JSON_DEPTH)
+        return InvalidJSONInput(data) if is_deep else super().bound_data(data, initial)
 
     def prepare_value(self, value: Any) -> Any:
         return "" if value is None else super().prepare_value(value)
@@ -71,7 +83,7 @@ DISCONNECT = SessionOperation(
     _("Yes, disconnect"),
     True,
     forms.Form,
-    lambda sessions, values: sessions.disconnect(ClosedReason.KICKED),
+    lambda sessions, values: sessions.disconnect(ClosedReason.KICKED, deadline=conf.CLOSE_DEADLINE),
     lambda count: ngettext("Disconnected %d connection.", "Disconnected %d connections.", count) % count,
 )
 

@@ -76,9 +76,10 @@ def translated(operation: str) -> Iterator[None]:
 def _is_from_parser(error: Exception) -> bool:
     """Return whether botocore failed to read an answer.
 
-    botocore raises various Python exceptions for a JSON list, deep JSON, and text that is not UTF-8.
+    It raises whatever Python does on a JSON list or deep JSON, on text that is not UTF-8, and on a list as a code.
     """
-    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in walk_tb(error.__traceback__))
+    modules = {frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)}
+    return not modules.isdisjoint({"botocore.parsers", "botocore.model"})
 
 
 def _translation(operation: str, error: Any) -> AwsError:

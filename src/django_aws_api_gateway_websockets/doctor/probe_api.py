@@ -78,7 +78,7 @@ class ProbeApi:
         socket.send(json.dumps({"action": "nothing"}))
         try:
             return socket, str(json.loads(socket.receive() or "")["connectionId"])
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, RecursionError):
             socket.close()
             raise WebSocketsError("The gateway sent no error frame with the id of the connection.") from None
 

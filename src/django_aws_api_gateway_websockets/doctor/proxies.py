@@ -69,7 +69,7 @@ def _refusal(url: str, sent: dict[str, str]) -> str:
         connection.request("POST", parts.path, b"{}", {**sent, "Content-Type": "application/json"})
         answer: Any = json.loads(connection.getresponse().read())
         return str(answer["message"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return ""
     finally:
         connection.close()

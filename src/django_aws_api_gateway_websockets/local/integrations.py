@@ -169,5 +169,5 @@ def _status_code(template: str) -> int:
     try:
         status: Any = json.loads(template)["statusCode"]
         return int(status)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return 200

@@ -14,7 +14,7 @@ from ..security.origins import check_origin
 from .authority import backend_of_request, login_mark
 from .browser_sessions import remember_browser, session_hash
 from .speaker import set_user
-from .tokens import QUERY_PARAMETER, redeem_token
+from .tokens import QUERY_PARAMETER, redeem_token, take_token
 
 __all__ = ["HandshakeLogin", "HandshakePolicy", "check_handshake", "check_page"]
 
@@ -37,10 +37,11 @@ class HandshakeLogin(NamedTuple):
 def check_handshake(request: HttpRequest, event: GatewayEvent, policy: HandshakePolicy) -> HandshakeLogin:
     """Return the login of the handshake, or raise ``EventRefused``.
 
-    With a connect token, ``request.user`` becomes the user that the token was made for.
+    With a connect token, ``request.user`` becomes the user that the token was made for. The token is removed from
+    ``request``, even if the handshake is refused before the token is used.
     """
+    token = take_token(request)
     _check_origin_and_address(request, event, policy)
-    token = request.GET.get(QUERY_PARAMETER)
     if token is not None:
         login = redeem_token(token)
         set_user(request, login.user)

@@ -16,15 +16,16 @@ from django.contrib.auth import get_user_model
 from django.core import signing
 from django.core.cache import caches
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from ..conf import conf
+from ..definition import HiddenStr
 from ..exceptions import TokenRefused
 from .authority import backend_of_mark, backend_of_request, current_user, login_mark
 from .browser_sessions import session_hash
 from .ended_logins import has_ended
 
-__all__ = ["CLOCK_TOLERANCE", "QUERY_PARAMETER", "TokenLogin", "make_token", "redeem_token"]
+__all__ = ["CLOCK_TOLERANCE", "QUERY_PARAMETER", "TokenLogin", "make_token", "redeem_token", "take_token"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -32,6 +33,8 @@ QUERY_PARAMETER = "ws_token"
 #: Seconds by which the clocks of two of the site's machines may differ.
 CLOCK_TOLERANCE = 5
 
+# Variables of Gunicorn and uWSGI with the query.
+_URIS = {"RAW_URI", "REQUEST_URI"}
 _SALT = "django_aws_api_gateway_websockets.connect_token"
 _REFUSED = "The connect token is invalid, expired or used. Ask for a new one before each handshake."
 _ENDED = "The login under which the connect token was issued has ended."
@@ -56,6 +59,21 @@ def make_token(request: HttpRequest) -> str:
         "nonce": secrets.token_urlsafe(16),
     }
     return signing.dumps(content, salt=_SALT)
+
+
+def take_token(request: HttpRequest) -> HiddenStr | None:
+    """Return the token of a handshake, or None, and remove it from ``request``, so that no error page shows it."""
+    token = request.GET.get(QUERY_PARAMETER)
+    if token is None:
+        return None
+    rest = request.GET.copy()
+    del rest[QUERY_PARAMETER]
+    query = rest.urlencode()
+    request.GET = QueryDict(query, encoding=request.GET.encoding)
+    request.META["QUERY_STRING"] = query
+    for name in _URIS & set(request.META):
+        request.META[name] = f"{request.META[name].partition('?')[0]}?{query}"
+    return HiddenStr(token)
 
 
 def redeem_token(token: str) -> TokenLogin:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from functools import partial
 from typing import Any, Sequence
 
@@ -11,13 +10,14 @@ from django.db import transaction
 
 from ..conf import conf
 from ..delivery import DeliveryReport
+from ..delivery.deadline import Deadline
 from ..delivery.send import call_many
 from ..delivery.transport import DELETE
 from ..exceptions import WebSocketsError
 from .batches import batches
 from .goodbye import tell
 from .jobs import Socket, enqueue_closing
-from .recipients import ConnectionsUrls
+from .recipients import ConnectionsUrls, connected_rows
 from .rows import SessionRows
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
@@ -31,18 +31,19 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
     """
     database = sessions.write_db
     # Read from the same database, because a replica may not know a connection that was just opened.
-    connected = sessions.using(database).filter(connected=True)
-    rows = list(connected.values_list("pk", "connection_id", "api_gateway_id", "stage_name", "protocol_version"))
-    for batch in batches(row[0] for row in rows):
-        sessions.written().filter(pk__in=batch).mark_disconnected(reason)
-    if rows:
-        sockets = [Socket(*row[1:]) for row in rows]
-        # robust=True, because a logout is complete even if AWS fails to close the sockets.
-        transaction.on_commit(partial(_close_soon, database, sockets, str(reason)), using=database, robust=True)
-    return len(rows)
+    rows = connected_rows(sessions.using(database), "protocol_version")
+    deadline, count = Deadline(conf.CLOSE_DEADLINE), 0
+    for chunk in batches(rows, conf.BACKGROUND_CHUNK):
+        for batch in batches(row[0] for row in chunk):
+            sessions.written().filter(pk__in=batch).mark_disconnected(reason)
+        close = partial(_close_soon, database, [Socket(*row[1:]) for row in chunk], str(reason), deadline)
+        # Robust, because a logout is complete even if AWS fails to close the sockets.
+        transaction.on_commit(close, using=database, robust=True)
+        count += len(chunk)
+    return count
 
 
-def _close_soon(using: str, sockets: Sequence[Socket], reason: str) -> None:
+def _close_soon(using: str, sockets: Sequence[Socket], reason: str, deadline: Deadline) -> None:
     if conf.BACKGROUND:
         try:
             enqueue_closing(using, sockets, reason)
@@ -52,23 +53,21 @@ def _close_soon(using: str, sockets: Sequence[Socket], reason: str) -> None:
             logger.exception(
                 "The task engine %r did not accept the closing of sockets, so this process closes them", conf.BACKGROUND
             )
-    # A page waits for this, so the wait is short.
-    close_sockets(using, sockets, reason, deadline=conf.CLOSE_DEADLINE)
+    # A page waits for this, so the wait is short, however many chunks there are.
+    close_sockets(using, sockets, reason, deadline)
 
 
-def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: float | None = None) -> None:
-    """Say goodbye for ``reason``, and close ``sockets`` through AWS. Log those that stay open. Raise nothing."""
+def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: Deadline | None = None) -> None:
+    """Say goodbye for ``reason``, and have AWS close ``sockets``. Log those that stay open. Raise nothing."""
+    deadline = deadline or Deadline(conf.SEND_DEADLINE)
     urls = ConnectionsUrls(using)
     targets = [urls.target(*socket[:3]) for socket in sockets]
     speaking = [target for target, socket in zip(targets, sockets) if socket.protocol_version]
-    started = time.monotonic()
     if speaking:
-        # Half of the time, because closing the sockets matters more.
-        tell(speaking, reason, again=False, deadline=deadline and deadline / 2)
-    remaining = deadline and max(0.0, deadline - (time.monotonic() - started))
+        tell(speaking, reason, again=False, deadline=deadline)
     report = DeliveryReport()
     try:
-        call_many(DELETE, targets, report=report, deadline=remaining)
+        call_many(DELETE, targets, report=report, deadline=deadline.remaining())
     except WebSocketsError as error:
         logger.error("None of %d sockets was closed, although their rows are: %s", len(sockets), error)
     done = {*report.sent, *report.gone}

@@ -10,7 +10,9 @@ import logging
 from typing import Any, Iterable
 
 from .. import protocol
+from ..conf import conf
 from ..delivery import DeliveryReport
+from ..delivery.deadline import Deadline
 from ..delivery.send import call_many, call_one
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
@@ -35,26 +37,30 @@ def check_farewell(reason: str, again: bool | float) -> None:
         raise ValueError(f"again={again!r} is neither a bool nor a number of seconds above 1.")
 
 
-def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: float | None = None) -> list[str]:
-    """Say goodbye to ``targets``.
-
-    Return the ids of those that received it. Errors are not raised, because the connections are closed anyway.
-    """
+def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: Deadline) -> list[str]:
+    """Say goodbye to ``targets``. Return the ids of those that AWS told. Raise nothing: they are closed anyway."""
     report = DeliveryReport()
     try:
-        call_many(goodbye(reason, again), targets, report=report, deadline=deadline)
+        # Half of the time, because it matters more that they are closed.
+        call_many(goodbye(reason, again), targets, report=report, deadline=deadline.remaining(0.5))
     except WebSocketsError as error:
         logger.warning("Clients were not told why their connections are closed: %s", error)
     return list(report.sent)
 
 
-def disconnect_rows(sessions: SessionRows[Any], reason: str, again: bool | float) -> DeliveryReport:
-    """Say goodbye to the connected rows of ``sessions``, close all of them in AWS, and mark the rows as closed."""
+def disconnect_rows(
+    sessions: SessionRows[Any], reason: str, again: bool | float, seconds: float | None
+) -> DeliveryReport:
+    """Say goodbye to the connected rows of ``sessions``, have AWS close all of them, and close the rows.
+
+    ``seconds`` is the deadline for both. None means ``SEND_DEADLINE``.
+    """
     check_farewell(reason, again)
-    told, ids = _tell_rows(sessions, reason, again)
+    deadline = Deadline(conf.SEND_DEADLINE if seconds is None else seconds)
+    told, ids = _tell_rows(sessions, reason, again, deadline)
     report, gone = DeliveryReport(), GoneRows(sessions)
     try:
-        call_many(DELETE, _all(told, sessions), report=report, on_gone=gone.add)
+        call_many(DELETE, _all(told, sessions), report=report, on_gone=gone.add, deadline=deadline.remaining())
     finally:
         gone.flush()
     # A client that received the goodbye may close faster than the call.
@@ -74,17 +80,16 @@ def _all(told: list[Target], sessions: SessionRows[Any]) -> Iterable[Target]:
     yield from targets_of(sessions)
 
 
-def _tell_rows(sessions: SessionRows[Any], reason: str, again: bool | float) -> tuple[list[Target], set[str]]:
-    """Close the rows of clients that speak the protocol, and send them the goodbye.
-
-    Return those that received it, and their ids.
-    """
+def _tell_rows(
+    sessions: SessionRows[Any], reason: str, again: bool | float, deadline: Deadline
+) -> tuple[list[Target], set[str]]:
+    """Close the rows of clients that speak the protocol, and tell them. Return those that were told, and their ids."""
     targets = list(targets_of(sessions.filter(protocol_version__gt=0)))
     # The row is closed before the frame is sent. Otherwise, the client could close first, and the reason would be
     # "client".
     for batch in batches(target.connection_id for target in targets):
         sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
-    ids = set(tell(targets, reason, again)) if targets else set()
+    ids = set(tell(targets, reason, again, deadline)) if targets else set()
     for batch in batches(target.connection_id for target in targets if target.connection_id not in ids):
         sessions.written().filter(connection_id__in=batch).reopen()
     return [target for target in targets if target.connection_id in ids], ids
@@ -105,7 +110,7 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
 
 def _tell_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:
     session.mark_disconnected(reason)
-    if tell([target], reason, again):
+    if tell([target], reason, again, Deadline(conf.SEND_DEADLINE)):
         return True
     session.own_row.reopen()
     session.connected, session.closed_reason = True, ""

@@ -65,8 +65,8 @@ def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
         yield Target(connection_id, url, problem)
 
 
-def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int, str]]:
-    """Yield the primary key, connection id, gateway and stage of each connected row once.
+def connected_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the primary key, connection id, gateway, stage and ``more`` columns of each connected row once.
 
     Rows are read by ranges of the key, not by a cursor. With a cursor, PyMySQL and pgbouncer would hold a million rows
     in memory. Also, rows are closed while others are still being read.
@@ -75,7 +75,7 @@ def connected_rows(sessions: SessionRows[Any]) -> Iterator[tuple[int, str, int, 
         sessions = sessions.model._default_manager.using(sessions.db).filter(pk__in=sessions.values("pk"))
     if not sessions.query.standard_ordering:  # order_by() would be reversed too
         sessions = sessions.reverse()
-    connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS)
+    connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS, *more)
     last, size = None, _FIRST_CHUNK
     while True:
         chunk = list((connected if last is None else connected.filter(pk__gt=last))[:size])

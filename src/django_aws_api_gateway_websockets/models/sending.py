@@ -161,13 +161,16 @@ class SendingQuerySet(SessionRows[Row]):
         """
         return enqueue_broadcast(self, encoded(data, message_id))
 
-    def disconnect(self, reason: str = ClosedReason.SITE, *, again: bool | float = False) -> DeliveryReport:
-        """Close the socket of every connected row, and mark the rows as closed for ``reason``, "site" or "kicked".
+    def disconnect(
+        self, reason: str = ClosedReason.SITE, *, again: bool | float = False, deadline: float | None = None
+    ) -> DeliveryReport:
+        """Have AWS close the socket of every connected row, and close the rows for ``reason``, "site" or "kicked".
 
-        Pages with ``GatewaySocket`` first receive the reason and ``again``: whether to reconnect (True or False), or
-        the number of seconds within which to reconnect.
+        Pages with ``GatewaySocket`` are told the reason before, and whether to come ``again``: False, True, or at a
+        random moment within so many seconds. ``deadline``: seconds for all of it. Rows that it leaves out stay open,
+        unless their clients were told.
         """
-        return disconnect_rows(self, reason, again)
+        return disconnect_rows(self, reason, again, deadline)
 
 
 class SendingSession:

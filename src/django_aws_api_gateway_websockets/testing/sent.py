@@ -39,7 +39,7 @@ class Sent(NamedTuple):
             return containing in self.text
         try:
             return _has(json.loads(self.text), containing)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
 
 

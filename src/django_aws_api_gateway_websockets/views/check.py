@@ -130,6 +130,6 @@ def _text(response: HttpResponseBase) -> str:
     text = response.content.decode(errors="replace") if isinstance(response, HttpResponse) else ""
     try:
         text = json.loads(text)["message"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         pass
     return text if isinstance(text, str) and len(text) <= _LONGEST_MESSAGE and "<" not in text else ""

@@ -5,6 +5,7 @@ The code is made from events in the form of the page, so secrets are already mas
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any, Callable, Iterable
 from urllib.parse import parse_qsl, urlsplit
@@ -188,11 +189,16 @@ def _same_site(origin: str, target: str) -> bool:
 def _expectation(name: str, text: str) -> str:
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):
+        is_plain = text == json.dumps(value) and not isinstance(value, float)
+        literal = repr(value)
+        if is_plain:
+            # Python's own parser gives up at a depth that a message can have.
+            ast.parse(literal, mode="eval")
+    except (ValueError, RecursionError, MemoryError, SyntaxError):
         return f"self.assertEqual({name}.receive(), {text!r})"
-    if text != json.dumps(value) or isinstance(value, float):
+    if not is_plain:
         return f"self.assertEqual(json.loads({name}.receive()), json.loads({text!r}))"
-    return f"self.assertEqual({name}.receive_json(), {value!r})"
+    return f"self.assertEqual({name}.receive_json(), {literal})"
 
 
 def _without_unused_imports(text: str) -> str:
