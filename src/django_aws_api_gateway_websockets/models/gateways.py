@@ -141,7 +141,7 @@ class ApiGateway(models.Model):
         default=False,
         help_text=_(
             "Send the response of a handler back to the client. "
-            "AWS does not document what the client gets for an empty response."
+            "It is not documented what the client gets for an empty response."
         ),
     )
     disable_execute_api_endpoint = models.BooleanField(
