@@ -62,11 +62,35 @@ def test_the_other_window_shows_who_comes_writes_and_leaves(windows):
 
 def test_page_reports_a_lost_socket_and_reconnects(demo, windows):
     alice = windows["alice"]
-    alice.run("socket.close()")
+    alice.run("dispatchEvent(new Event('freeze'))")
     alice.wait_for_text("#state", "Disconnected")
+    alice.click("#retry")
     alice.wait_for_text("#state", "Connected")
     windows["bob"].fill("#text", "Are you back?", "\n")
     alice.wait_for_text("#log", "Are you back?")
+
+
+def test_page_says_that_it_was_logged_out(windows):
+    alice = windows["alice"]
+    alice.run("fetch('/logout/', {method: 'POST', body: new FormData(document.querySelector('.me form'))})")
+    alice.wait_for_text("#state", "You have logged out.")
+    windows["bob"].wait_for_text("#log", "alice left")
+
+
+def test_page_can_be_used_by_keyboard_on_a_phone(windows):
+    bob = windows["bob"]
+    bob.resize(390, 700)
+    bob.set_dark()
+    assert bob.run("return document.documentElement.scrollWidth") <= 390
+    bob.run("document.activeElement.blur()")
+    for key in ("TAB",) * 20:
+        bob.press(key)
+        if bob.run("return document.activeElement.id") == "text":
+            break
+    for letter in "Hi":
+        bob.press(letter)
+    bob.press("ENTER")
+    windows["alice"].wait_for_text("#log li:last-child .text", "Hi")
 
 
 def keep_picture(windows):

@@ -143,21 +143,9 @@ def test_no_statement_walks_over_what_was_deleted(make):
     connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite in memory has one writer"
 )
 def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
-    """Beside them, sockets come and go, and others are closed in an order in which a lock would meet another."""
     make(20_000)
     make(400, age=3 * HOUR, connected=True)
     results, errors = [], []
-    open_rows = list(WebSocketSession.objects.filter(connected=True).order_by("-pk"))
-
-    def close_backwards():
-        try:
-            with transaction.atomic():
-                for session in open_rows:
-                    session.mark_disconnected(ClosedReason.LOGOUT)
-        except Exception as error:
-            errors.append(error)
-        finally:
-            connection.close()
 
     def run():
         try:
@@ -167,7 +155,7 @@ def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=work) for work in (run, run, close_backwards)]
+    threads = [threading.Thread(target=run) for _ in range(2)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
@@ -176,5 +164,32 @@ def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
         session.mark_disconnected(ClosedReason.CLIENT)
     assert errors == []
     assert sum(results) == 20_000
-    ended = WebSocketSession.objects.filter(pk__in=[session.pk for session in open_rows])
-    assert set(ended.values_list("connected", flat=True)) == {False}
+    assert not WebSocketSession.objects.filter(connected=True).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
+def test_no_deadlock_with_rows_closed_in_another_order(make):
+    """Somebody closes rows from the newest to the oldest, and the clean-up from the oldest to the newest."""
+    make(10, age=3 * HOUR, connected=True)
+    newest, *others = WebSocketSession.objects.order_by("-pk")
+    errors = []
+
+    def run():
+        try:
+            WebSocketSession.objects.clear_closed()
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        newest.mark_disconnected(ClosedReason.LOGOUT)
+        thread.start()
+        thread.join(timeout=2)  # it has ended, or waits
+        for session in others:
+            session.mark_disconnected(ClosedReason.LOGOUT)
+    thread.join()
+    assert errors == []
+    assert not WebSocketSession.objects.filter(connected=True).exists()

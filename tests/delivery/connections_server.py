@@ -41,6 +41,11 @@ _STATUS = {
     "plain text": (502, b"upstream connect error", {}),
     "a page": (503, b"<html><h1>Unavailable</h1></html>", {}),
     "other encoding": (502, "Fehler: nicht verf\u00fcgbar".encode("latin-1"), {}),
+    "a list": (400, b'["Bad"]', {}),
+    "null": (403, b"null", {}),
+    "a number as the type": (400, b'{"__type":5}', {}),
+    "deep": (500, b'{"message":' * 50_000, {}),
+    "no text": (429, b'{"message":null}', {}),
     "wordy": (500, b"x" * 3000, {}),
     "bad signature": (403, _MISMATCH.encode(), {"x-amzn-ErrorType": "InvalidSignatureException"}),
 }

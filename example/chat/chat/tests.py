@@ -109,7 +109,16 @@ class PageTests(TestCase):
         self.client.force_login(self.alice)
         for host in ("127.0.0.1", "localhost"):
             page = self.client.get("/rooms/kitchen/", headers={"host": f"{host}:8000"})
-            self.assertContains(page, f'data-socket="ws://{host}:8001/a1b2c3d4/production?channel=kitchen"')
+            url = f"ws://{host}:8001/a1b2c3d4/production?channel=kitchen"
+            self.assertContains(page, f'data-socket="{url}"')
+            self.assertContains(page, f'"url": "{url}"')
+
+    def test_a_page_that_was_refused_learns_why(self):
+        page = {"headers": {"sec-fetch-site": "same-origin"}}
+        self.assertEqual(self.client.get("/ws-check/?channel=lobby", **page).json(), {"message": "Log in first."})
+        self.client.force_login(self.alice)
+        self.assertEqual(self.client.get("/ws-check/?channel=lobby", **page).json(), {"window": 0.5})
+        self.assertEqual(self.client.get("/ws-check/?channel=cellar", **page).status_code, 400)
 
     def test_there_are_no_other_rooms(self):
         self.client.force_login(self.alice)

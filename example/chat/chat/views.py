@@ -16,15 +16,11 @@ from .rooms import ROOMS
 def room(request, slug):
     if slug not in ROOMS:
         raise Http404
-    gateway = get_object_or_404(ApiGateway, api_created=True)
-    # Cookies belong to a host name, so a page on localhost must not open its socket on 127.0.0.1.
-    hostname = request.get_host().partition(":")[0]
-    socket_url = gateway.websocket_url.replace("//127.0.0.1:", f"//{hostname}:")
     context = {
         "rooms": ROOMS,
         "slug": slug,
         "name": ROOMS[slug],
-        "socket_url": f"{socket_url}?channel={slug}",
+        "gateway": get_object_or_404(ApiGateway, api_created=True),
         "max_length": Message.MAX_LENGTH,
     }
     return render(request, "chat/room.html", context)

@@ -9,6 +9,7 @@ import json
 import re
 from contextlib import contextmanager
 from http.client import responses
+from traceback import walk_tb
 from typing import Any, Iterator, Mapping
 
 from .. import protocol
@@ -63,10 +64,21 @@ def translated(operation: str) -> Iterator[None]:
 
     try:
         yield
-    except (botocore_errors.BotoCoreError, botocore_errors.ClientError, UnicodeDecodeError) as error:
+    except Exception as error:
+        known = isinstance(error, (botocore_errors.BotoCoreError, botocore_errors.ClientError))
+        if not known and not _is_from_parser(error):
+            raise
         # "from None", because botocore's frames hold request bodies and signed headers, and an error page would show
         # them.
-        raise _translation(operation, error) from None
+        raise (_translation(operation, error) if known else _unreadable(operation)) from None
+
+
+def _is_from_parser(error: Exception) -> bool:
+    """Return whether botocore failed to read an answer.
+
+    It raises whatever Python does on a JSON list or deep JSON, and on text that is not UTF-8.
+    """
+    return any(frame.f_globals.get("__name__") == "botocore.parsers" for frame, _ in walk_tb(error.__traceback__))
 
 
 def _translation(operation: str, error: Any) -> AwsError:
@@ -88,8 +100,6 @@ def _without_a_call(error: Any) -> tuple[type[AwsError], str]:
     """Return the class and the text for an error that concerns no call: missing credentials, or a strange answer."""
     from botocore import exceptions as botocore_errors
 
-    if isinstance(error, UnicodeDecodeError):
-        return AwsError, "the answer is not UTF-8, so it does not come from API Gateway. Check the endpoint."
     if isinstance(error, (botocore_errors.NoCredentialsError, botocore_errors.PartialCredentialsError)):
         remedy = (
             "Set AWS_IAM_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY, or give the process an IAM role."
@@ -135,7 +145,7 @@ def from_client_error(operation: str, error: Any) -> AwsError:
     """Return the error for botocore's ``ClientError``."""
     detail = error.response.get("Error", {})
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return from_status(operation, status, str(detail.get("Code", "")), str(detail.get("Message", "")))
+    return from_status(operation, status, str(detail.get("Code") or ""), str(detail.get("Message") or ""))
 
 
 def from_answer(operation: str, status: int, error_type: str, body: bytes) -> AwsError:
@@ -148,7 +158,7 @@ def from_answer(operation: str, status: int, error_type: str, body: bytes) -> Aw
     text = body.decode("utf-8", "replace")
     try:
         said = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict):
         said = {"message": text}
@@ -175,6 +185,14 @@ def unreachable(operation: str, reason: str) -> AwsUnreachable:
     return AwsUnreachable(
         f"Could not {operation}: {reason.rstrip('.')}. Check the endpoint and the network. For a local gateway, check "
         "that runLocalGateway is running.",
+        operation=operation,
+    )
+
+
+def _unreadable(operation: str) -> AwsError:
+    """Return the error for an answer that API Gateway never sends."""
+    return AwsError(
+        f"Could not {operation}: the answer cannot be read. Check the endpoint, because another server has it.",
         operation=operation,
     )
 

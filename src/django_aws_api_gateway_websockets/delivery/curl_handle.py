@@ -98,7 +98,7 @@ class Handle:
     def _answer(self) -> Any:
         try:
             return as_boto3(json.loads(b"".join(self._body)))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
 
     def _error_type(self) -> str:

@@ -1,6 +1,6 @@
 "use strict";
 
-// The page of a room: one WebSocket, opened again when it is lost. Text is only ever set as text.
+// The page of a room: one GatewaySocket, which comes back by itself. Text is only ever set as text.
 const chat = document.getElementById("chat");
 const who = document.getElementById("who");
 const state = document.getElementById("state");
@@ -10,41 +10,50 @@ const compose = document.getElementById("compose");
 const text = document.getElementById("text");
 const send = document.getElementById("send");
 
-let socket;
-let attempts = 0;
+const countdown = document.getElementById("countdown");
+const retry = document.getElementById("retry");
+
 let present = null; // names, once the first list has come
 
-function connect() {
-  socket = new WebSocket(chat.dataset.socket);
-  socket.onopen = () => {
-    attempts = 0;
-    show("Connected", true);
-    say({action: "hello"});
-  };
-  socket.onmessage = (event) => {
-    const message = JSON.parse(event.data);
-    receive[message.type]?.(message);
-  };
-  socket.onclose = () => {
-    // Waits of up to 1, 2, 4 … 30 seconds; by chance, so that a thousand pages do not return at once.
-    const wait = Math.min(30, 2 ** attempts++) * (0.5 + Math.random() / 2);
-    show("Disconnected. Trying again …", false);
-    setTimeout(connect, wait * 1000);
-  };
-}
+// Why the server has closed the connection for good.
+const GOODBYES = {
+  logout: "You have logged out.",
+  session_ended: "You have logged out.",
+  password_changed: "Your password has changed. Log in again.",
+  user_inactive: "Your account is closed.",
+  kicked: "You were removed from this room.",
+};
 
-function say(message) {
-  socket.send(JSON.stringify(message));
-}
+const socket = gatewaySocket();
+socket.addEventListener("open", () => socket.send({action: "hello"}));
+socket.addEventListener("state", show);
+setInterval(count, 1000);
+retry.addEventListener("click", () => socket.reconnect());
 
-function show(label, connected) {
-  state.textContent = label;
+function show() {
+  const labels = {
+    connecting: "Connecting …",
+    open: "Connected",
+    waiting: "Disconnected",
+    refused: socket.reason?.message || "You may not enter this room.",
+    closed: GOODBYES[socket.reason?.message] ?? "Disconnected by the server",
+  };
+  const connected = socket.state === "open";
+  state.firstElementChild.textContent = labels[socket.state];
   state.classList.toggle("connected", connected);
+  retry.hidden = connected || socket.state === "connecting";
   send.disabled = !connected;
   if (!connected) {
     present = null;
     who.replaceChildren();
   }
+  count();
+}
+
+// Outside the status, or a screen reader would read every second aloud.
+function count() {
+  const seconds = Math.ceil((socket.nextAttempt - Date.now()) / 1000);
+  countdown.textContent = socket.nextAttempt && seconds > 0 ? `Next attempt in ${seconds} s` : "";
 }
 
 const receive = {
@@ -74,6 +83,8 @@ const receive = {
     note(text);
   },
 };
+
+for (const [type, handler] of Object.entries(receive)) socket.on(type, handler);
 
 function clearTyping() {
   typing.textContent = "";
@@ -119,22 +130,23 @@ function scrollDown() {
   log.scrollTop = log.scrollHeight;
 }
 
-compose.addEventListener("submit", (event) => {
+compose.addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (send.disabled || !text.value.trim()) return;
-  say({action: "say", text: text.value});
+  const line = text.value;
+  if (send.disabled || !line.trim()) return;
   text.value = "";
+  try {
+    // A request survives a drop, and the server runs it once.
+    await socket.request("say", {text: line});
+  } catch (error) {
+    note(`Not sent: ${error.message}`);
+    text.value ||= line;
+  }
 });
 
 let lastTyped = 0;
 text.addEventListener("input", () => {
   if (send.disabled || Date.now() - lastTyped < 2000) return;
   lastTyped = Date.now();
-  say({action: "typing"});
+  socket.send({action: "typing"});
 });
-
-// A browser may keep a page that was left for its back button, with the socket open: nobody would seem to leave.
-// Should the page come back, onclose has seen to a new socket.
-addEventListener("pagehide", () => socket.close());
-
-connect();
