@@ -58,7 +58,6 @@ def fill(rows):
     """Make ``rows`` sessions. Half of them are closed ones of one channel; one in ten of the others is open."""
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
-    from django.db.models import CharField
 
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
@@ -83,7 +82,7 @@ def fill(rows):
     }
     fields = WebSocketSession._meta.concrete_fields
     # Columns that do not affect the figures stay empty.
-    values.update({f.column: "''" for f in fields if isinstance(f, CharField) and f.column not in values})
+    values.update({f.column: repr(f.get_default()) for f in fields if not f.primary_key and f.column not in values})
     columns = [field.column for field in fields if field.column in values]
     source = f"generate_series(1, {rows}) AS g" if is_postgresql() else f"(SELECT seq AS g FROM seq_1_to_{rows}) AS n"
     execute(
