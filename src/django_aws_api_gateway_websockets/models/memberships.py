@@ -18,6 +18,12 @@ def cascade_unseen(collector: Collector, field: Any, rows: Any, using: str) -> N
         CASCADE(collector, field, rows, using)
 
 
+class DerivedTable(models.Subquery):
+    """A subquery in the FROM clause of another one. MariaDB would run a bare UNION for each outer row."""
+
+    template = "(SELECT * FROM (%(subquery)s) AS derived)"
+
+
 class ChannelMembership(models.Model):
     """One channel that a connection has joined. It counts while the session row is connected."""
 

@@ -19,7 +19,7 @@ from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
 from .indexes import ConnectedIndex
-from .memberships import ChannelMembership
+from .memberships import ChannelMembership, DerivedTable
 from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
@@ -59,7 +59,7 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
         joined = ChannelMembership.objects.filter(channel_name=channel_name).values("session")
         # Each half has its own index. With OR, databases would scan all rows.
-        return self.filter(pk__in=connected.union(joined), connected=True)
+        return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
 
     def open(self, **values: Any) -> WebSocketSession:
         """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
