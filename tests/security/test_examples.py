@@ -12,9 +12,9 @@ from django.urls import path
 from django_aws_api_gateway_websockets.testing import HandshakeRefused
 
 EXAMPLES = Path(__file__).resolve().parent.parent.parent / "docs" / "examples"
-rules, rooms, orders, tokens = (
+rules, rooms, orders, tokens, news = (
     runpy.run_path(str(EXAMPLES / f"{name}.py"))
-    for name in ("channel_rules", "can_join", "handler_permissions", "token_urls")
+    for name in ("channel_rules", "can_join", "handler_permissions", "token_urls", "many_channels")
 )
 # Both its tests run here, against the URLs of the page on tokens.
 ConnectTokenTests = runpy.run_path(str(EXAMPLES / "token_test.py"))["ConnectTokenTests"]
@@ -22,6 +22,7 @@ urlpatterns = [
     path("rules/<slug:route>", rules["ChatView"].as_view()),
     path("rooms/<slug:route>", rooms["RoomsView"].as_view()),
     path("orders/<slug:route>", orders["OrdersView"].as_view()),
+    path("news/<slug:route>", news["NewsView"].as_view()),
     *tokens["urlpatterns"],
 ]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -46,6 +47,15 @@ def test_can_join(connect, alice):
     assert socket.send_json({"action": "move", "channel": "staff"}).status_code == 403
     assert socket.send_json({"action": "move"}).status_code == 400
     assert socket.session.channel_name == "Chatroom 2"
+
+
+def test_many_channels(connect):
+    reader, writer = connect(path="/news/"), connect(path="/news/")
+    for socket in (reader, writer):
+        socket.send_json({"action": "follow", "country": "ie"})
+    writer.send_json({"action": "publish", "country": "ie", "text": "Rain"})
+    assert reader.receive_json() == {"text": "Rain"}
+    assert writer.receive_nothing()
 
 
 def test_handler_permissions(connect, alice, make_user):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from django_aws_api_gateway_websockets.exceptions import UnknownConnection
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient
 
@@ -41,7 +42,7 @@ class Connections(RuleBasedStateMachine):
     def begin(self):
         WebSocketSession.objects.all().delete()
         self.socket = GatewayClient().connect("/ws/")
-        self.connected, self.disconnected = set(), set()
+        self.connected, self.disconnected, self.joined = set(), set(), set()
 
     def send(self, number, route):
         self.socket.connection_id = f"c{number}="
@@ -60,16 +61,43 @@ class Connections(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 4))
     def message(self, number):
-        open_now = number in self.connected and number not in self.disconnected
-        assert self.send(number, "default") == (400 if open_now else 403)
+        assert self.send(number, "default") == (400 if self.is_open(number) else 403)
+
+    @rule(number=st.integers(0, 4), channel=st.sampled_from(["one", "two"]))
+    def join(self, number, channel):
+        row = WebSocketSession.objects.filter(connection_id=f"c{number}=").first()
+        if row is None:
+            return
+        if self.is_open(number):
+            row.join(channel)
+            self.joined.add((number, channel))
+        else:
+            with pytest.raises(UnknownConnection):
+                row.join(channel)
+
+    @rule(number=st.integers(0, 4), channel=st.sampled_from(["one", "two"]))
+    def leave(self, number, channel):
+        for row in WebSocketSession.objects.filter(connection_id=f"c{number}="):
+            row.leave(channel)
+        self.joined.discard((number, channel))
+
+    def is_open(self, number):
+        return number in self.connected and number not in self.disconnected
+
+    @invariant()
+    def a_channel_has_the_open_connections_that_joined(self):
+        if hasattr(self, "socket"):
+            for channel in ("one", "two"):
+                members = WebSocketSession.objects.in_channel(channel).values_list("connection_id", flat=True)
+                expected = [f"c{n}=" for n, name in self.joined if name == channel and self.is_open(n)]
+                assert sorted(members) == sorted(expected)
 
     @invariant()
     def no_row_is_open_after_its_disconnect(self):
         if hasattr(self, "socket"):
             rows = dict(WebSocketSession.objects.values_list("connection_id", "connected"))
             for number in range(5):
-                expected = number in self.connected and number not in self.disconnected
-                assert rows.get(f"c{number}=", False) == expected
+                assert rows.get(f"c{number}=", False) == self.is_open(number)
 
 
 @pytest.mark.django_db

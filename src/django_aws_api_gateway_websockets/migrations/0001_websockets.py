@@ -4,6 +4,7 @@ import django.utils.timezone
 import django_aws_api_gateway_websockets.fields
 import django_aws_api_gateway_websockets.models.deletion
 import django_aws_api_gateway_websockets.models.indexes
+import django_aws_api_gateway_websockets.models.memberships
 import django_aws_api_gateway_websockets.models.sending
 import django_aws_api_gateway_websockets.models.validators
 import uuid
@@ -142,5 +143,18 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('connection_id',), name='websockets_connection_id')],
             },
             bases=(django_aws_api_gateway_websockets.models.sending.SendingSession, models.Model),
+        ),
+        migrations.CreateModel(
+            name='ChannelMembership',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('session', models.ForeignKey(on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='memberships', to='django_aws_api_gateway_websockets.websocketsession', verbose_name='session')),
+            ],
+            options={
+                'verbose_name': 'channel membership',
+                'verbose_name_plural': 'channel memberships',
+                'constraints': [models.UniqueConstraint(fields=('channel_name', 'session'), name='websockets_one_membership')],
+            },
         ),
     ]

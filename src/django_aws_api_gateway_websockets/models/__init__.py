@@ -4,12 +4,14 @@ from . import installed  # noqa: F401  It comes first: without the app, no model
 from .additional_routes import ApiGatewayAdditionalRoute
 from .channel_rules import ChannelRule, ManagedChannels
 from .gateways import ApiGateway
+from .memberships import ChannelMembership
 from .rows import ClosedReason
 from .sessions import WebSocketSession, WebSocketSessionQuerySet
 
 __all__ = [
     "ApiGateway",
     "ApiGatewayAdditionalRoute",
+    "ChannelMembership",
     "ChannelRule",
     "ClosedReason",
     "ManagedChannels",

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from ..conf import conf
 from ..protocol import MAX_CONNECTION_AGE
+from .deletion import delete_closed
 from .rows import ClosedReason, SessionRows
 
 # How many rows one statement reads.
@@ -55,7 +56,7 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
             done.forgotten += window.filter(remembered).exclude(closed).count()
         else:
             with transaction.atomic(using=rows.db):
-                done.deleted += _delete(window.filter(closed))
+                done.deleted += delete_closed(window.filter(closed))
                 done.expired += _free(window.filter(expired)).mark_disconnected(ClosedReason.EXPIRED)
                 done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done
@@ -83,8 +84,3 @@ def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
     if not connections[rows.db].features.has_select_for_update_skip_locked:
         return rows  # SQLite has one writer
     return rows.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
-
-
-def _delete(closed: SessionRows[Any]) -> int:
-    # These rows are closed, so the session rows' own delete() would have no connection to close.
-    return models.QuerySet.delete(closed.order_by())[1].get(closed.model._meta.label, 0)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import RestrictedError
-from django.db.models.deletion import CASCADE, Collector
+from django.db.models import QuerySet, RestrictedError
+from django.db.models.deletion import CASCADE, Collector, get_candidate_relations_to_delete
+from django.db.models.signals import post_delete, pre_delete
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -33,13 +34,16 @@ class _ConnectedRows(SessionRows[Any]):
 
 def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
     """Delete the rows of a user, and close their connections first. For ``ForeignKey(on_delete=…)``."""
-    if _shows_only(collector):
+    if shows_only(collector):
         _show(collector, field, rows, using)
         return
     # Add these before the rows themselves, because the collector deletes in this order, and only if nothing forbids
     # the deletion.
     collector.fast_deletes.append(_ConnectedRows(rows.model, rows.query.chain(), using))
-    CASCADE(collector, field, rows, using)
+    if _is_free(rows.model):
+        collector.fast_deletes += [_memberships_of(rows, using), rows]
+    else:
+        CASCADE(collector, field, rows, using)
 
 
 def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
@@ -47,7 +51,7 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
 
     Without the gateway's row, the URL for closing its connections is unknown.
     """
-    if _shows_only(collector):
+    if shows_only(collector):
         _show(collector, field, rows, using)
         return
     connected: SessionRows[Any] = SessionRows(rows.model, rows.query.chain(), using).filter(connected=True)
@@ -56,6 +60,29 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
         first = connected.select_related(field.name).only(f"{field.name}__api_name").order_by("pk")[:1]
         raise RestrictedError(why_gateway_stays(getattr(first[0], field.name), count), set(first))
     CASCADE(collector, field, rows, using)
+
+
+def delete_closed(rows: SessionRows[Any]) -> int:
+    """Delete ``rows``, which are closed, with their memberships. Return how many rows there were."""
+    rows = rows.order_by()
+    if not _is_free(rows.model):
+        return QuerySet.delete(rows)[1].get(rows.model._meta.label, 0)
+    _memberships_of(rows, rows.db)._raw_delete(rows.db)
+    return int(rows._raw_delete(rows.db))
+
+
+def _is_free(model: Any) -> bool:
+    """Return whether only memberships depend on session rows, so that no row needs to be read to delete it.
+
+    ``Collector`` would read all rows, and delete them in statements of 100 keys.
+    """
+    listens = any(signal.has_listeners(model) for signal in (pre_delete, post_delete))
+    return not listens and [one.name for one in get_candidate_relations_to_delete(model._meta)] == ["memberships"]
+
+
+def _memberships_of(rows: Any, using: str) -> Any:
+    model = rows.model._meta.get_field("memberships").related_model
+    return model._base_manager.using(using).filter(session__in=rows.values("pk"))
 
 
 def why_gateway_stays(gateway: Any, connected: int) -> str:
@@ -73,7 +100,7 @@ def why_gateway_stays(gateway: Any, connected: int) -> str:
 disconnect_and_cascade.lazy_sub_objs = refuse_or_cascade.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
-def _shows_only(collector: Collector) -> bool:
+def shows_only(collector: Collector) -> bool:
     """Return whether ``collector`` only lists what would be deleted, as the admin's ``NestedObjects`` does."""
     return hasattr(collector, "add_edge")
 

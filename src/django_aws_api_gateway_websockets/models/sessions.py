@@ -13,11 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import conf
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
+from ..security.channel_rules import check_joinable
 from .clearing import CleanUp, clean_up
 from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
 from .indexes import ConnectedIndex
+from .memberships import ChannelMembership, DerivedTable
 from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
@@ -50,6 +52,14 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         if verify:
             close_gone(self, done, rate)
         return done
+
+    def in_channel(self, channel_name: str) -> WebSocketSessionQuerySet:
+        """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
+        rows = type(self)(self.model)
+        connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
+        joined = ChannelMembership.objects.filter(channel_name=channel_name).values("session")
+        # Each half has its own index. With OR, databases would scan all rows.
+        return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
 
     def open(self, **values: Any) -> WebSocketSession:
         """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
@@ -148,6 +158,32 @@ class WebSocketSession(SendingSession, models.Model):
         if self.own_row.mark_disconnected(reason):
             self.closed_reason = reason
         self.connected = False
+
+    def join(self, channel_name: str) -> None:
+        """Add this connection to a channel. Nothing happens if it is already there.
+
+        The view's ``can_join`` is not asked. Raise ``InvalidBody`` if the name cannot be a channel name, and
+        ``UnknownConnection`` if the row has been closed or deleted.
+        """
+        check_joinable(channel_name)
+        if channel_name == self.channel_name:
+            return
+        with transaction.atomic(using=self.own_row.write_db):
+            # Locked, so that the row cannot be closed and deleted before its membership is written.
+            if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
+                raise UnknownConnection(f"The connection {self.connection_id} is closed.")
+            membership = ChannelMembership(session=self, channel_name=channel_name)
+            ChannelMembership.objects.using(self.own_row.write_db).bulk_create([membership], ignore_conflicts=True)
+
+    def leave(self, channel_name: str) -> None:
+        """Remove this connection from a channel, also from the one that it connected to."""
+        database = self.own_row.write_db
+        with transaction.atomic(using=database):
+            ChannelMembership.objects.using(database).filter(session=self.pk, channel_name=channel_name).delete()
+            if channel_name and channel_name == self.channel_name:
+                self.own_row.update(channel_name="", updated_on=timezone.now())
+        if channel_name == self.channel_name:
+            self.channel_name = ""
 
     @property
     def own_row(self) -> WebSocketSessionQuerySet:

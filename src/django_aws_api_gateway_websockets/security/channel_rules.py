@@ -9,7 +9,16 @@ from typing import Any, Iterable, Protocol
 
 from ..exceptions import InvalidBody
 
-__all__ = ["MAX_CHANNEL_LENGTH", "MAX_WILDCARDS", "Channel", "Rule", "check_channel_name", "check_pattern", "may_join"]
+__all__ = [
+    "MAX_CHANNEL_LENGTH",
+    "MAX_WILDCARDS",
+    "Channel",
+    "Rule",
+    "check_channel_name",
+    "check_joinable",
+    "check_pattern",
+    "may_join",
+]
 
 MAX_CHANNEL_LENGTH = 255
 #: The wildcards ("*" and "?") that one pattern may contain.
@@ -33,6 +42,13 @@ def check_channel_name(name: object) -> None:
     # MariaDB treats "staff " and "staff" as equal, so a rule for one would not protect the other.
     if name != name.strip():
         raise InvalidBody("A channel name must not begin or end with a space.")
+
+
+def check_joinable(name: object) -> None:
+    """Raise ``InvalidBody`` if ``name`` is empty or cannot be a channel name."""
+    check_channel_name(name)
+    if not name:
+        raise InvalidBody("A channel name must not be empty.")
 
 
 def may_join(rules: Iterable[Rule] | None, user: Any, channel_name: str) -> bool:

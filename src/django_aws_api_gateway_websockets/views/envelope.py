@@ -19,7 +19,9 @@ KEY = protocol.RESERVED_KEY
 VERSION = protocol.CLIENT_VERSION
 _ACCEPTED = (VERSION - 1, VERSION)
 
-_SERVED = {"beat", "id", "v"}
+_SERVED = {"beat", "id", "join", "leave", "v"}
+#: How many channels one message may join and leave. Each costs the queries of ``can_join`` and a write.
+MAX_CHANNELS = 100
 _VERSION_NUMBER = re.compile(r"[0-9]{1,4}\Z")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 
@@ -28,12 +30,15 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """The requests of a client to this package in one message.
 
-    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``unserved`` has other
-    members, such as ``join``, which this version of the view does not answer.
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` and ``leave`` name
+    channels, as the client sent them. ``unserved`` has other
+    members, such as ``move``, which this version of the view does not answer.
     """
 
     request_id: str = ""
     beat: bool = False
+    join: tuple[str, ...] = ()
+    leave: tuple[Any, ...] = ()
     unserved: tuple[str, ...] = ()
 
     @classmethod
@@ -51,7 +56,12 @@ class Envelope:
         if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
             raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")
         unserved = tuple(sorted(set(content) - _SERVED))
-        return cls(request_id, content.get("beat") is True, unserved)
+        join, leave = content.get("join", {}), content.get("leave", [])
+        if not isinstance(join, dict) or not isinstance(leave, list):
+            raise InvalidBody(f"{KEY}.join must be an object that maps channels to positions, {KEY}.leave a list.")
+        if len(join) + len(leave) > MAX_CHANNELS:
+            raise InvalidBody(f"One message can join and leave at most {MAX_CHANNELS} channels.")
+        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved)
 
 
 def spoken_version(request: HttpRequest) -> int:

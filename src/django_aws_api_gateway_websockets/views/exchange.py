@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any, Callable, Mapping, Protocol
 
 from django.conf import settings
@@ -10,19 +11,22 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from ..exceptions import EventRefused, WebSocketsError
+from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..models import WebSocketSession
 from ..models.crowd import reconnect_window
+from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
 from .request_ids import RequestMemory
 
-__all__ = ["heartbeat", "push", "run_once"]
+__all__ = ["change_channels", "heartbeat", "push", "run_once"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RUNNING, _FAILED = 202, 500
 #: The length that an anonymous client's request id needs to be recognized on another connection, in characters.
 UNGUESSABLE_LENGTH = 16
+#: The channels that one connection may join, so that no client fills the table.
+MAX_JOINED = 500
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -32,6 +36,8 @@ class Replying(Protocol):
     websocket_session: WebSocketSession | None
     #: The arguments with which the handler called ``reply()``.
     replied: tuple[Mapping[str, Any], int] | None
+    #: What became of the channels that the message joins: further members of the reply's envelope.
+    channels_answer: Mapping[str, Any]
 
 
 def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpResponseBase]) -> HttpResponseBase:
@@ -42,7 +48,7 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
     session = view.websocket_session
     if not envelope.request_id or session is None:
         return handle()
-    memory = RequestMemory(_owner(session, envelope.request_id), envelope.request_id)
+    memory = RequestMemory(_owner(session, envelope), envelope.request_id)
     if not memory.begin():
         push(session, memory.reply() or reply_to(envelope.request_id, _RUNNING))
         return HttpResponse()
@@ -55,20 +61,23 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
         status, data = _failure(error)
         raise
     finally:
-        reply = reply_to(envelope.request_id, status, data)
+        reply = reply_to(envelope.request_id, status, data, **view.channels_answer)
         memory.finish(reply)
         push(session, reply)
 
 
-def _owner(session: WebSocketSession, request_id: str) -> str:
+def _owner(session: WebSocketSession, envelope: Envelope) -> str:
     """Return the owner of the request: the user (on any connection), or the anonymous client.
 
     On its next connection, an anonymous client is identified only by the request id. An id that could be guessed
-    therefore counts for one connection only. Otherwise, a client could get another client's reply.
+    therefore counts for one connection only. Otherwise, a client could get another client's reply. The same holds for
+    a join, because another connection has not joined anything yet.
     """
-    if session.user_id is not None:
+    if envelope.join or envelope.leave:
+        client = f"connection {session.connection_id}"
+    elif session.user_id is not None:
         client = f"user {session.user_id}"
-    elif len(request_id) >= UNGUESSABLE_LENGTH:
+    elif len(envelope.request_id) >= UNGUESSABLE_LENGTH:
         client = "anonymous"
     else:
         client = f"connection {session.connection_id}"
@@ -78,6 +87,36 @@ def _owner(session: WebSocketSession, request_id: str) -> str:
 def heartbeat() -> dict[str, Any]:
     """Return the answer to a heartbeat."""
     return {KEY: {"beat": True, "window": reconnect_window()}}
+
+
+def change_channels(
+    session: WebSocketSession, envelope: Envelope, check_may_join: Callable[[Any], None]
+) -> dict[str, dict[str, Any]]:
+    """Leave and join the channels that ``envelope`` names. Return what became of each join.
+
+    ``check_may_join`` raises ``EventRefused`` for a channel that the user may not join.
+    """
+    for name in envelope.leave:
+        with suppress(InvalidBody):  # A connection cannot be in a channel that has no valid name.
+            check_joinable(name)
+            session.leave(name)
+    joined: dict[str, Any] = {}
+    refused: dict[str, Any] = {}
+    free = MAX_JOINED - session.memberships.count() if envelope.join else 0
+    for name in envelope.join:
+        try:
+            check_joinable(name)
+            if free <= len(joined):
+                raise ChannelRefused(f"A connection can join at most {MAX_JOINED} channels.")
+            check_may_join(name)
+            session.join(name)
+            joined[name] = None  # There are no positions without a history.
+        except EventRefused as error:
+            refused[name] = error.status
+        except PermissionDenied:
+            refused[name] = 403
+    answer = {"joined": joined, "refused": refused}
+    return {key: value for key, value in answer.items() if value}
 
 
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:

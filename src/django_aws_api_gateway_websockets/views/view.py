@@ -37,7 +37,7 @@ from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
-from .exchange import heartbeat, push, run_once
+from .exchange import change_channels, heartbeat, push, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
@@ -107,6 +107,7 @@ class WebSocketView(View):
         self.text = ""
         self.envelope: Envelope | None = None
         self.replied: tuple[Mapping[str, Any], int] | None = None
+        self.channels_answer: Mapping[str, Any] = {}
         self.debug_log: list[str] = []
         self.api_gateway: ApiGateway | None = None
         self.websocket_session: WebSocketSession | None = None
@@ -243,10 +244,13 @@ class WebSocketView(View):
         return self._run(picked, request, *args, **kwargs)
 
     def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Handle a message for this package: a heartbeat."""
+        """Handle a message for this package: a heartbeat, or channels to join and leave."""
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
             self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+        elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
+            check = partial(self._check_may_join, request)
+            self.channels_answer = change_channels(self.websocket_session, self.envelope, check)
         if self.envelope.beat and self.websocket_session is not None:
             push(self.websocket_session, heartbeat())
 
@@ -305,11 +309,11 @@ class WebSocketView(View):
         return request.GET.get("channel", "").strip() or default.strip()
 
     def can_join(self, request: HttpRequest, channel_name: str) -> bool:
-        """Return whether ``request.user`` may join the channel. Called on connect and by ``join_channel``."""
+        """Return whether ``request.user`` may join the channel. Called for each join."""
         return may_join(self.channel_rules, request.user, channel_name)
 
     def join_channel(self, request: HttpRequest, channel_name: Any) -> None:
-        """Move this connection to another channel, or out of its channel if the name is empty.
+        """Set the channel that this connection connected to. An empty name takes it out of that channel.
 
         You can pass the client's value directly. Raise ``InvalidBody`` if it cannot be a channel name,
         ``ChannelRefused`` if the user may not join, and ``UnknownConnection`` if the row has been deleted.

@@ -1,0 +1,44 @@
+"""The channels that a connection has joined, besides the channel of its ``$connect``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.deletion import CASCADE, Collector
+from django.utils.translation import gettext_lazy as _
+
+from ..fields import ExactCharField
+from .deletion import shows_only
+
+
+def cascade_unseen(collector: Collector, field: Any, rows: Any, using: str) -> None:
+    """Delete memberships with their session row, but do not list them in the admin. For ``ForeignKey(on_delete=…)``."""
+    if not shows_only(collector):
+        CASCADE(collector, field, rows, using)
+
+
+class DerivedTable(models.Subquery):
+    """A subquery in the FROM clause of another one. MariaDB would run a bare UNION for each outer row."""
+
+    template = "(SELECT * FROM (%(subquery)s) AS derived)"
+
+
+class ChannelMembership(models.Model):
+    """One channel that a connection has joined. It counts while the session row is connected."""
+
+    session = models.ForeignKey(
+        "WebSocketSession", on_delete=cascade_unseen, related_name="memberships", verbose_name=_("session")
+    )
+    channel_name = ExactCharField(_("channel name"), max_length=255)
+
+    class Meta:
+        verbose_name = _("channel membership")
+        verbose_name_plural = _("channel memberships")
+        # The index of this constraint also finds the members of a channel.
+        constraints = [
+            models.UniqueConstraint(fields=["channel_name", "session"], name="websockets_one_membership"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.channel_name)

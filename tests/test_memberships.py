@@ -1,0 +1,182 @@
+"""Several channels on one connection: join, leave, and the connections of a channel."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.urls import path
+from django.utils import timezone
+
+from django_aws_api_gateway_websockets.exceptions import InvalidBody, UnknownConnection
+from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
+from django_aws_api_gateway_websockets.testing import GatewayClient
+from django_aws_api_gateway_websockets.views import WebSocketView
+from django_aws_api_gateway_websockets.views.exchange import MAX_JOINED
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+
+
+class RoomsView(WebSocketView):
+    def can_join(self, request, channel_name):
+        if channel_name == "denied":
+            raise PermissionDenied
+        return channel_name != "staff"
+
+
+urlpatterns = [path("ws/<slug:route>", RoomsView.as_view())]
+
+
+@pytest.fixture
+def socket(db):
+    return GatewayClient().connect("/ws/", channel="lobby")
+
+
+def connect_as(user):
+    client = GatewayClient()
+    client.force_login(user)
+    return client.connect("/ws/")
+
+
+def ask(socket, request_id="r-1", **content):
+    response = socket.send_json({"action": "_ws", "_ws": {"id": request_id, **content}})
+    return socket.receive_json()["_ws"] if response.status_code == 200 else response.status_code
+
+
+def members(channel):
+    return {session.connection_id for session in WebSocketSession.objects.in_channel(channel)}
+
+
+def test_a_channel_has_those_who_connected_and_joined(socket):
+    other, _ = GatewayClient().connect("/ws/"), GatewayClient().connect("/ws/", channel="Lobby")
+    assert members("lobby") == {socket.session.connection_id}
+    other.session.join("lobby")
+    other.session.join("lobby")
+    assert members("lobby") == {socket.session.connection_id, other.session.connection_id}
+    assert other.session.channel_name == ""
+
+
+def test_joining_the_channel_of_the_connect_writes_nothing(socket, django_assert_num_queries):
+    session = socket.session
+    with django_assert_num_queries(0):
+        session.join("lobby")
+
+
+def test_send_reaches_each_member_once_but_the_writer(socket):
+    others = [GatewayClient().connect("/ws/", channel=name) for name in ("lobby", "")]
+    others[1].session.join("lobby")
+    others[0].session.join("room-1")
+    ChannelMembership.objects.create(session=others[0].session, channel_name="lobby")
+    report = WebSocketSession.objects.in_channel("lobby").exclude(pk=socket.session.pk).send_message({"text": "hi"})
+    assert sorted(report.sent) == sorted(other.session.connection_id for other in others)
+    assert [other.receive_json() for other in others] == [{"text": "hi"}] * 2
+
+
+def test_recipients_are_read_with_one_query(socket, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        assert len(members("lobby")) == 1
+
+
+def test_leave_also_takes_out_of_the_channel_of_the_connect(socket):
+    session = socket.session
+    session.join("room-1")
+    session.leave("room-1")
+    session.leave("lobby")
+    session.leave("never joined")
+    assert (members("room-1"), members("lobby"), session.channel_name) == (set(), set(), "")
+
+
+def test_a_closed_connection_is_in_no_channel(socket):
+    socket.session.join("room-1")
+    socket.disconnect()
+    assert members("room-1") == members("lobby") == set()
+
+
+def test_memberships_are_deleted_with_the_row(socket):
+    socket.session.join("room-1")
+    WebSocketSession.objects.mark_disconnected()
+    WebSocketSession.objects.all().delete()
+    assert not ChannelMembership.objects.exists()
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_closed_or_deleted_row_joins_nothing(socket, is_deleted):
+    session = socket.session
+    WebSocketSession.objects.mark_disconnected()
+    if is_deleted:
+        WebSocketSession.objects.all().delete()
+    with pytest.raises(UnknownConnection):
+        session.join("room-1")
+
+
+@pytest.mark.parametrize("name", ["", " room", "a\0b", "x" * 256, None, 1, "\ud800"])
+def test_only_channel_names_can_be_joined(socket, name):
+    with pytest.raises(InvalidBody):
+        socket.session.join(name)
+
+
+def test_the_client_joins_and_leaves(socket):
+    assert ask(socket, join={"room-1": None, "room-2": "e1:40:x"}) == {
+        "reply": "r-1",
+        "status": 200,
+        "joined": {"room-1": None, "room-2": None},
+    }
+    answer = ask(socket, "r-2", join={"room-1": None}, leave=["room-2", "lobby", 7, "", " x", {}])
+    assert answer == {"reply": "r-2", "status": 200, "joined": {"room-1": None}}
+    assert members("room-1") == {socket.session.connection_id}
+    assert members("room-2") == members("lobby") == set()
+
+
+def test_each_channel_is_refused_by_itself(socket):
+    answer = ask(socket, join={"room-1": None, "staff": None, "denied": None, "": None, " x": None, "y" * 256: None})
+    assert answer["joined"] == {"room-1": None}
+    assert answer["refused"] == {"staff": 403, "denied": 403, "": 400, " x": 400, "y" * 256: 400}
+    assert answer["status"] == 200
+    assert ChannelMembership.objects.count() == 1
+
+
+def test_a_repeated_join_on_a_new_connection_joins_again(alice):
+    first, second = connect_as(alice), connect_as(alice)
+    for socket in (first, second, second):
+        assert ask(socket, "a-long-enough-request-id", join={"room-1": None})["joined"] == {"room-1": None}
+    assert len(members("room-1")) == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"join": ["room-1"]},
+        {"join": None},
+        {"leave": "room-1"},
+        {"leave": {"room-1": None}},
+        {"join": {str(number): None for number in range(101)}},
+        {"leave": ["x"] * 101},
+    ],
+)
+def test_malformed_joins_get_400(socket, content):
+    assert ask(socket, **content) == 400
+
+
+def test_a_connection_joins_a_limited_number_of_channels(socket):
+    names = (f"room-{number}" for number in range(MAX_JOINED - 1))
+    session = socket.session
+    ChannelMembership.objects.bulk_create(ChannelMembership(session=session, channel_name=name) for name in names)
+    answer = ask(socket, join={"one": None, "two": None})
+    assert (answer["joined"], answer["refused"]) == ({"one": None}, {"two": 403})
+
+
+def test_memberships_go_with_the_user(socket, alice):
+    connect_as(alice).session.join("room-1")
+    WebSocketSession.objects.mark_disconnected()
+    alice.delete()
+    assert not ChannelMembership.objects.exists()
+    assert WebSocketSession.objects.count() == 1
+
+
+def test_the_clean_up_deletes_memberships(socket):
+    socket.session.join("room-1")
+    WebSocketSession.objects.mark_disconnected()
+    WebSocketSession.objects.update(created_on=timezone.now() - timedelta(hours=1))
+    assert WebSocketSession.objects.clear_closed().deleted == 1
+    assert not ChannelMembership.objects.exists()
