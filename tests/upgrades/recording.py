@@ -24,11 +24,20 @@ def our_migrations(connection):
 
 
 def tables():
-    """The names of the tables of our models, those without foreign keys to the others first."""
+    """The names of the tables of our models. A table comes after those that it refers to."""
     models = apps.get_app_config(LABEL).get_models(include_auto_created=True)
-    ours = [model._meta for model in models if model._meta.managed and not model._meta.proxy]
-    referring = lambda meta: sum(bool(f.remote_field and f.remote_field.model._meta in ours) for f in meta.fields)  # noqa: E731
-    return [meta.db_table for meta in sorted(ours, key=referring)]
+    left = [model._meta for model in models if model._meta.managed and not model._meta.proxy]
+    names = []
+    while left:
+        ready = [meta for meta in left if not any(_refers_to(field, left, meta) for field in meta.fields)]
+        names += [meta.db_table for meta in ready]
+        left = [meta for meta in left if meta not in ready]
+    return names
+
+
+def _refers_to(field, others, own):
+    other = field.remote_field and field.remote_field.model._meta
+    return other in others and other is not own
 
 
 def record(alias, empty, folder):
