@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import clients, credentials
 from .clients import connections_client, control_client, forget_lookups
-from .errors import from_answer, from_client_error, from_status, timed_out, translated, unreachable
+from .errors import from_answer, from_client_error, from_status, timed_out, translated, unreachable, without_frames
 from .identity import SigningIdentity, forget_identities, signing_identity
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "timed_out",
     "translated",
     "unreachable",
+    "without_frames",
 ]
 
 

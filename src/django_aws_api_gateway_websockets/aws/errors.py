@@ -10,7 +10,7 @@ import re
 from contextlib import contextmanager
 from http.client import responses
 from traceback import walk_tb
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, TypeVar
 
 from .. import protocol
 from ..exceptions import (
@@ -51,6 +51,8 @@ _BY_STATUS: Mapping[int, tuple[type[AwsError], str]] = {
     413: (PayloadTooLarge, f"API Gateway accepts at most {protocol.MAX_MESSAGE_BYTES} bytes."),
     429: (Throttled, "The account's request limit is reached, or the client reads too slowly. Send again later."),
 }
+E = TypeVar("E", bound=BaseException)
+
 # AWS appends this if a signature does not match. The signed headers and the session token follow.
 _CANONICAL_REQUEST = "The Canonical String for this request"
 # The longest part of an answer that a message quotes, in characters.
@@ -69,8 +71,14 @@ def translated(operation: str) -> Iterator[None]:
         if not known and not _is_from_parser(error):
             raise
         # "from None", because botocore's frames hold request bodies and signed headers, and an error page would show
-        # them.
+        # them. Tools that follow suppressed errors too need without_frames().
         raise (_translation(operation, error) if known else _unreadable(operation)) from None
+
+
+def without_frames(error: E) -> E:
+    """Return ``error`` without its traceback and the errors before it, whose frames may hold secrets."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _is_from_parser(error: Exception) -> bool:

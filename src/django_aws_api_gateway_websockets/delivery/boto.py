@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Iterator
 
-from ..aws import connections_client, translated
+from ..aws import connections_client, translated, without_frames
 from ..conf import conf
 from ..exceptions import AwsError
 from .transport import Call, Outcome, Target
@@ -85,5 +85,5 @@ def _make(call: Call, target: Target) -> Outcome:
         with translated(call.describe(target)):
             answer: Any = getattr(client, _METHODS[call.operation])(ConnectionId=target.connection_id, **body)
     except AwsError as error:
-        return Outcome(target, error)
+        return Outcome(target, without_frames(error))
     return Outcome(target, None, answer)

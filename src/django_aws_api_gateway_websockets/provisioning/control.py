@@ -8,7 +8,7 @@ from typing import Any, Iterator
 
 from django.views.decorators.debug import sensitive_variables
 
-from ..aws import control_client, translated
+from ..aws import control_client, translated, without_frames
 from ..definition import HiddenStr, is_reference
 from ..exceptions import AwsError, AwsUnreachable, Conflict, PermissionMissing, Throttled
 from .endpoints import check_place
@@ -102,10 +102,8 @@ class ControlPlane:
             failure = _with_action(error, operation)
         except Exception as error:
             failure = error
-        # Raise the error without botocore's frames, because their local variables hold the body and with it the
-        # gateway's secret.
-        failure.__cause__ = failure.__context__ = None
-        raise failure.with_traceback(None)
+        # The local variables of botocore's frames hold the body and with it the gateway's secret.
+        raise without_frames(failure)
 
 
 @sensitive_variables("parameters")
