@@ -130,7 +130,9 @@ def test_async_handlers_run_under_wsgi(settings, connect, alice, gateway):
 @pytest.mark.django_db
 def test_disconnecting_inside_connect_says_what_to_do_instead(settings, connect, alice, gateway):
     settings.ROOT_URLCONF = __name__
-    with pytest.raises(SendDuringConnect, match=r"cannot be closed before its \$connect has returned\. To refuse the connection"):
+    with pytest.raises(
+        SendDuringConnect, match=r"cannot be closed before its \$connect has returned\. To refuse the connection"
+    ):
         connect(alice, path="/hasty/")
 
 

@@ -97,7 +97,7 @@ def test_debug_off_without_the_host_of_this_machine(project):
     edit(project, "settings.py", "ALLOWED_HOSTS = []", 'ALLOWED_HOSTS = ["www.example.com"]')
     project.command("python manage.py migrate")
     with terminal(project, "python manage.py runLocalGateway --site 8000") as output:
-        assert "Run createApiGateway --local --pk=PK" in output.wait("DEBUG is False")
+        assert "run createApiGateway --local --pk=PK" in output.wait("DEBUG is False")
         assert "Add its host." in output.wait(f"http://127.0.0.1:{project.ports[0]}/ is not in ALLOWED_HOSTS")
 
 

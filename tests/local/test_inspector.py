@@ -146,7 +146,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nZeroDivi
         (DEBUG_PAGE, "500: KeyError: 'room'"),
         (TRACEBACK, "500: ZeroDivisionError: division by zero"),
         ('{"message": "The handler failed"}', "500: The handler failed"),
-        ("<h1>Server Error (500)</h1>", "500"),
+        ("<h1>Server Error (500)</h1>", "500: the log of the site shows the reason"),
     ],
 )
 def test_the_exception_of_the_site_is_shown(watched: Api, inspector: Inspector, body: str, summary: str) -> None:

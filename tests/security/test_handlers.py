@@ -289,7 +289,7 @@ def test_handlers_cannot_take_private_or_missing_names(connect, mount, declare):
 # What the view has on itself while a handler runs, and what Django's View has.
 OWN = [
     *("args", "api_gateway", "body", "debug_log", "envelope", "event", "kwargs"),
-    *("replied", "request", "text", "websocket_session"),
+    *("channels_answer", "replied", "request", "text", "websocket_session"),
 ]
 
 

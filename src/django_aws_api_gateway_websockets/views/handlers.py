@@ -27,6 +27,7 @@ _SET_ON_THE_VIEW = frozenset(
         "args",
         "api_gateway",
         "body",
+        "channels_answer",
         "debug_log",
         "envelope",
         "event",
