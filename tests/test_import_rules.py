@@ -12,6 +12,8 @@ from django.core.management import call_command
 
 from .imports import Import, cycles, read_package
 
+pytestmark = pytest.mark.once
+
 PACKAGE = "django_aws_api_gateway_websockets"
 SOURCE = Path(__file__).resolve().parent.parent / "src"
 

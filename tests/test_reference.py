@@ -13,6 +13,8 @@ from django.core.management import load_command_class
 
 from django_aws_api_gateway_websockets.conf import Conf
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PACKAGE = "django_aws_api_gateway_websockets"

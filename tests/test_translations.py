@@ -15,6 +15,8 @@ from django.utils.translation.template import templatize
 import django_aws_api_gateway_websockets
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
+pytestmark = pytest.mark.once
+
 PACKAGE = Path(django_aws_api_gateway_websockets.__file__).parent
 MESSAGES = PACKAGE / "locale" / "de" / "LC_MESSAGES"
 MARKS = ("_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy")

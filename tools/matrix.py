@@ -58,6 +58,9 @@ class Result(NamedTuple):
 CELLS = [Cell(python, django) for python, djangos in DJANGOS.items() for django in djangos]
 #: These two cells also start real servers. In the others, the tests in process are enough to compare versions.
 EVERYTHING = (CELLS[0], CELLS[-1])
+#: Only these two cells run these tests. The local gateway does not use Django, and the adoption is tested on each
+#: database too.
+FOLDERS_OF_EVERYTHING = ("tests/local", "tests/adoption")
 
 
 def main(arguments: List[str]) -> int:
@@ -179,6 +182,7 @@ def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[
             "pythonpath=.",
             "-m",
             marks,
+            *([] if cell in EVERYTHING else [f"--ignore={folder}" for folder in FOLDERS_OF_EVERYTHING]),
             *pytest_arguments,
         ],
     ]
