@@ -26,7 +26,7 @@ HOME = ROOT / ".matrix"
 WHEEL = HOME / "wheel"
 UV = str(Path(sys.executable).parent / "uv")
 AT_ONCE = int(os.environ.get("MATRIX_AT_ONCE", "2"))
-CELL_SECONDS = 15 * 60
+CELL_SECONDS = 30 * 60
 
 DJANGOS = {
     "3.8": ["4.2"],
