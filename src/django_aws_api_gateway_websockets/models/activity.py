@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime, timezone
-from typing import Any, NamedTuple, Sequence
+from typing import NamedTuple, Sequence
 
 from django.core.cache import caches
 
 from ..conf import conf
 from ..delivery import DeliveryReport
+from ..security.counters import add_to_counter
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -44,7 +45,7 @@ def count(kind: str, times: int = 1) -> None:
     if not (conf.COUNT_EVENTS and times):
         return
     try:
-        _add(_key(kind, _now()), times)
+        add_to_counter(_key(kind, _now()), times, STEP * (STEPS + 1))
     except Exception as error:
         logger.error("An event was not counted: the cache %r failed: %r", conf.CACHE, error)
 
@@ -86,12 +87,3 @@ def _time(seconds: float) -> datetime:
 
 def _key(kind: str, number: int) -> str:
     return f"websockets:activity:{kind}:{number}"
-
-
-def _add(key: str, times: int) -> None:
-    cache: Any = caches[conf.CACHE]
-    try:
-        cache.incr(key, times)
-    except ValueError:
-        if not cache.add(key, times, STEP * (STEPS + 1)):
-            cache.incr(key, times)

@@ -19,6 +19,7 @@ from django.core.cache import caches
 
 from ..conf import conf
 from ..exceptions import RateLimited
+from .counters import add_to_counter
 
 __all__ = [
     "CONNECTS_OF_ADDRESS",
@@ -95,7 +96,8 @@ def check_rate(limit: Limit, identity: str) -> None:
     if rate is None:
         return
     try:
-        count = _count(_key(limit, identity, rate), rate.seconds)
+        # Two windows, because a counter must not expire while it is in use.
+        count = add_to_counter(_key(limit, identity, rate), 1, 2 * rate.seconds)
     except Exception as error:
         logger.error(
             "The rate limit %s was not checked, because the cache %r failed: %r", limit.name, conf.CACHE, error
@@ -123,14 +125,3 @@ def _rate_of(limit: Limit) -> Rate | None:
 def _key(limit: Limit, identity: str, rate: Rate) -> str:
     window = int(time.time() // rate.seconds)
     return f"websockets:{limit.name}:{quote(identity, safe='')}:{window}"
-
-
-def _count(key: str, seconds: int) -> int:
-    cache = caches[conf.CACHE]
-    try:
-        return int(cache.incr(key))
-    except ValueError:
-        # Keep the counter for two windows, because one that expires while it is in use could lose its expiry on Redis.
-        if cache.add(key, 1, 2 * seconds):
-            return 1
-        return int(cache.incr(key))
