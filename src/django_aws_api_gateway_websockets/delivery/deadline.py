@@ -6,7 +6,7 @@ import time
 
 
 class Deadline:
-    """So many seconds from the first look at it. None: no limit."""
+    """``seconds``, counted from the first call of :meth:`remaining`. None means no limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds = seconds

@@ -73,14 +73,12 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
     therefore counts for one connection only. Otherwise, a client could get another client's reply. The same holds for
     a join, because another connection has not joined anything yet.
     """
-    if envelope.join or envelope.leave:
-        client = f"connection {session.connection_id}"
-    elif session.user_id is not None:
-        client = f"user {session.user_id}"
-    elif len(envelope.request_id) >= UNGUESSABLE_LENGTH:
-        client = "anonymous"
-    else:
-        client = f"connection {session.connection_id}"
+    client = f"connection {session.connection_id}"
+    if not (envelope.join or envelope.leave):
+        if session.user_id is not None:
+            client = f"user {session.user_id}"
+        elif len(envelope.request_id) >= UNGUESSABLE_LENGTH:
+            client = "anonymous"
     return f"{session.api_gateway_id}/{client}"
 
 
