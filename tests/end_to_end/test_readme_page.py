@@ -19,9 +19,9 @@ from .terminals import ROOT, Output, socket_url, stop
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 
 SECTION = (ROOT / "README.md").read_text(encoding="utf-8").split("## A first socket\n")[1].split("\n## ")[0]
-PARTS = re.split(
-    r"^```(\w+)\n(.*?)^```\n", SECTION.split("From anywhere in your code")[0], flags=re.MULTILINE | re.DOTALL
-)
+STEPS, _END, _ = SECTION.partition("Send from anywhere in your code")
+assert _END, "The section has another end."
+PARTS = re.split(r"^```(\w+)\n(.*?)^```\n", STEPS, flags=re.MULTILINE | re.DOTALL)
 #: Each block of the section, with the text before it.
 BLOCKS = list(zip(PARTS[::3], PARTS[1::3], PARTS[2::3]))
 COMMANDS = [line for _, kind, text in BLOCKS if kind == "sh" for line in text.splitlines()]
