@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .activity import count
+from .announcing import announce_ends, close_and_list, ends_are_heard
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
 
@@ -48,11 +49,31 @@ class SessionRows(models.QuerySet[Row]):
         return self.model._default_manager.using(self.write_db).all()  # type: ignore[return-value]
 
     def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        closed = self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were.
+
+        The signal ``session_disconnected`` is sent for each of them after the commit.
+        """
+        closed, ended = self.close_unannounced(reason)
+        announce_ends(ended, self.write_db)
+        return closed
+
+    def close_unannounced(self, reason: str) -> tuple[int, list[Row]]:
+        """Do what ``mark_disconnected`` does, but announce nothing.
+
+        Return how many rows there were, and those that the caller has to announce with ``announce_ends``.
+        """
+        connected = self.filter(connected=True)
+        values = {"connected": False, "closed_reason": reason, "updated_on": timezone.now()}
+        ended: list[Row] = []
+        # A connection that was refused has never been announced.
+        if reason != ClosedReason.REFUSED and ends_are_heard():
+            ended = close_and_list(connected, values)
+            closed = len(ended)
+        else:
+            closed = connected.update(**values)
         if closed:
             transaction.on_commit(partial(count, reason, closed), using=self.write_db)
-        return closed
+        return closed, ended
 
     def reopen(self) -> int:
         """Mark closed rows as connected again, because their connections could not be closed. Return how many."""
