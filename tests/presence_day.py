@@ -23,7 +23,7 @@ from django_aws_api_gateway_websockets.testing.commits import committed
 
 HOUR, MINUTE = 3600, 60
 GRACE = 15
-#: What docs/presence.md promises for a connection that vanished: 10 minutes of silence, and the accuracy of its row.
+#: How long docs/howto/who-is-online.md says that a vanished connection is listed.
 LEASE = 11 * MINUTE
 HANDOVER, BEAT = 110 * MINUTE, 8 * MINUTE
 #: How often the clean-up runs.
@@ -34,7 +34,7 @@ class Day:
     """``users`` users in ``rooms`` channels, each of them in ``joins``, on a clock that only this class moves."""
 
     def __init__(self, users: int, rooms: int, joins: int, visits: int = 1, step: int = 10 * MINUTE, seed: int = 1):
-        self.random = random.Random(seed)  # noqa: S311  a simulation
+        self.random = random.Random(seed)
         self.now, self._start = 0.0, timezone.now()
         self._queue: list[tuple[float, int, Callable[[], object]]] = []
         self._number = count()
@@ -167,13 +167,13 @@ class Page:
         if client is None:
             client = day.clients[self.user] = GatewayClient()
             client.force_login(self.user)
-        first, *others = self.rooms
+        first = self.rooms[0]
         self.socket = client.connect("/ws/", first, query={"ws_v": "1"})
         del client._opened[:]  # so that the client does not keep the sockets of a whole day
         day.counts["connects"] += 1
         for room in ("", *self.rooms):
             day.open[self.user, room] += 1
-        joins = {"join": {room: None for room in self.rooms}}
+        joins = {"join": dict.fromkeys(self.rooms)}
         self.socket.send_json({"action": "_ws", "_ws": {"id": f"join-{day.counts['connects']}", **joins}})
         self.plan()
 

@@ -168,7 +168,7 @@ def test_beats_keep_a_connection_in_the_list(page, alice):
 # --- Signals ------------------------------------------------------------------------------------
 
 
-def test_a_user_joins_with_the_first_tab_and_leaves_with_the_last(page, alice, heard):
+def test_the_first_tab_joins_and_the_last_one_leaves(page, alice, heard):
     tabs = [page(alice, "room"), page(alice, "room")]
     assert taken(heard) == [("user_online", "alice", ""), ("user_joined", "alice", "room")]
     tabs[0].disconnect()
