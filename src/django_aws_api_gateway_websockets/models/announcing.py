@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Mapping, Sequence
-
-from django.db import transaction
 
 from ..delivery.connecting import connecting
 from ..signals import session_connected, session_disconnected
+from .after_commit import call_after_commit
 from .announced import ONLINE, arrive, depart, is_heard, tracks_presence
 from .batches import batches
 from .reporting import send_signal
@@ -17,7 +15,7 @@ from .reporting import send_signal
 def announce_connected(session: Any) -> None:
     """Announce a connection that the view has accepted."""
     if session.is_new and is_heard(session_connected):
-        transaction.on_commit(partial(_send_connected, session), using=session.own_row.write_db, robust=True)
+        call_after_commit(session.own_row.write_db, _send_connected, session)
     arrive(session, {ONLINE, session.channel_name})
 
 
@@ -54,7 +52,7 @@ def close_and_list(connected: Any, values: Mapping[str, Any]) -> list[Any]:
 def announce_ends(ended: Sequence[Any], using: str) -> None:
     """Announce after the commit that the connections of the rows ``ended`` have ended."""
     for batch in batches(ended):
-        transaction.on_commit(partial(_announce_ends, batch, using), using=using, robust=True)
+        call_after_commit(using, _announce_ends, batch, using)
 
 
 def _announce_ends(ended: Sequence[Any], using: str) -> None:
