@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, models, transaction
 from django.db.models.deletion import Collector
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -73,18 +74,17 @@ class AnnouncedUser(models.Model):
 
 def tracks_presence() -> bool:
     """Return whether anybody wants to know who comes and goes."""
-    return bool(conf.PRESENCE_CHANNELS) or _is_tracked(ONLINE) or is_heard(user_joined, user_left)
+    return bool(conf.PRESENCE_CHANNELS) or _is_tracked(ONLINE) or _is_heard(user_joined, user_left)
 
 
 def _is_tracked(channel_name: str) -> bool:
     if channel_name == ONLINE:
-        return is_heard(user_online, user_offline)
-    return is_heard(user_joined, user_left) or is_pushed(channel_name)
+        return _is_heard(user_online, user_offline)
+    return _is_heard(user_joined, user_left) or is_pushed(channel_name)
 
 
-def is_heard(*signals: Any) -> bool:
-    # has_listeners() would miss receivers that are connected for one sender.
-    return any(signal.receivers for signal in signals)
+def _is_heard(*signals: Signal) -> bool:
+    return any(signal.has_listeners(get_user_model()) for signal in signals)
 
 
 def arrive(session: Any, channel_names: Iterable[str]) -> None:

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from ..conf import conf
 from ..protocol import IDLE_TIMEOUT, MAX_CONNECTION_AGE
-from .rows import SessionRows
 
 
 def silent_since() -> datetime:
@@ -22,13 +21,13 @@ def silent_since() -> datetime:
     return timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
 
 
-def living(sessions: SessionRows[Any]) -> Any:
-    """Return those of ``sessions`` whose connection is open.
+def living(rows: Any, session: str = "") -> Any:
+    """Return those of ``rows`` whose connection is open. ``session``: the path from a row to its session row.
 
     A row can stay open after its connection, because API Gateway does not promise ``$disconnect``. Rows older than two
     hours are left out. So are rows of ``GatewaySocket`` that have been silent for too long, because it sends a beat
     after 8 minutes. Other clients can be silent and connected, if they receive messages.
     """
     oldest = timezone.now() - timedelta(seconds=MAX_CONNECTION_AGE)
-    used = Q(protocol_version=0) | Q(last_activity_on__gt=silent_since())
-    return sessions.filter(used, connected=True, created_on__gt=oldest)
+    used = Q(**{f"{session}protocol_version": 0}) | Q(**{f"{session}last_activity_on__gt": silent_since()})
+    return rows.filter(used, **{f"{session}connected": True, f"{session}created_on__gt": oldest})

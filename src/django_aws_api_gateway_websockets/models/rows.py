@@ -66,7 +66,7 @@ class SessionRows(models.QuerySet[Row]):
         values = {"connected": False, "closed_reason": reason, "updated_on": timezone.now()}
         ended: list[Row] = []
         # A connection that was refused has never been announced.
-        if reason != ClosedReason.REFUSED and ends_are_heard():
+        if reason != ClosedReason.REFUSED and ends_are_heard(self.model):
             ended = close_and_list(connected, values)
             closed = len(ended)
         else:

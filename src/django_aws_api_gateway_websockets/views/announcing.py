@@ -8,7 +8,6 @@ from django.http.response import HttpResponseBase
 
 from ..models import WebSocketSession
 from ..models.after_commit import call_after_commit
-from ..models.announced import is_heard
 from ..models.reporting import send_signal
 from ..signals import message_failed, message_received
 
@@ -25,7 +24,7 @@ def run_and_announce(
     except Exception as error:
         send_signal(message_failed, type(view), exception=error, **about)
         raise
-    if is_heard(message_received):
+    if message_received.has_listeners(type(view)):
         about["status"] = response.status_code
         call_after_commit(session.own_row.write_db, _send_received, type(view), about)
     return response
