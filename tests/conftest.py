@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import TransactionTestCase
 
 import django_aws_api_gateway_websockets
 from django_aws_api_gateway_websockets.local.server import LocalGateway
@@ -54,6 +55,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.end_to_end)
+        if uses_database(item):
+            item.add_marker(pytest.mark.database)
+
+
+def uses_database(item):
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db") or issubclass(item.cls or object, TransactionTestCase))
 
 
 @pytest.fixture
