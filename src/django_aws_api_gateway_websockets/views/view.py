@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 
@@ -193,8 +194,9 @@ class WebSocketView(View):
             return self._receive_connect(request, *args, **kwargs)
         session = self.websocket_session
         # Only $connect carries a cookie and Accept-Language, so its language is stored.
-        language = (session and session.language) or translation.get_language()
-        with translation.override(language):
+        active = translation.get_language()
+        language = (session and session.language) or active
+        with nullcontext() if language == active else translation.override(language):
             request.LANGUAGE_CODE = language
             if self._route_key == protocol.DISCONNECT:
                 return self._run(self.disconnect, request, *args, **kwargs)
