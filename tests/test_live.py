@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_aws_api_gateway_websockets.admin import live
 from django_aws_api_gateway_websockets.admin.plots import draw
 from django_aws_api_gateway_websockets.exceptions import GatewayNotCreated
-from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession, activity
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
