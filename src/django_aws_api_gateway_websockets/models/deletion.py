@@ -14,8 +14,9 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .batches import batches
 from .closing import close_connections
-from .rows import ClosedReason, SessionRows
+from .rows import ClosedReason, SessionRows, memberships_of
 
 # The admin's pages list every row that a cascade would delete. Above this number, they show a count instead.
 LISTED = 100
@@ -63,12 +64,18 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
 
 
 def delete_closed(rows: SessionRows[Any]) -> int:
-    """Delete ``rows``, which are closed, with their memberships. Return how many rows there were."""
-    rows = rows.order_by()
+    """Delete ``rows``, which are closed, with their memberships. Return how many rows there were.
+
+    The caller has locked the rows, so that none of them is opened again meanwhile.
+    """
     if not _is_free(rows.model):
-        return QuerySet.delete(rows)[1].get(rows.model._meta.label, 0)
-    _memberships_of(rows, rows.db)._raw_delete(rows.db)
-    return int(rows._raw_delete(rows.db))
+        return QuerySet.delete(rows.order_by())[1].get(rows.model._meta.label, 0)
+    deleted, everyone = 0, rows.model._base_manager.using(rows.db)
+    # By keys, because MariaDB would look at every membership to find those of a subquery.
+    for keys in batches(list(rows.values_list("pk", flat=True))):
+        memberships_of(rows.model, rows.db).filter(session__in=keys)._raw_delete(rows.db)
+        deleted += everyone.filter(pk__in=keys)._raw_delete(rows.db)
+    return deleted
 
 
 def _is_free(model: Any) -> bool:
@@ -81,8 +88,7 @@ def _is_free(model: Any) -> bool:
 
 
 def _memberships_of(rows: Any, using: str) -> Any:
-    model = rows.model._meta.get_field("memberships").related_model
-    return model._base_manager.using(using).filter(session__in=rows.values("pk"))
+    return memberships_of(rows.model, using).filter(session__in=rows.values("pk"))
 
 
 def why_gateway_stays(gateway: Any, connected: int) -> str:
