@@ -100,9 +100,9 @@ def join_channels():
     """Give each session ``MEMBERSHIPS`` memberships, one of them of the channel "Everyone"."""
     from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
 
-    for number in range(MEMBERSHIPS):
-        name = f"CONCAT('Group ', MOD(id * 7 + {number}, 5000))" if number else "'Everyone'"
-        execute(
-            f"INSERT INTO {ChannelMembership._meta.db_table} (channel_name, connected, session_id) "
-            f"SELECT {name}, connected, id FROM {WebSocketSession._meta.db_table} ORDER BY id"
-        )
+    name = "CASE WHEN n = 0 THEN 'Everyone' ELSE CONCAT('Group ', MOD(id * 7 + n, 5000)) END"
+    numbers = " UNION ALL ".join(f"SELECT {number} AS n" for number in range(MEMBERSHIPS))
+    execute(
+        f"INSERT INTO {ChannelMembership._meta.db_table} (channel_name, connected, session_id) "
+        f"SELECT {name}, connected, id FROM {WebSocketSession._meta.db_table}, ({numbers}) AS numbers ORDER BY id, n"
+    )

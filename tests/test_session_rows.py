@@ -203,6 +203,16 @@ def test_a_row_closed_by_a_sweep_comes_back(opened):
     assert is_back(socket)
 
 
+def test_the_clean_up_keeps_a_row_while_it_may_come_back(gone):
+    assert everyone.clear_closed().deleted == 0
+    assert speak(gone[1]) == 200
+    assert is_back(gone[1])
+    everyone.mark_disconnected(ClosedReason.GONE)
+    everyone.update(updated_on=timezone.now() - timedelta(minutes=12))
+    assert speak(gone[1]) == 403
+    assert everyone.clear_closed().deleted == 1
+
+
 def test_a_heartbeat_brings_a_row_back(gone):
     assert gone[1].send_json({"action": "_ws", "_ws": {"beat": True}}).status_code == 200
     assert is_back(gone[1])

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ..conf import conf
 from .deletion import delete_closed
-from .rows import ClosedReason, SessionRows
+from .rows import ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
 WINDOW = 5_000
@@ -43,7 +43,7 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
     remembered = models.Q(created_on__lt=now - timedelta(seconds=conf.CLIENT_MAX_AGE)) & ~models.Q(
         source_ip="", user_agent=""
     )
-    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG)
+    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG) & ~may_return()
     done = CleanUp()
     for first, last, count in windows(rows):
         window = rows.filter(pk__gte=first, pk__lte=last)
@@ -54,7 +54,7 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
             done.forgotten += window.filter(remembered).exclude(closed).count()
         else:
             with transaction.atomic(using=rows.db):
-                done.deleted += delete_closed(_free(window.filter(closed)))
+                done.deleted += delete_closed(window.filter(closed))
                 done.expired += _free(window.expired()).mark_disconnected(ClosedReason.EXPIRED)
                 done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done
@@ -76,7 +76,8 @@ def windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
 def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
     """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
 
-    Others close rows in any order, so a clean-up that waited for them could end in a deadlock.
+    Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot
+    deadlock, because only clean-ups lock rows that are closed for good, and they delete them in the same order.
     """
     if not connections[rows.db].features.has_select_for_update_skip_locked:
         return rows  # SQLite has one writer

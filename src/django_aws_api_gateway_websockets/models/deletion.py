@@ -20,6 +20,8 @@ from .rows import ClosedReason, SessionRows, memberships_of
 
 # The admin's pages list every row that a cascade would delete. Above this number, they show a count instead.
 LISTED = 100
+# Old versions of SQLite take at most 999 parameters, and the condition for the rows has a few too.
+_KEYS_PER_DELETE = 980
 
 
 class _ConnectedRows(SessionRows[Any]):
@@ -64,17 +66,14 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
 
 
 def delete_closed(rows: SessionRows[Any]) -> int:
-    """Delete ``rows``, which are closed, with their memberships. Return how many rows there were.
-
-    The caller has locked the rows, so that none of them is opened again meanwhile.
-    """
+    """Delete ``rows``, which are closed for good, with their memberships. Return how many rows there were."""
     if not _is_free(rows.model):
         return QuerySet.delete(rows.order_by())[1].get(rows.model._meta.label, 0)
-    deleted, everyone = 0, rows.model._base_manager.using(rows.db)
+    deleted = 0
     # By keys, because MariaDB would look at every membership to find those of a subquery.
-    for keys in batches(list(rows.values_list("pk", flat=True))):
+    for keys in batches(list(rows.values_list("pk", flat=True)), _KEYS_PER_DELETE):
         memberships_of(rows.model, rows.db).filter(session__in=keys)._raw_delete(rows.db)
-        deleted += everyone.filter(pk__in=keys)._raw_delete(rows.db)
+        deleted += rows.order_by().filter(pk__in=keys)._raw_delete(rows.db)
     return deleted
 
 

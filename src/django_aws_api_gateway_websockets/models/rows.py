@@ -41,6 +41,14 @@ class ClosedReason(models.TextChoices):
 
 #: Rows that were closed without the client's or the site's doing. If the client still speaks, the row is opened again.
 MAY_RETURN = (ClosedReason.GONE, ClosedReason.SWEPT)
+# API Gateway disconnects a client after ten minutes without a message, and nothing is sent to closed rows.
+_RETURNS_WITHIN = timedelta(seconds=IDLE_TIMEOUT + 60)
+
+
+def may_return() -> models.Q:
+    """Return the condition for closed rows whose clients may still speak."""
+    since = timezone.now() - _RETURNS_WITHIN
+    return models.Q(connected=False, closed_reason__in=MAY_RETURN, updated_on__gt=since, created_on__gt=oldest_open())
 
 
 def oldest_open() -> datetime:
@@ -92,9 +100,8 @@ class SessionRows(models.QuerySet[Row]):
 
     def never_return(self, reason: str) -> int:
         """Keep rows that were found gone from being opened again, because of ``reason``. Return how many."""
-        rows = self.using(self.write_db).filter(connected=False, closed_reason__in=MAY_RETURN)
         # updated_on stays the time when the connection ended.
-        return rows.update(closed_reason=reason)
+        return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
 
     def _set_connected(self, connected: bool, reason: str) -> int:
         """Open or close the rows together with their memberships. Return how many rows changed."""

@@ -22,7 +22,7 @@ from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
 from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
-from .rows import MAX_ADDRESS, MAX_USER_AGENT, MAY_RETURN, ClosedReason, oldest_open
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
 
@@ -180,13 +180,10 @@ class WebSocketSession(SendingSession, models.Model):
 
         Raise ``UnknownConnection`` unless the row was closed because AWS did not know the connection.
         """
-        if self.closed_reason in MAY_RETURN:
-            closed = self.own_row.filter(closed_reason__in=MAY_RETURN, created_on__gt=oldest_open())
-            # Another message of the same client may have been faster.
-            if closed.reopen() or self.own_row.filter(connected=True).exists():
-                self.connected, self.closed_reason = True, ""
-                return
-        raise UnknownConnection("The connection is closed.")
+        # Another message of the same client may have been faster.
+        if not (self.own_row.filter(may_return()).reopen() or self.own_row.filter(connected=True).exists()):
+            raise UnknownConnection("The connection is closed.")
+        self.connected, self.closed_reason = True, ""
 
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
