@@ -28,7 +28,7 @@ def record_connect(
     Raise ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
     """
     language = get_language() or ""
-    session: WebSocketSession = WebSocketSession.objects.open(
+    session: WebSocketSession = WebSocketSession.objects.record(
         connection_id=event.connection_id,
         channel_name=channel_name,
         user=user,
@@ -73,11 +73,15 @@ def record_disconnect(event: GatewayEvent, session: WebSocketSession | None) -> 
     """
     if session is not None:
         session.mark_disconnected(ClosedReason.CLIENT)
+        if session.closed_reason != ClosedReason.CLIENT:
+            # The row was closed before. If it was found gone, a message may open it again at any moment.
+            session.own_row.never_return(ClosedReason.CLIENT)
+            session.mark_disconnected(ClosedReason.CLIENT)
         return
     gateway = ApiGateway.objects.filter(api_id=event.api_id).first()
     if gateway is None:
         return
-    session = WebSocketSession.objects.open(
+    session = WebSocketSession.objects.record(
         connection_id=event.connection_id, api_gateway=gateway, connected=False, closed_reason=ClosedReason.CLIENT
     )
     if session.connected and session.api_gateway_id == gateway.pk:

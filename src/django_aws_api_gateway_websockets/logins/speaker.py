@@ -12,7 +12,8 @@ from django.http import HttpRequest
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ClosedReason, WebSocketSession
-from ..models.closing import close_connections
+from ..models.closing import close_for_good
+from ..models.rows import MAY_RETURN
 from .authority import backend_of_mark, current_user, visible_users
 
 __all__ = ["LoginEnded", "check_may_speak", "find_session", "set_user", "user_of"]
@@ -84,14 +85,18 @@ def check_may_speak(session: WebSocketSession | None) -> Any:
     send.
 
     This costs no query while the login is valid. Otherwise, it closes the connection, because some changes send no
-    signal. An example is ``User.objects.update(is_active=False)``.
+    signal. An example is ``User.objects.update(is_active=False)``. A row that was closed because AWS did not know the
+    connection is opened again.
     """
     if session is None:
         raise UnknownConnection("The connection is unknown. Its $connect was not recorded here.")
-    if not session.connected:
+    if not session.connected and session.closed_reason not in MAY_RETURN:
         raise UnknownConnection("The connection is closed.")
     try:
-        return user_of(session)
+        user = user_of(session)
     except LoginEnded as ended:
-        close_connections(WebSocketSession.objects.filter(pk=session.pk), ended.reason)
+        close_for_good(WebSocketSession.objects.filter(pk=session.pk), ended.reason)
         raise
+    if not session.connected:
+        session.reopen()
+    return user

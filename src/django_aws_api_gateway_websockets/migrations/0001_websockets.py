@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'WebSocket session',
                 'verbose_name_plural': 'WebSocket sessions',
-                'indexes': [django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['channel_name', 'id'], name='websockets_channel'), django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['session_key_hash'], name='websockets_login'), django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['api_gateway'], name='websockets_gateway'), models.Index(fields=['user', 'connected'], name='websockets_user')],
+                'indexes': [django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['channel_name', 'id'], name='websockets_channel'), django_aws_api_gateway_websockets.models.indexes.SpeakingIndex(fields=['session_key_hash'], name='websockets_login'), django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['api_gateway'], name='websockets_gateway'), models.Index(fields=['user', 'connected'], name='websockets_user')],
                 'constraints': [models.UniqueConstraint(fields=('connection_id',), name='websockets_connection_id')],
             },
             bases=(django_aws_api_gateway_websockets.models.sending.SendingSession, models.Model),
@@ -149,12 +149,13 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('connected', models.BooleanField(default=True, editable=False, verbose_name='connected')),
                 ('session', models.ForeignKey(on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='memberships', to='django_aws_api_gateway_websockets.websocketsession', verbose_name='session')),
             ],
             options={
                 'verbose_name': 'channel membership',
                 'verbose_name_plural': 'channel memberships',
-                'constraints': [models.UniqueConstraint(fields=('channel_name', 'session'), name='websockets_one_membership')],
+                'constraints': [models.UniqueConstraint(fields=('channel_name', 'connected', 'session'), name='websockets_one_membership')],
             },
         ),
     ]

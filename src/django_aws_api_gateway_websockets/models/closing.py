@@ -17,7 +17,7 @@ from ..exceptions import WebSocketsError
 from .batches import batches
 from .goodbye import tell
 from .jobs import Socket, enqueue_closing
-from .recipients import ConnectionsUrls, connected_rows
+from .recipients import ConnectionsUrls, open_rows
 from .rows import SessionRows
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
@@ -31,7 +31,7 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
     """
     database = sessions.write_db
     # Read from the same database, because a replica may not know a connection that was just opened.
-    rows = connected_rows(sessions.using(database), "protocol_version")
+    rows = open_rows(sessions.using(database), "protocol_version")
     deadline, count = Deadline(conf.CLOSE_DEADLINE), 0
     for chunk in batches(rows, conf.BACKGROUND_CHUNK):
         for batch in batches(row[0] for row in chunk):
@@ -41,6 +41,13 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
         transaction.on_commit(close, using=database, robust=True)
         count += len(chunk)
     return count
+
+
+def close_for_good(sessions: SessionRows[Any], reason: str) -> int:
+    """Close the connected rows among ``sessions``, and keep rows that were found gone from being opened again."""
+    # In this order, because a row that is opened again in between is then closed.
+    sessions.never_return(reason)
+    return close_connections(sessions, reason)
 
 
 def _close_soon(using: str, sockets: Sequence[Socket], reason: str, deadline: Deadline) -> None:

@@ -110,6 +110,7 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
         if not told:
             session.mark_disconnected(ClosedReason.GONE)
             return False
+    session.own_row.never_return(reason)
     session.mark_disconnected(reason)
     return True
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import conf
+from ..protocol import IDLE_TIMEOUT, MAX_CONNECTION_AGE
 from .activity import count
+from .batches import batches
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
+Rows = TypeVar("Rows", bound="SessionRows[Any]")
 
 # The characters that a session row has for its client.
 MAX_ADDRESS, MAX_USER_AGENT = 45, 255
@@ -34,6 +39,23 @@ class ClosedReason(models.TextChoices):
     KICKED = "kicked", _("removed by the site")
 
 
+#: Rows that were closed without the client's or the site's doing. If the client still speaks, the row is opened again.
+MAY_RETURN = (ClosedReason.GONE, ClosedReason.SWEPT)
+# API Gateway disconnects a client after ten minutes without a message, and nothing is sent to closed rows.
+_RETURNS_WITHIN = timedelta(seconds=IDLE_TIMEOUT + 60)
+
+
+def may_return() -> models.Q:
+    """Return the condition for closed rows whose clients may still speak."""
+    since = timezone.now() - _RETURNS_WITHIN
+    return models.Q(connected=False, closed_reason__in=MAY_RETURN, updated_on__gt=since, created_on__gt=oldest_open())
+
+
+def oldest_open() -> datetime:
+    """Return the time before which no open connection can have begun, because AWS closes it after two hours."""
+    return timezone.now() - timedelta(seconds=MAX_CONNECTION_AGE)
+
+
 class SessionRows(models.QuerySet[Row]):
     """The base of ``WebSocketSessionQuerySet``, without the methods that send."""
 
@@ -47,13 +69,63 @@ class SessionRows(models.QuerySet[Row]):
         """All rows, from the database that this queryset is written to."""
         return self.model._default_manager.using(self.write_db).all()  # type: ignore[return-value]
 
+    def open(self: Rows) -> Rows:
+        """Return the rows of open connections: they are marked as connected, and younger than two hours."""
+        return self.filter(connected=True, created_on__gt=oldest_open())
+
+    def expired(self: Rows) -> Rows:
+        """Return the rows that are marked as connected, although AWS has ended their connections after two hours."""
+        return self.filter(connected=True, created_on__lte=oldest_open())
+
+    def stale(self: Rows) -> Rows:
+        """Return the open rows without a message for so long that the client has probably disconnected.
+
+        API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client.
+        """
+        silent_since = timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
+        return self.open().filter(last_activity_on__lt=silent_since)
+
     def mark_disconnected(self, reason: str = "") -> int:
         """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        closed = self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        return self._count(reason, self._set_connected(False, reason))
+
+    def close_one(self, key: Any, reason: str) -> bool:
+        """Mark the row with the primary key ``key`` as closed. Return whether it was connected. It needs no lock."""
+        with transaction.atomic(using=self.write_db):
+            return bool(self._count(reason, self._write([key], False, reason)))
+
+    def reopen(self) -> int:
+        """Mark closed rows as connected again, because their connections are still open. Return how many."""
+        return self._set_connected(True, "")
+
+    def never_return(self, reason: str) -> int:
+        """Keep rows that were found gone from being opened again, because of ``reason``. Return how many."""
+        # updated_on stays the time when the connection ended.
+        return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
+
+    def _set_connected(self, connected: bool, reason: str) -> int:
+        """Open or close the rows together with their memberships. Return how many rows changed."""
+        with transaction.atomic(using=self.write_db):
+            # The subquery makes any queryset lockable, such as one with distinct().
+            these = self.using(self.write_db).order_by().values("pk")
+            rows = self.written().filter(pk__in=these, connected=not connected).order_by("pk")
+            keys = list(rows.select_for_update().values_list("pk", flat=True))
+            return sum(self._write(batch, connected, reason) for batch in batches(keys))
+
+    def _write(self, keys: list[Any], connected: bool, reason: str) -> int:
+        """Open or close the rows with these keys, which are locked. A single row needs no lock."""
+        rows = self.written().filter(pk__in=keys, connected=not connected)
+        changed = rows.update(connected=connected, closed_reason=reason, updated_on=timezone.now())
+        if changed:
+            memberships_of(self.model, self.write_db).filter(session__in=keys).update(connected=connected)
+        return changed
+
+    def _count(self, reason: str, closed: int) -> int:
         if closed:
             transaction.on_commit(partial(count, reason, closed), using=self.write_db)
         return closed
 
-    def reopen(self) -> int:
-        """Mark closed rows as connected again, because their connections could not be closed. Return how many."""
-        return self.filter(connected=False).update(connected=True, closed_reason="", updated_on=timezone.now())
+
+def memberships_of(model: Any, using: str) -> Any:
+    """Return the memberships of the session rows of ``model``."""
+    return model._meta.get_field("memberships").related_model._base_manager.using(using)

@@ -22,7 +22,7 @@ from .goodbye import check_farewell, disconnect_one, disconnect_rows
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
 from .reporting import after_commit
-from .rows import ClosedReason, Row, SessionRows
+from .rows import ClosedReason, Row, SessionRows, oldest_open
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
@@ -273,6 +273,8 @@ class SendingSession:
 
     def check_connection(self) -> ConnectionInfo | None:
         """Ask AWS about this connection. If the client has disconnected, close the row and return None."""
+        if self._close_expired():
+            return None
         try:
             return look_up(self._target())
         except ConnectionGone:
@@ -290,7 +292,7 @@ class SendingSession:
             "cannot be closed",
             "To refuse the connection, return an HttpResponseForbidden from connect(), or raise PermissionDenied.",
         )
-        return disconnect_one(self, self._target(), reason, again)
+        return not self._close_expired() and disconnect_one(self, self._target(), reason, again)
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
@@ -310,6 +312,8 @@ class SendingSession:
                 "takes no message",
                 "Wait for a first message from the client, and answer it.",
             )
+            if self._close_expired():
+                return False
             call_one(post(message.data, message.has_id), self._target())
         except ConnectionGone:
             self._close_gone()
@@ -330,6 +334,13 @@ class SendingSession:
 
     def _target(self) -> Target:
         return Target(self.connection_id, connections_url(self.api_gateway, self.stage_name))
+
+    def _close_expired(self) -> bool:
+        """Close the row if it is older than the two hours that AWS allows. Return whether it is."""
+        if self.created_on > oldest_open():
+            return False
+        self.mark_disconnected(ClosedReason.EXPIRED)
+        return True
 
     def _close_gone(self) -> None:
         """Close the row because AWS says that the client is gone, unless its ``$connect`` may still be running."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Iterable
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -18,9 +20,9 @@ from .clearing import CleanUp, clean_up
 from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
-from .indexes import ConnectedIndex
+from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
-from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
 
@@ -57,11 +59,25 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
         rows = type(self)(self.model)
         connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
-        joined = ChannelMembership.objects.filter(channel_name=channel_name).values("session")
+        # "IN (true)", because SQLite uses no index for a bare boolean column.
+        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True]).values("session")
         # Each half has its own index. With OR, databases would scan all rows.
         return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
 
-    def open(self, **values: Any) -> WebSocketSession:
+    def for_user(self, users: Any) -> WebSocketSessionQuerySet:
+        """Return the rows of a user, or of the users in a list or a queryset.
+
+        A queryset of users is evaluated together with this one, at the moment of a send. An anonymous user has no rows.
+        """
+        if isinstance(users, AnonymousUser):
+            return self.none()
+        if isinstance(users, get_user_model()):
+            return self.filter(user=users)
+        if isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
+            raise TypeError(f"for_user() takes a user, or a list or a queryset of users, not {users!r}.")
+        return self.filter(user__in=users)
+
+    def record(self, **values: Any) -> WebSocketSession:
         """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
 
         Raise ``UnknownConnection`` if the gateway or the user has been deleted meanwhile.
@@ -125,8 +141,8 @@ class WebSocketSession(SendingSession, models.Model):
         indexes = [
             # The recipients of a channel, in the order in which a send reads them.
             ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
-            # The connections that a logout closes.
-            ConnectedIndex(fields=["session_key_hash"], name="websockets_login"),
+            # The connections that a logout closes, and those that it keeps from being opened again.
+            SpeakingIndex(fields=["session_key_hash"], name="websockets_login"),
             # The connections of a gateway.
             ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
             # Open connections, and all rows of a user who is deleted.
@@ -155,9 +171,19 @@ class WebSocketSession(SendingSession, models.Model):
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
-        if self.own_row.mark_disconnected(reason):
+        if self.own_row.close_one(self.pk, reason):
             self.closed_reason = reason
         self.connected = False
+
+    def reopen(self) -> None:
+        """Open a closed row again, because its client still speaks. Its memberships count again too.
+
+        Raise ``UnknownConnection`` unless the row was closed because AWS did not know the connection.
+        """
+        # Another message of the same client may have been faster.
+        if not (self.own_row.filter(may_return()).reopen() or self.own_row.filter(connected=True).exists()):
+            raise UnknownConnection("The connection is closed.")
+        self.connected, self.closed_reason = True, ""
 
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
@@ -184,6 +210,12 @@ class WebSocketSession(SendingSession, models.Model):
                 self.own_row.update(channel_name="", updated_on=timezone.now())
         if channel_name == self.channel_name:
             self.channel_name = ""
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of all channels of this connection, the one that it connected to first."""
+        joined = {membership.channel_name for membership in self.memberships.all()} - {self.channel_name}
+        return [name for name in (self.channel_name, *sorted(joined)) if name]
 
     @property
     def own_row(self) -> WebSocketSessionQuerySet:

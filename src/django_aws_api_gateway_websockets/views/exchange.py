@@ -18,7 +18,7 @@ from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
 from .request_ids import RequestMemory
 
-__all__ = ["change_channels", "heartbeat", "push", "run_once"]
+__all__ = ["change_channels", "heartbeat", "leave_lost_channels", "push", "run_once"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -115,6 +115,22 @@ def change_channels(
             refused[name] = 403
     answer = {"joined": joined, "refused": refused}
     return {key: value for key, value in answer.items() if value}
+
+
+def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> bool:
+    """Leave the joined channels that the user may no longer be in.
+
+    Return whether the user may no longer be in the channel that the connection connected to, which it does not leave.
+    """
+    lost = set()
+    for name in session.channels:
+        with suppress(PermissionDenied, EventRefused):
+            if may_join(name):
+                continue
+        lost.add(name)
+        if name != session.channel_name:
+            session.leave(name)
+    return session.channel_name in lost
 
 
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:

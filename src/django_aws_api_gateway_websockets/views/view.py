@@ -38,7 +38,7 @@ from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
-from .exchange import change_channels, heartbeat, push, run_once
+from .exchange import change_channels, heartbeat, leave_lost_channels, push, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
@@ -94,7 +94,7 @@ class WebSocketView(View):
     permission_classes: Sequence[Any] = ()
     #: Rules that decide who may join which channel. None: everybody may join every channel.
     channel_rules: Sequence[Rule] | None = None
-    #: Check for each message whether the user may still be in the channel, not only when joining.
+    #: Check for each message whether the user may still be in the channels of the connection, not only when joining.
     recheck_channel = False
     http_method_names = ["post"]
     #: False even if an ``async def`` handler is called ``post``.
@@ -116,6 +116,8 @@ class WebSocketView(View):
         #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
         self._rehearses = False
         self._refusal: EventRefused | None = None
+        #: Whether this message opened the row again.
+        self._was_closed = False
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -175,6 +177,7 @@ class WebSocketView(View):
         if self._route_key == protocol.DISCONNECT:
             set_user(request, session.user if session else None)
         else:
+            self._was_closed = session is not None and not session.connected
             set_user(request, check_may_speak(session))
 
     def _check_headers(self, request: HttpRequest) -> None:
@@ -334,9 +337,14 @@ class WebSocketView(View):
             raise ChannelRefused(f"You may not join the channel {channel_name!r}.")
 
     def _check_may_stay(self, request: HttpRequest) -> None:
-        channel_name = self.websocket_session.channel_name if self.websocket_session else ""
-        if self.recheck_channel and channel_name and not self.can_join(request, channel_name):
-            raise ChannelRefused(f"You may no longer be in the channel {channel_name!r}.")
+        session = self.websocket_session
+        # A row that is opened again is checked like a new connection.
+        if session is None or not (self.recheck_channel or self._was_closed):
+            return
+        if leave_lost_channels(session, partial(self.can_join, request)):
+            if self._was_closed:
+                session.mark_disconnected(ClosedReason.REFUSED)
+            raise ChannelRefused(f"You may no longer be in the channel {session.channel_name!r}.")
 
     # --- Handlers -------------------------------------------------------------------------------
 
