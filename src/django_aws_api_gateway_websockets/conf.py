@@ -67,6 +67,11 @@ class Conf:
     CLIENT_MAX_AGE = Option(30 * 24 * 3600)
     #: Count connects, messages and ends in the cache, for the admin's page "Live".
     COUNT_EVENTS = Option(True)
+    #: Patterns of the channels whose pages are told who is there; the function that decides what they see of a user;
+    #: and the seconds that a user may be absent before ``user_left`` and ``user_offline``.
+    PRESENCE_CHANNELS: Option[Sequence[str]] = Option(())
+    PRESENCE_USER = Option("username")
+    PRESENCE_GRACE = Option(15.0)
     #: Seconds between two writes of a connection's ``last_activity_on``.
     ACTIVITY_INTERVAL = Option(60)
     #: Seconds to wait for AWS to accept a connection, and seconds to wait for its answer, when sending.

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, Callable, Mapping
 
 from .. import protocol
 from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
-from ..models import ClosedReason, WebSocketSession
+from ..models import ClosedReason, WebSocketSession, departures
 from ..models.closing import close_sockets
 from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
@@ -50,9 +50,19 @@ def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VE
     return asdict(done)
 
 
+def check_presence(using: str) -> int:
+    """Announce the users who have been absent for the grace period. Return the number of announcements."""
+    return departures.check_presence(WebSocketSession.objects.using(using))
+
+
 def _is_possible(socket: Socket) -> bool:
     return protocol.is_connection_id(socket.connection_id) and protocol.is_stage_name(socket.stage_name)
 
 
 #: The jobs that a worker knows, by name.
-JOBS = {"deliver": deliver, "disconnect": disconnect, "clear_sessions": clear_sessions}
+JOBS: Mapping[str, Callable[..., Any]] = {
+    "deliver": deliver,
+    "disconnect": disconnect,
+    "clear_sessions": clear_sessions,
+    "check_presence": check_presence,
+}

@@ -2,6 +2,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import django_aws_api_gateway_websockets.fields
+import django_aws_api_gateway_websockets.models.announced
 import django_aws_api_gateway_websockets.models.deletion
 import django_aws_api_gateway_websockets.models.indexes
 import django_aws_api_gateway_websockets.models.memberships
@@ -156,6 +157,21 @@ class Migration(migrations.Migration):
                 'verbose_name': 'channel membership',
                 'verbose_name_plural': 'channel memberships',
                 'constraints': [models.UniqueConstraint(fields=('channel_name', 'connected', 'session'), name='websockets_one_membership')],
+            },
+        ),
+        migrations.CreateModel(
+            name='AnnouncedUser',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=255, verbose_name='channel name')),
+                ('check_after', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(on_delete=django_aws_api_gateway_websockets.models.announced.announce_and_delete, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'announced user',
+                'verbose_name_plural': 'announced users',
+                'indexes': [models.Index(fields=['check_after'], name='websockets_check_after')],
+                'constraints': [models.UniqueConstraint(fields=('channel_name', 'user'), name='websockets_one_announcement')],
             },
         ),
     ]

@@ -60,7 +60,7 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
         yield done
 
 
-def windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
+def windows(rows: models.QuerySet[Any]) -> Iterator[tuple[Any, Any, int]]:
     """Yield the first key, the last key and the number of rows of each window."""
     keys = rows.values_list("pk", flat=True)
     end = keys.last()

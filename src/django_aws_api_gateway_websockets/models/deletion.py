@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from .batches import batches
+from .cascades import shows_only
 from .closing import close_connections
 from .rows import ClosedReason, SessionRows, memberships_of
 
@@ -103,11 +104,6 @@ def why_gateway_stays(gateway: Any, connected: int) -> str:
 
 # A query for a hundred thousand rows is cheap here, and the page shows one line for them.
 disconnect_and_cascade.lazy_sub_objs = refuse_or_cascade.lazy_sub_objs = True  # type: ignore[attr-defined]
-
-
-def shows_only(collector: Collector) -> bool:
-    """Return whether ``collector`` only lists what would be deleted, as the admin's ``NestedObjects`` does."""
-    return hasattr(collector, "add_edge")
 
 
 class _Counted(set):  # type: ignore[type-arg]

@@ -16,6 +16,7 @@ from ..delivery.deadline import Deadline
 from ..delivery.send import call_many, call_one
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
+from .announcing import announce_ends
 from .batches import batches
 from .recipients import GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
@@ -93,9 +94,13 @@ def _tell_rows(
     targets = list(targets_of(sessions.filter(protocol_version__gt=0)))
     # The row is closed before the frame is sent. Otherwise, the client could close first, and the reason would be
     # "client".
-    for batch in batches(target.connection_id for target in targets):
-        sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
+    closed = [
+        session
+        for batch in batches(target.connection_id for target in targets)
+        for session in sessions.written().filter(connection_id__in=batch).close_unannounced(reason)[1]
+    ]
     ids = set(tell(targets, reason, again, deadline)) if targets else set()
+    announce_ends([session for session in closed if session.connection_id in ids], sessions.write_db)
     for batch in batches(target.connection_id for target in targets if target.connection_id not in ids):
         sessions.written().filter(connection_id__in=batch).reopen()
     return [target for target in targets if target.connection_id in ids], ids
@@ -116,9 +121,13 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
 
 
 def _tell_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:
-    session.mark_disconnected(reason)
+    rows = session.own_row
+    count, ended = rows.close_unannounced(reason)
     if tell([target], reason, again, Deadline(conf.SEND_DEADLINE)):
+        announce_ends(ended, rows.write_db)
+        if count:
+            session.closed_reason = reason
         return True
-    session.own_row.reopen()
-    session.connected, session.closed_reason = True, ""
+    if count:
+        rows.reopen()
     return False

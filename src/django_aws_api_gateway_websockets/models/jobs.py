@@ -7,27 +7,10 @@ from typing import Any, NamedTuple, Sequence
 
 from ..conf import conf
 from ..delivery.payload import Message
-from ..registry import Registry
 from .batches import batches
+from .engines import ENGINES, Job
 from .recipients import open_rows
 from .rows import ClosedReason, SessionRows
-
-#: A function that ``WEBSOCKETS["BACKGROUND"]`` may name: ``(jobs: Sequence[Job]) -> None``. It passes jobs to workers,
-#: which call ``background.work.run(job)``.
-ENGINES = Registry(
-    "BACKGROUND",
-    {
-        "celery": "django_aws_api_gateway_websockets.background.celery_engine.enqueue",
-        "tasks": "django_aws_api_gateway_websockets.background.django_tasks.enqueue",
-    },
-)
-
-
-class Job(NamedTuple):
-    """One task for a worker. Both fields can be written as JSON."""
-
-    name: str  #: of ``background.work.JOBS``
-    arguments: Sequence[Any]
 
 
 class Chunk(NamedTuple):

@@ -9,7 +9,7 @@ from django.db.models.deletion import CASCADE, Collector
 from django.utils.translation import gettext_lazy as _
 
 from ..fields import ExactCharField
-from .deletion import shows_only
+from .cascades import shows_only
 
 
 def cascade_unseen(collector: Collector, field: Any, rows: Any, using: str) -> None:

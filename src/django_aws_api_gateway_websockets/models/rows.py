@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import conf
 from ..protocol import IDLE_TIMEOUT, MAX_CONNECTION_AGE
 from .activity import count
+from .announcing import announce_ends, ends_are_heard
 from .batches import batches
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
@@ -56,6 +57,15 @@ def oldest_open() -> datetime:
     return timezone.now() - timedelta(seconds=MAX_CONNECTION_AGE)
 
 
+def silent_since() -> datetime:
+    """Return the time since when a connection that is not in use has sent nothing.
+
+    API Gateway closes a connection that is idle for ``IDLE_TIMEOUT``, and ``last_activity_on`` is exact to
+    ``ACTIVITY_INTERVAL``.
+    """
+    return timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
+
+
 class SessionRows(models.QuerySet[Row]):
     """The base of ``WebSocketSessionQuerySet``, without the methods that send."""
 
@@ -82,35 +92,52 @@ class SessionRows(models.QuerySet[Row]):
 
         API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client.
         """
-        silent_since = timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
-        return self.open().filter(last_activity_on__lt=silent_since)
+        return self.open().filter(last_activity_on__lt=silent_since())
 
     def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        return self._count(reason, self._set_connected(False, reason))
+        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were.
+
+        The signal ``session_disconnected`` is sent for each of them after the commit.
+        """
+        closed, ended = self.close_unannounced(reason)
+        announce_ends(ended, self.write_db)
+        return closed
+
+    def close_unannounced(self, reason: str) -> tuple[int, list[Row]]:
+        """Do what ``mark_disconnected`` does, but announce nothing.
+
+        Return how many rows there were, and those that the caller has to announce with ``announce_ends``.
+        """
+        with transaction.atomic(using=self.write_db):
+            keys = self._lock(connected=True)
+            closed = sum(self._write(batch, False, reason) for batch in batches(keys))
+            self._count(reason, closed)
+            return closed, self._heard(keys, reason)
 
     def close_one(self, key: Any, reason: str) -> bool:
         """Mark the row with the primary key ``key`` as closed. Return whether it was connected. It needs no lock."""
         with transaction.atomic(using=self.write_db):
-            return bool(self._count(reason, self._write([key], False, reason)))
+            closed = self._write([key], False, reason)
+            self._count(reason, closed)
+            announce_ends(self._heard([key] if closed else [], reason), self.write_db)
+            return bool(closed)
 
     def reopen(self) -> int:
         """Mark closed rows as connected again, because their connections are still open. Return how many."""
-        return self._set_connected(True, "")
+        with transaction.atomic(using=self.write_db):
+            return sum(self._write(batch, True, "") for batch in batches(self._lock(connected=False)))
 
     def never_return(self, reason: str) -> int:
         """Keep rows that were found gone from being opened again, because of ``reason``. Return how many."""
         # updated_on stays the time when the connection ended.
         return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
 
-    def _set_connected(self, connected: bool, reason: str) -> int:
-        """Open or close the rows together with their memberships. Return how many rows changed."""
-        with transaction.atomic(using=self.write_db):
-            # The subquery makes any queryset lockable, such as one with distinct().
-            these = self.using(self.write_db).order_by().values("pk")
-            rows = self.written().filter(pk__in=these, connected=not connected).order_by("pk")
-            keys = list(rows.select_for_update().values_list("pk", flat=True))
-            return sum(self._write(batch, connected, reason) for batch in batches(keys))
+    def _lock(self, *, connected: bool) -> list[Any]:
+        """Lock the connected rows, or those that are not connected, and return their primary keys."""
+        # The subquery makes any queryset lockable, such as one with distinct().
+        these = self.using(self.write_db).order_by().values("pk")
+        rows = self.written().filter(pk__in=these, connected=connected).order_by("pk")
+        return list(rows.select_for_update().values_list("pk", flat=True))
 
     def _write(self, keys: list[Any], connected: bool, reason: str) -> int:
         """Open or close the rows with these keys, which are locked. A single row needs no lock."""
@@ -120,10 +147,17 @@ class SessionRows(models.QuerySet[Row]):
             memberships_of(self.model, self.write_db).filter(session__in=keys).update(connected=connected)
         return changed
 
-    def _count(self, reason: str, closed: int) -> int:
+    def _heard(self, closed: list[Any], reason: str) -> list[Row]:
+        """Return the rows with these keys if anything has to be told about their end."""
+        # A connection that was refused has never been announced.
+        if reason == ClosedReason.REFUSED or not ends_are_heard():
+            return []
+        rows = self.written().select_related("user")
+        return [row for batch in batches(closed) for row in rows.filter(pk__in=batch)]
+
+    def _count(self, reason: str, closed: int) -> None:
         if closed:
             transaction.on_commit(partial(count, reason, closed), using=self.write_db)
-        return closed
 
 
 def memberships_of(model: Any, using: str) -> Any:

@@ -16,9 +16,11 @@ from ..conf import conf
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
 from ..security.channel_rules import check_joinable
+from .announced import ONLINE, arrive, joined, left
 from .clearing import CleanUp, clean_up
 from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
+from .departures import find_departures
 from .gateways import ApiGateway
 from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
@@ -53,6 +55,7 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
             pass
         if verify:
             close_gone(self, done, rate)
+        find_departures(self)
         return done
 
     def in_channel(self, channel_name: str) -> WebSocketSessionQuerySet:
@@ -84,12 +87,14 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         """
         try:
             with transaction.atomic(using=self.write_db):
-                return self.create(**values)
+                session: WebSocketSession = self.create(**values)
+                session.is_new = True
+                return session
         except IntegrityError as error:
-            session = self.using(self.write_db).filter(connection_id=values["connection_id"]).first()
-            if session is None:
+            known = self.using(self.write_db).filter(connection_id=values["connection_id"]).first()
+            if known is None:
                 raise UnknownConnection("The gateway or the user of this connection was deleted.") from error
-            return session
+            return known
 
 
 class WebSocketSession(SendingSession, models.Model):
@@ -132,6 +137,8 @@ class WebSocketSession(SendingSession, models.Model):
     updated_on = models.DateTimeField(_("updated on"), auto_now=True)
 
     objects = WebSocketSessionQuerySet.as_manager()
+    #: Whether ``open()`` has just written the row. A repeated ``$connect`` announces nothing.
+    is_new = False
 
     class Meta:
         verbose_name = _("WebSocket session")
@@ -184,6 +191,7 @@ class WebSocketSession(SendingSession, models.Model):
         if not (self.own_row.filter(may_return()).reopen() or self.own_row.filter(connected=True).exists()):
             raise UnknownConnection("The connection is closed.")
         self.connected, self.closed_reason = True, ""
+        arrive(self, {ONLINE, *self.channels})
 
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
@@ -192,8 +200,11 @@ class WebSocketSession(SendingSession, models.Model):
         ``UnknownConnection`` if the row has been closed or deleted.
         """
         check_joinable(channel_name)
-        if channel_name == self.channel_name:
-            return
+        if channel_name != self.channel_name:
+            self._write_membership(channel_name)
+        joined(self, channel_name)
+
+    def _write_membership(self, channel_name: str) -> None:
         with transaction.atomic(using=self.own_row.write_db):
             # Locked, so that the row cannot be closed and deleted before its membership is written.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
@@ -210,6 +221,7 @@ class WebSocketSession(SendingSession, models.Model):
                 self.own_row.update(channel_name="", updated_on=timezone.now())
         if channel_name == self.channel_name:
             self.channel_name = ""
+        left(self)
 
     @property
     def channels(self) -> list[str]:

@@ -33,9 +33,12 @@ from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
 from ..logins.speaker import check_may_speak, find_session, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
+from ..models.announced import joined, left
+from ..models.announcing import announce_connected
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
+from .announcing import run_and_announce
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
 from .exchange import change_channels, heartbeat, leave_lost_channels, push, run_once
@@ -218,7 +221,9 @@ class WebSocketView(View):
         try:
             with connecting(self.event.connection_id):
                 response = self._run(self.connect, request, *args, **kwargs)
-            accepted = 200 <= response.status_code < 300
+                accepted = 200 <= response.status_code < 300
+                if accepted and self.websocket_session.pk is not None:
+                    announce_connected(self.websocket_session)
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.
             if not accepted:
@@ -244,9 +249,13 @@ class WebSocketView(View):
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
         activity.count(activity.MESSAGES)
-        if self.websocket_session is not None:
-            self.websocket_session.touch()
-        return self._run(picked, request, *args, **kwargs)
+        session = self.websocket_session
+        assert session is not None  # noqa: S101  check_may_speak has looked.
+        session.touch()
+        run = partial(self._run, picked, request, *args, **kwargs)
+        if picked == self._answer_client:
+            return run()
+        return run_and_announce(self, session, getattr(picked, "__name__", ""), run)
 
     def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Handle a message for this package: a heartbeat, or channels to join and leave."""
@@ -330,6 +339,9 @@ class WebSocketView(View):
         if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
+        left(session)
+        if channel_name:
+            joined(session, channel_name)
 
     def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
         check_channel_name(channel_name)

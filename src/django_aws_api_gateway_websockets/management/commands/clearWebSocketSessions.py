@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ...exceptions import WebSocketsError
 from ...models import WebSocketSession, WebSocketSessionQuerySet
 from ...models.clearing import CleanUp, clean_up
+from ...models.departures import find_departures
 from ...models.verifying import VERIFY_RATE, close_gone
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -51,6 +52,8 @@ class Command(BaseCommand):
         for done in clean_up(sessions, options["older_than"], dry_run=options["dry_run"]):
             self._show_progress(f"\r{done.seen:,} sessions looked at, {done.deleted:,} deleted")
         problem = self._verify(sessions, done, options["rate"]) if options["verify"] and not options["dry_run"] else ""
+        if not options["dry_run"]:
+            find_departures(sessions)
         self._show_progress("\n")
         if options["format"] == "json":
             result = {name: count for name, count in asdict(done).items() if name != "seen"}
