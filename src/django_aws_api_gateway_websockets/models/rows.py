@@ -18,7 +18,10 @@ MAX_ADDRESS, MAX_USER_AGENT = 45, 255
 
 
 class ClosedReason(models.TextChoices):
-    """The reason why a connection was closed; empty if it is not known."""
+    """The reason why a connection is not connected; empty if it is not known.
+
+    The sockets of ``WAITING`` and ``MOVED`` rows are open: see ``models.handovers``.
+    """
 
     CLIENT = "client", _("closed by the client or by API Gateway")
     GONE = "gone", _("found gone while sending")
@@ -32,6 +35,8 @@ class ClosedReason(models.TextChoices):
     USER_DELETED = "user_deleted", _("user deleted")
     SITE = "site", _("closed by the site")
     KICKED = "kicked", _("removed by the site")
+    WAITING = "waiting", _("not yet open: waits for its hand-over")
+    MOVED = "moved", _("replaced by another connection")
 
 
 class SessionRows(models.QuerySet[Row]):
@@ -48,8 +53,12 @@ class SessionRows(models.QuerySet[Row]):
         return self.model._default_manager.using(self.write_db).all()  # type: ignore[return-value]
 
     def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        closed = self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
+        """Mark the connected and the waiting rows as closed, for one of ``ClosedReason``.
+
+        Return how many there were.
+        """
+        open_rows = self.filter(models.Q(connected=True) | models.Q(closed_reason=ClosedReason.WAITING))
+        closed = open_rows.update(connected=False, closed_reason=reason, updated_on=timezone.now())
         if closed:
             transaction.on_commit(partial(count, reason, closed), using=self.write_db)
         return closed

@@ -109,6 +109,8 @@ class WebSocketSession(SendingSession, models.Model):
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
     protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The connection that this one replaces, or that replaces this one. See models.handovers.
+    hand_over_with = ExactCharField(max_length=128, blank=True, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)

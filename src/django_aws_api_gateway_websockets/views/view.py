@@ -28,9 +28,10 @@ from ..exceptions import (
     UnknownConnection,
 )
 from ..logins.connections import check_login_stands, record_connect, record_disconnect
+from ..logins.handovers import check_waits, waits_for_move
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
-from ..logins.speaker import check_may_speak, find_session, set_user
+from ..logins.speaker import check_may_speak, find_session, find_speaking_session, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
@@ -39,6 +40,7 @@ from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
 from .exchange import change_channels, heartbeat, push, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
+from .moves import answer_move, for_later
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
 from .subprotocols import accepting, offered, warn_if_unanswered
@@ -168,10 +170,11 @@ class WebSocketView(View):
         self._find_session(request)
 
     def _find_session(self, request: HttpRequest) -> None:
-        session = self.websocket_session = find_session(self.event)
+        ends = self._route_key == protocol.DISCONNECT
+        session = self.websocket_session = (find_session if ends else find_speaking_session)(self.event)
         self._debug(f"connection {self.event.connection_id!r}: {'known' if session else 'unknown'}")
         self.api_gateway = session.api_gateway if session else None
-        if self._route_key == protocol.DISCONNECT:
+        if ends:
             set_user(request, session.user if session else None)
         else:
             set_user(request, check_may_speak(session))
@@ -238,6 +241,8 @@ class WebSocketView(View):
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
+        moves = picked == self._answer_client and self.envelope is not None and bool(self.envelope.move)
+        check_waits(self.websocket_session, moves)
         activity.count(activity.MESSAGES)
         if self.websocket_session is not None:
             self.websocket_session.touch()
@@ -248,11 +253,14 @@ class WebSocketView(View):
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
             self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+        elif self.envelope.move and self.websocket_session is not None:
+            self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
             check = partial(self._check_may_join, request)
-            self.channels_answer = change_channels(self.websocket_session, self.envelope, check)
+            answer = change_channels(self.websocket_session, self.envelope, check)
+            self.channels_answer = {**answer, **for_later(self.websocket_session)}
         if self.envelope.beat and self.websocket_session is not None:
-            push(self.websocket_session, heartbeat())
+            push(self.websocket_session, heartbeat(self.websocket_session))
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
         """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
@@ -282,7 +290,7 @@ class WebSocketView(View):
         gateway = self.api_gateway
         assert gateway is not None  # noqa: S101  _receive_connect has set it.
         self.websocket_session = record_connect(
-            self.event, gateway, user, self._login, channel_name, spoken_version(request)
+            self.event, gateway, user, self._login, channel_name, spoken_version(request), waits_for_move(request)
         )
         check_login_stands(self.event, self._login, user)
         return None
