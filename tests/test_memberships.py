@@ -63,7 +63,10 @@ def connect_as(user):
 
 def ask(socket, request_id="r-1", **content):
     response = socket.send_json({"action": "_ws", "_ws": {"id": request_id, **content}})
-    return socket.receive_json()["_ws"] if response.status_code == 200 else response.status_code
+    if response.status_code != 200:
+        return response.status_code
+    # Each answer also has what a client needs for its next connection.
+    return {key: value for key, value in socket.receive_json()["_ws"].items() if key not in ("move", "window")}
 
 
 def members(channel):

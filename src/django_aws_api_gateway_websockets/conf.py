@@ -89,8 +89,8 @@ class Conf:
     CLOSE_DEADLINE = Option(2.0)
     #: "json" or the dotted path of a function that turns the data of send_message into text.
     MESSAGE_ENCODER = Option("json")
-    #: The key for the id of each message. Clients use the id to drop repeated messages. If empty, messages have no id.
-    MESSAGE_ID_KEY = Option("")
+    #: Whether each dict that is sent gets a random id under the key ``_ws``, by which clients drop repetitions.
+    MESSAGE_IDS = Option(False)
     #: "celery", "tasks" for Django's tasks, or the dotted path of your own engine, for enqueue_message; and how many
     #: recipients each task has.
     BACKGROUND = Option("")

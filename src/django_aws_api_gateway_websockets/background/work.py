@@ -14,6 +14,7 @@ from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
 from ..models import ClosedReason, WebSocketSession, departures
 from ..models.closing import close_sockets
+from ..models.handovers import with_successors
 from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
 from ..models.sending import send_to_many
@@ -23,7 +24,8 @@ from ..models.verifying import VERIFY_RATE
 def deliver(*arguments: Any) -> dict[str, Any]:
     """Send to those recipients of a chunk that are still connected, and announce the report. Return its summary."""
     chunk = Chunk(*arguments)
-    sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
+    rows = WebSocketSession.objects.using(chunk.using)
+    sessions = rows.filter(pk__in=with_successors(rows, chunk.keys))
     try:
         report = send_to_many(sessions, Message(chunk.message.encode(), chunk.has_id))
     except WebSocketsError as error:

@@ -24,7 +24,10 @@ MAX_ADDRESS, MAX_USER_AGENT = 45, 255
 
 
 class ClosedReason(models.TextChoices):
-    """The reason why a connection was closed; empty if it is not known."""
+    """The reason why a connection is not connected; empty if it is not known.
+
+    The sockets of ``WAITING`` and ``MOVED`` rows are open: see ``models.handovers``.
+    """
 
     CLIENT = "client", _("closed by the client or by API Gateway")
     GONE = "gone", _("found gone while sending")
@@ -38,8 +41,12 @@ class ClosedReason(models.TextChoices):
     USER_DELETED = "user_deleted", _("user deleted")
     SITE = "site", _("closed by the site")
     KICKED = "kicked", _("removed by the site")
+    WAITING = "waiting", _("not yet open: waits for its hand-over")
+    MOVED = "moved", _("replaced by another connection")
 
 
+# Not connected, but not closed either: see models.handovers.
+_WAITING = models.Q(connected=False, closed_reason=ClosedReason.WAITING)
 #: Rows that were closed without the client's or the site's doing. If the client still speaks, the row is opened again.
 MAY_RETURN = (ClosedReason.GONE, ClosedReason.SWEPT)
 # API Gateway disconnects a client after ten minutes without a message, and nothing is sent to closed rows.
@@ -95,9 +102,9 @@ class SessionRows(models.QuerySet[Row]):
         return self.open().filter(last_activity_on__lt=silent_since())
 
     def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were.
+        """Mark the connected and the waiting rows as closed, for one of ``ClosedReason``. Return how many there were.
 
-        The signal ``session_disconnected`` is sent for each of them after the commit.
+        The signal ``session_disconnected`` is sent after the commit for each that was connected.
         """
         closed, ended = self.close_unannounced(reason)
         announce_ends(ended, self.write_db)
@@ -109,13 +116,16 @@ class SessionRows(models.QuerySet[Row]):
         Return how many rows there were, and those that the caller has to announce with ``announce_ends``.
         """
         with transaction.atomic(using=self.write_db):
-            keys = self._lock(connected=True)
-            closed = sum(self._write(batch, False, reason) for batch in batches(keys))
+            locked = self._lock(models.Q(connected=True) | _WAITING)
+            closed = sum(self._write(batch, False, reason) for batch in batches(key for key, _ in locked))
             self._count(reason, closed)
-            return closed, self._heard(keys, reason)
+            return closed, self._heard([key for key, connected in locked if connected], reason)
 
     def close_one(self, key: Any, reason: str) -> bool:
-        """Mark the row with the primary key ``key`` as closed. Return whether it was connected. It needs no lock."""
+        """Mark the row with the primary key ``key`` as closed, which does not wait. Return whether it was connected.
+
+        It does what ``mark_disconnected`` does, but needs no lock.
+        """
         with transaction.atomic(using=self.write_db):
             closed = self._write([key], False, reason)
             self._count(reason, closed)
@@ -125,23 +135,25 @@ class SessionRows(models.QuerySet[Row]):
     def reopen(self) -> int:
         """Mark closed rows as connected again, because their connections are still open. Return how many."""
         with transaction.atomic(using=self.write_db):
-            return sum(self._write(batch, True, "") for batch in batches(self._lock(connected=False)))
+            locked = self._lock(models.Q(connected=False))
+            return sum(self._write(batch, True, "") for batch in batches(key for key, _ in locked))
 
     def never_return(self, reason: str) -> int:
         """Keep rows that were found gone from being opened again, because of ``reason``. Return how many."""
         # updated_on stays the time when the connection ended.
         return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
 
-    def _lock(self, *, connected: bool) -> list[Any]:
-        """Lock the connected rows, or those that are not connected, and return their primary keys."""
+    def _lock(self, which: models.Q) -> list[tuple[Any, bool]]:
+        """Lock the rows ``which``, and return their primary keys and whether they are connected."""
         # The subquery makes any queryset lockable, such as one with distinct().
         these = self.using(self.write_db).order_by().values("pk")
-        rows = self.written().filter(pk__in=these, connected=connected).order_by("pk")
-        return list(rows.select_for_update().values_list("pk", flat=True))
+        rows = self.written().filter(which, pk__in=these).order_by("pk")
+        return list(rows.select_for_update().values_list("pk", "connected"))
 
     def _write(self, keys: list[Any], connected: bool, reason: str) -> int:
         """Open or close the rows with these keys, which are locked. A single row needs no lock."""
-        rows = self.written().filter(pk__in=keys, connected=not connected)
+        before = models.Q(connected=False) if connected else models.Q(connected=True) | _WAITING
+        rows = self.written().filter(before, pk__in=keys)
         changed = rows.update(connected=connected, closed_reason=reason, updated_on=timezone.now())
         if changed:
             memberships_of(self.model, self.write_db).filter(session__in=keys).update(connected=connected)

@@ -19,6 +19,7 @@ from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .activity import note_failure
 from .goodbye import check_farewell, disconnect_one, disconnect_rows
+from .handovers import successor_of
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
 from .reporting import after_commit
@@ -61,8 +62,8 @@ class SendingQuerySet(SessionRows[Row]):
 
         ``data``: a dict or a list that JSON can hold. ``deadline``: seconds for the whole send. ``rate``: sends per
         second. ``on_commit``: wait for the commit of the current transaction. None is returned, and the report arrives
-        with the signal ``message_delivered``. ``message_id``: sent under ``MESSAGE_ID_KEY``. A random id is the
-        default. ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
+        with the signal ``message_delivered``. ``message_id``: the id by which ``GatewaySocket`` drops
+        repetitions. ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, **options)
 
@@ -205,8 +206,8 @@ class SendingSession:
         disconnected.
 
         ``data``: a dict or a list that JSON can hold. ``on_commit``: wait for the commit of the current transaction.
-        None is returned, and errors are logged. ``message_id``: sent under ``MESSAGE_ID_KEY``. ``fail_silently``: log
-        any other error and return False instead of raising it.
+        None is returned, and errors are logged. ``message_id``: the id by which ``GatewaySocket`` drops repetitions.
+        ``fail_silently``: log any other error and return False instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, fail_silently)
 
@@ -316,6 +317,9 @@ class SendingSession:
                 return False
             call_one(post(message.data, message.has_id), self._target())
         except ConnectionGone:
+            successor = successor_of(self)
+            if successor is not None:
+                return bool(successor._deliver(message, fail_silently))
             self._close_gone()
             return False
         except WebSocketsError as error:

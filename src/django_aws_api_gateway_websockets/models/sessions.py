@@ -130,6 +130,8 @@ class WebSocketSession(SendingSession, models.Model):
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
     protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The connection that this one replaces, or that replaces this one. See models.handovers.
+    hand_over_with = ExactCharField(max_length=128, blank=True, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)
@@ -178,7 +180,8 @@ class WebSocketSession(SendingSession, models.Model):
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
-        if self.own_row.close_one(self.pk, reason):
+        waits = self.closed_reason == ClosedReason.WAITING
+        if self.own_row.mark_disconnected(reason) if waits else self.own_row.close_one(self.pk, reason):
             self.closed_reason = reason
         self.connected = False
 

@@ -19,7 +19,7 @@ KEY = protocol.RESERVED_KEY
 VERSION = protocol.CLIENT_VERSION
 _ACCEPTED = (VERSION - 1, VERSION)
 
-_SERVED = {"beat", "id", "join", "leave", "v"}
+_SERVED = {"beat", "id", "join", "leave", "move", "v"}
 #: How many channels one message may join and leave. Each costs the queries of ``can_join`` and a write.
 MAX_CHANNELS = 100
 _VERSION_NUMBER = re.compile(r"[0-9]{1,4}\Z")
@@ -31,8 +31,8 @@ class Envelope:
     """The requests of a client to this package in one message.
 
     ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` and ``leave`` name
-    channels, as the client sent them. ``unserved`` has other
-    members, such as ``move``, which this version of the view does not answer.
+    channels, as the client sent them. ``move`` is the token of a hand-over. ``unserved`` has other members, which this
+    version of the view does not answer.
     """
 
     request_id: str = ""
@@ -40,6 +40,7 @@ class Envelope:
     join: tuple[str, ...] = ()
     leave: tuple[Any, ...] = ()
     unserved: tuple[str, ...] = ()
+    move: str = ""
 
     @classmethod
     def from_body(cls, body: Any) -> Envelope | None:
@@ -61,7 +62,10 @@ class Envelope:
             raise InvalidBody(f"{KEY}.join must be an object that maps channels to positions, {KEY}.leave a list.")
         if len(join) + len(leave) > MAX_CHANNELS:
             raise InvalidBody(f"One message can join and leave at most {MAX_CHANNELS} channels.")
-        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved)
+        move = content.get("move", "")
+        if not isinstance(move, str):
+            raise InvalidBody(f"{KEY}.move must be the token of a hand-over, a string.")
+        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved, move)
 
 
 def spoken_version(request: HttpRequest) -> int:

@@ -13,9 +13,9 @@ from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..models import WebSocketSession
-from ..models.crowd import reconnect_window
 from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
+from .moves import for_later
 from .request_ids import RequestMemory
 
 __all__ = ["change_channels", "heartbeat", "leave_lost_channels", "push", "run_once"]
@@ -71,10 +71,10 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
 
     On its next connection, an anonymous client is identified only by the request id. An id that could be guessed
     therefore counts for one connection only. Otherwise, a client could get another client's reply. The same holds for
-    a join, because another connection has not joined anything yet.
+    a join and a move, because they change this connection and no other.
     """
     client = f"connection {session.connection_id}"
-    if not (envelope.join or envelope.leave):
+    if not (envelope.join or envelope.leave or envelope.move):
         if session.user_id is not None:
             client = f"user {session.user_id}"
         elif len(envelope.request_id) >= UNGUESSABLE_LENGTH:
@@ -82,9 +82,9 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
     return f"{session.api_gateway_id}/{client}"
 
 
-def heartbeat() -> dict[str, Any]:
+def heartbeat(session: WebSocketSession) -> dict[str, Any]:
     """Return the answer to a heartbeat."""
-    return {KEY: {"beat": True, "window": reconnect_window()}}
+    return {KEY: {"beat": True, **for_later(session)}}
 
 
 def change_channels(

@@ -29,9 +29,10 @@ from ..exceptions import (
     UnknownConnection,
 )
 from ..logins.connections import check_login_stands, record_connect, record_disconnect
+from ..logins.handovers import check_waits, waits_for_move
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
-from ..logins.speaker import check_may_speak, find_session, set_user
+from ..logins.speaker import check_may_speak, find_session, find_speaking_session, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..models.announced import joined, left
 from ..models.announcing import announce_connected
@@ -43,6 +44,7 @@ from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
 from .exchange import change_channels, heartbeat, leave_lost_channels, push, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
+from .moves import answer_move, for_later
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
 from .subprotocols import accepting, offered, warn_if_unanswered
@@ -174,10 +176,11 @@ class WebSocketView(View):
         self._find_session(request)
 
     def _find_session(self, request: HttpRequest) -> None:
-        session = self.websocket_session = find_session(self.event)
+        ends = self._route_key == protocol.DISCONNECT
+        session = self.websocket_session = (find_session if ends else find_speaking_session)(self.event)
         self._debug(f"connection {self.event.connection_id!r}: {'known' if session else 'unknown'}")
         self.api_gateway = session.api_gateway if session else None
-        if self._route_key == protocol.DISCONNECT:
+        if ends:
             set_user(request, session.user if session else None)
         else:
             self._was_closed = session is not None and not session.connected
@@ -222,7 +225,7 @@ class WebSocketView(View):
             with connecting(self.event.connection_id):
                 response = self._run(self.connect, request, *args, **kwargs)
                 accepted = 200 <= response.status_code < 300
-                if accepted and self.websocket_session.pk is not None:
+                if accepted and self.websocket_session.pk is not None and self.websocket_session.connected:
                     announce_connected(self.websocket_session)
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.
@@ -248,6 +251,8 @@ class WebSocketView(View):
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
+        moves = picked == self._answer_client and self.envelope is not None and bool(self.envelope.move)
+        check_waits(self.websocket_session, moves)
         activity.count(activity.MESSAGES)
         session = self.websocket_session
         assert session is not None  # noqa: S101  check_may_speak has looked.
@@ -262,11 +267,14 @@ class WebSocketView(View):
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
             self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+        elif self.envelope.move and self.websocket_session is not None:
+            self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
             check = partial(self._check_may_join, request)
-            self.channels_answer = change_channels(self.websocket_session, self.envelope, check)
+            answer = change_channels(self.websocket_session, self.envelope, check)
+            self.channels_answer = {**answer, **for_later(self.websocket_session)}
         if self.envelope.beat and self.websocket_session is not None:
-            push(self.websocket_session, heartbeat())
+            push(self.websocket_session, heartbeat(self.websocket_session))
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
         """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
@@ -296,7 +304,7 @@ class WebSocketView(View):
         gateway = self.api_gateway
         assert gateway is not None  # noqa: S101  _receive_connect has set it.
         self.websocket_session = record_connect(
-            self.event, gateway, user, self._login, channel_name, spoken_version(request)
+            self.event, gateway, user, self._login, channel_name, spoken_version(request), waits_for_move(request)
         )
         check_login_stands(self.event, self._login, user)
         return None
