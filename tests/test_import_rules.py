@@ -28,7 +28,7 @@ LAYERS = (
     ("fields", "events"),
     ("delivery",),
     ("models",),
-    ("adoption",),
+    ("adoption", "history"),
     ("background",),
     ("logins", "provisioning"),
     ("views",),

@@ -115,6 +115,31 @@ test("a position that went too far back is a gap", async () => {
   assert.deepEqual(socket.seen, [61, 62]);
 });
 
+test("nothing of a channel is heard between its gap and the next join", async () => {
+  const socket = await connected();
+  socket.join("room-1").catch(() => {});
+  await world.advance(1);
+  const gaps = record(socket, "gap");
+  server.drop(world.socket);
+  world.socket.end(1001);
+  say(1, 60);
+  await world.advance(3);
+  world.socket.say({ n: 61, _ws: { channel: "room-1", at: "e1:61:t" } });
+  assert.deepEqual([gaps.length, socket.seen], [1, []]);
+});
+
+test("who has seen nothing goes on in any history", async () => {
+  const socket = await connected();
+  server.epoch = "0";
+  socket.join("room-1");
+  await world.advance(1);
+  server.epoch = "e1";
+  say(1, 2);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [1, 2]);
+  assert.equal(joins().length, 1);
+});
+
 test("a history that begins anew is a gap", async () => {
   const socket = await connected();
   socket.join("room-1");

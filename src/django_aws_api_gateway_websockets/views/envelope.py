@@ -6,7 +6,7 @@ docs/protocol.md describes it for clients.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from django.http import HttpRequest
@@ -30,14 +30,14 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """The requests of a client to this package in one message.
 
-    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` and ``leave`` name
-    channels, as the client sent them. ``unserved`` has other
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` maps channels
+    to positions, and ``leave`` names channels, as the client sent them. ``unserved`` has other
     members, such as ``move``, which this version of the view does not answer.
     """
 
     request_id: str = ""
     beat: bool = False
-    join: tuple[str, ...] = ()
+    join: Mapping[str, Any] = field(default_factory=dict)
     leave: tuple[Any, ...] = ()
     unserved: tuple[str, ...] = ()
 
@@ -61,7 +61,7 @@ class Envelope:
             raise InvalidBody(f"{KEY}.join must be an object that maps channels to positions, {KEY}.leave a list.")
         if len(join) + len(leave) > MAX_CHANNELS:
             raise InvalidBody(f"One message can join and leave at most {MAX_CHANNELS} channels.")
-        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved)
+        return cls(request_id, content.get("beat") is True, join, tuple(leave), unserved)
 
 
 def spoken_version(request: HttpRequest) -> int:

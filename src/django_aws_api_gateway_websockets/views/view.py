@@ -37,7 +37,7 @@ from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
-from .exchange import change_channels, heartbeat, push, run_once
+from .exchange import answer_heartbeat, change_channels, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
@@ -252,7 +252,7 @@ class WebSocketView(View):
             check = partial(self._check_may_join, request)
             self.channels_answer = change_channels(self.websocket_session, self.envelope, check)
         if self.envelope.beat and self.websocket_session is not None:
-            push(self.websocket_session, heartbeat())
+            answer_heartbeat(self.websocket_session)
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
         """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
