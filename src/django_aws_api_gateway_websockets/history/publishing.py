@@ -77,7 +77,7 @@ def publish(
     numbered = number(message, using)
     if numbered.repeated:
         return Published(position=str(numbered.position), repeated=True)
-    report = _push(numbered, using, background)
+    report = _push(numbered, background)
     if numbered.others_wait:
         # Their process was killed between its commit and the numbering, or is about to number them itself.
         publish_waiting(channel_name, using)
@@ -94,7 +94,7 @@ def publish_waiting(channel_name: str, using: str, background: bool = False) -> 
     """Number and push the messages of a channel whose transactions are committed. Return how many."""
     numbered = number_waiting(channel_name, using)
     for one in numbered:
-        announce(WebSocketSession, _push(one, using, background))
+        announce(WebSocketSession, _push(one, background))
         _trim_sometimes(one, using)
     return len(numbered)
 
@@ -119,7 +119,7 @@ def _send_plainly(message: NewMessage, using: str, background: bool) -> Publishe
     if in_transaction(using):
         transaction.on_commit(partial(_send_after_commit, message, using, background), using=using)
         return None
-    members, _ = recipients(message.channel_name, message.excluded, using)
+    members, _ = recipients(message.channel_name, message.excluded)
     frame = message_frame(message.channel_name, message.body, message_id=message.message_id)
     return _send(members, frame, background, fail_silently=False)
 
@@ -134,9 +134,9 @@ def _send_after_commit(message: NewMessage, using: str, background: bool) -> Non
             announce(WebSocketSession, report)
 
 
-def _push(numbered: Numbered, using: str, background: bool) -> Published:
+def _push(numbered: Numbered, background: bool) -> Published:
     message, at = numbered.message, str(numbered.position)
-    members, left_out = recipients(message.channel_name, message.excluded, using)
+    members, left_out = recipients(message.channel_name, message.excluded)
     if left_out is not None:
         # Only its place, so that they do not wait for it.
         _send(left_out, message_frame(message.channel_name, "", at), background, fail_silently=True)

@@ -28,11 +28,13 @@ def exclusions_of(user_id: Any, connection_id: str = "") -> set[str]:
     return found if user_id is None else found | {f"{_USER}{user_id}"}
 
 
-def recipients(
-    channel_name: str, excluded: str, using: str
-) -> tuple[WebSocketSessionQuerySet, WebSocketSessionQuerySet | None]:
-    """Return the connections that get a message of the channel, and those that are left out, if there can be any."""
-    members = WebSocketSession.objects.using(using).in_channel(channel_name)
+def recipients(channel_name: str, excluded: str) -> tuple[WebSocketSessionQuerySet, WebSocketSessionQuerySet | None]:
+    """Return the connections that get a message of the channel, and those that are left out, if there can be any.
+
+    They come from the database that is written to, because a replica may not know who has just joined.
+    """
+    sessions = WebSocketSession.objects.all()
+    members = sessions.using(sessions.write_db).in_channel(channel_name)
     if not excluded:
         return members, None
     if excluded.startswith(_USER):
