@@ -73,7 +73,12 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     for (const [name, at] of Object.entries(joined)) {
       const channel = wanted.get(name);
       channel?.resolve(at);
-      if (!channel || !at || channel.at) continue;
+      if (!channel || !at) continue;
+      if (channel.at) {
+        // What was missed comes in a message of its own, which can be lost.
+        if (offsetOf(at) > channel.offset) miss(name, channel);
+        continue;
+      }
       // What was pushed before this answer came is not to be lost.
       channel.offset = Math.min(offsetOf(at), ...[...channel.held.keys()].map((offset) => offset - 1));
       channel.at = at;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sys
 import threading
 from datetime import timedelta
 
@@ -96,6 +97,24 @@ def test_the_next_publisher_publishes_what_a_crash_left(enter, join):
     assert (offsets(), texts()) == ([1, 2, 3], [3, 1, 2])
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_ends_after_its_commit_loses_nothing(enter, join):
+    """The callback that would number the message does not run, as in a process that is killed at this moment."""
+    socket = enter()
+    join(socket, room_1=None)
+    received = []
+    for number in range(20):
+        with pytest.raises(SystemExit), transaction.atomic():
+            transaction.on_commit(sys.exit)
+            publish("room-1", {"n": number})
+        assert socket.receive_nothing()
+        if number % 2:
+            publish("room-1", {"n": -number})
+            received += [frame["n"] for frame in socket.receive_all()]
+    assert sorted(received) == sorted([*range(20), *range(-19, 0, 2)])
+    assert offsets() == list(range(1, 31))
+
+
 def test_the_clean_up_publishes_what_a_crash_left(enter, join, capsys):
     socket = enter()
     join(socket, room_1=None)
@@ -105,6 +124,17 @@ def test_the_clean_up_publishes_what_a_crash_left(enter, join, capsys):
     assert "Published 3 messages that a crash had left unpublished." in capsys.readouterr().out
     assert [frame["n"] for frame in socket.receive_all()] == [1, 2]
     assert offsets("room-2") == [1]
+
+
+def test_a_push_that_fails_does_not_raise(gateway_client, join):
+    socket = gateway_client.connect("/ws/")
+    join(socket, room_1=None)
+    gateway_client.slow_consumer(socket)
+    report = publish("room-1", {"n": 1})
+    assert (report.complete, report.position) == (False, position("room-1"))
+    gateway_client.recover(socket)
+    _, missed = join(socket, room_1="0:0:0")
+    assert [entry["message"] for entry in missed["room-1"]["missed"]] == [{"n": 1}]
 
 
 def test_an_id_is_published_once(enter, join):
@@ -162,6 +192,18 @@ def test_the_statements_of_publish(enter, join, django_assert_num_queries):
     recipients = 1
     with django_assert_num_queries(own + recipients + 2 * (connection.vendor == "postgresql")):
         publish("room-1", {"n": 2})
+
+
+def test_databases_that_return_nothing_from_an_insert(monkeypatch):
+    """MySQL, and SQLite before 3.35."""
+    if connection.vendor == "postgresql":
+        pytest.skip("needs a database other than PostgreSQL")
+    monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
+    publish("room-1", {"n": 1})
+    leave_waiting(2)
+    at = publish("room-1", {"n": 3}).position
+    assert at.split(":")[1] == "2"
+    assert (offsets(), texts()) == ([1, 2, 3], [1, 3, 2])
 
 
 @pytest.mark.parametrize(
@@ -249,3 +291,17 @@ def test_offsets_have_no_holes_and_follow_the_commits(settings):
             == list(range(1, published.count(f"room-{number}") + 1))[-len(offsets(f"room-{number}")) :]
         )
     assert not WaitingMessage.objects.exists()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: its snapshots notice other writers")
+@pytest.mark.django_db(transaction=True)
+def test_a_long_transaction_delays_nobody_and_never_fails():
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        assert not ChannelHistory.objects.exists()  # The snapshot is older than the others' messages.
+        publish("room-1", {"n": 1})
+        for number in range(2, 5):
+            in_a_thread(lambda number=number: publish("room-1", {"n": number}))
+        publish("room-1", {"n": 5})
+    assert (offsets(), texts()) == ([1, 2, 3, 4, 5], [2, 3, 4, 1, 5])
