@@ -60,6 +60,8 @@ class Conf:
     MAX_JSON_DEPTH = Option(64)
     #: Seconds for which the view remembers a request id, so that a repeated request runs only once.
     REQUEST_MEMORY = Option(300)
+    #: The channels that have a history, by name or pattern, and what it keeps.
+    HISTORY: Option[dict[str, dict[str, int]]] = Option({})
     #: Close the sockets opened under a session when its row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
     #: Keep the address and browser of a connection in its row; the seconds after which the clean-up empties both.

@@ -111,7 +111,7 @@ def test_the_result_as_json(make, capsys, dry_run):
     make(2)
     make(1, age=3 * HOUR, connected=True)
     options = ["--format=json", *(["--dry-run"] if dry_run else [])]
-    counts = dict.fromkeys(("forgotten", "asked", "swept", "unanswered"), 0)
+    counts = dict.fromkeys(("forgotten", "asked", "swept", "unanswered", "published", "trimmed"), 0)
     assert json.loads(clear(capsys, *options)) == {"deleted": 2, "expired": 1, **counts, "dry_run": dry_run}
 
 

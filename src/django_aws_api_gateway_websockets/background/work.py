@@ -12,6 +12,7 @@ from typing import Any, Callable, Mapping
 from .. import protocol
 from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
+from ..history.upkeep import sweep
 from ..models import ClosedReason, WebSocketSession, departures
 from ..models.closing import close_sockets
 from ..models.handovers import with_successors
@@ -49,7 +50,7 @@ def disconnect(*arguments: Any) -> None:
 def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VERIFY_RATE) -> dict[str, int]:
     """Run the clean-up of the command ``clearWebSocketSessions``. ``older_than`` is in seconds. Return the counts."""
     done = WebSocketSession.objects.clear_closed(timedelta(seconds=older_than), verify=verify, rate=rate)
-    return asdict(done)
+    return {**asdict(done), **sweep()._asdict()}
 
 
 def check_presence(using: str) -> int:

@@ -4,6 +4,7 @@ import django.utils.timezone
 import django_aws_api_gateway_websockets.fields
 import django_aws_api_gateway_websockets.models.announced
 import django_aws_api_gateway_websockets.models.deletion
+import django_aws_api_gateway_websockets.models.history
 import django_aws_api_gateway_websockets.models.indexes
 import django_aws_api_gateway_websockets.models.memberships
 import django_aws_api_gateway_websockets.models.sending
@@ -173,6 +174,59 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'announced users',
                 'indexes': [models.Index(fields=['check_after'], name='websockets_check_after')],
                 'constraints': [models.UniqueConstraint(fields=('channel_name', 'user'), name='websockets_one_announcement')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ChannelHistory',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('epoch', models.CharField(max_length=16, verbose_name='epoch')),
+                ('last_offset', models.BigIntegerField(default=0, verbose_name='last offset')),
+                ('last_tag', models.CharField(blank=True, max_length=16, verbose_name='last tag')),
+            ],
+            options={
+                'verbose_name': 'channel history',
+                'verbose_name_plural': 'channel histories',
+                'constraints': [models.UniqueConstraint(fields=('channel_name',), name='websockets_one_history')],
+            },
+        ),
+        migrations.CreateModel(
+            name='HistoryMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('message_id', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=128, null=True, verbose_name='message id')),
+                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='not for')),
+                ('body', models.TextField(blank=True, verbose_name='message')),
+                ('size', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
+                ('created_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created on')),
+                ('offset', models.BigIntegerField(verbose_name='offset')),
+                ('tag', models.CharField(max_length=16, verbose_name='tag')),
+                ('history', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='django_aws_api_gateway_websockets.channelhistory', verbose_name='channel history')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django_aws_api_gateway_websockets.models.history.empty_messages, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'message of a history',
+                'verbose_name_plural': 'messages of histories',
+                'constraints': [models.UniqueConstraint(fields=('history', 'offset'), name='websockets_one_offset'), models.UniqueConstraint(fields=('history', 'message_id'), name='websockets_one_message')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WaitingMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('message_id', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=128, null=True, verbose_name='message id')),
+                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='not for')),
+                ('body', models.TextField(blank=True, verbose_name='message')),
+                ('size', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
+                ('created_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created on')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'message that waits for its number',
+                'verbose_name_plural': 'messages that wait for their number',
+                'indexes': [models.Index(fields=['channel_name'], name='websockets_waiting')],
             },
         ),
     ]

@@ -6,7 +6,7 @@ docs/protocol.md describes it for clients.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from django.http import HttpRequest
@@ -30,14 +30,14 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """The requests of a client to this package in one message.
 
-    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` and ``leave`` name
-    channels, as the client sent them. ``move`` is the token of a hand-over. ``unserved`` has other members, which this
-    version of the view does not answer.
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` maps channels
+    to positions, and ``leave`` names channels, as the client sent them. ``move`` is the token of a hand-over.
+    ``unserved`` has other members, which this version of the view does not answer.
     """
 
     request_id: str = ""
     beat: bool = False
-    join: tuple[str, ...] = ()
+    join: Mapping[str, Any] = field(default_factory=dict)
     leave: tuple[Any, ...] = ()
     unserved: tuple[str, ...] = ()
     move: str = ""
@@ -65,7 +65,7 @@ class Envelope:
         move = content.get("move", "")
         if not isinstance(move, str):
             raise InvalidBody(f"{KEY}.move must be the token of a hand-over, a string.")
-        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved, move)
+        return cls(request_id, content.get("beat") is True, join, tuple(leave), unserved, move)
 
 
 def spoken_version(request: HttpRequest) -> int:

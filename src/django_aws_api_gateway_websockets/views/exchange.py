@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import partial
 from typing import Any, Callable, Mapping, Protocol
 
 from django.conf import settings
@@ -12,13 +13,15 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
+from ..history.transactions import after_transaction
 from ..models import WebSocketSession
 from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
 from .moves import for_later
+from .recovery import positions_in_frames, with_positions
 from .request_ids import RequestMemory
 
-__all__ = ["change_channels", "heartbeat", "leave_lost_channels", "push", "run_once"]
+__all__ = ["answer_heartbeat", "change_channels", "leave_lost_channels", "push", "run_once"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -61,9 +64,29 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
         status, data = _failure(error)
         raise
     finally:
-        reply = reply_to(envelope.request_id, status, data, **view.channels_answer)
-        memory.finish(reply)
-        push(session, reply)
+        answer = partial(_answer, view.channels_answer, session, envelope, memory, status, data)
+        # A transaction hides the joins from publishers until its commit. It is rolled back after an error.
+        if view.channels_answer and status < _FAILED:
+            after_transaction(session.own_row.write_db, answer)
+        else:
+            answer()
+
+
+def _answer(
+    channels: Mapping[str, Any],
+    session: WebSocketSession,
+    envelope: Envelope,
+    memory: RequestMemory,
+    status: int,
+    data: Mapping[str, Any],
+) -> None:
+    """Push the reply, and what the client has missed in the channels that it joins."""
+    channels, missed = with_positions(session, envelope.join, channels)
+    reply = reply_to(envelope.request_id, status, data, **channels)
+    memory.finish(reply)
+    push(session, reply)
+    for frame in missed:
+        push_text(session, frame)
 
 
 def _owner(session: WebSocketSession, envelope: Envelope) -> str:
@@ -82,9 +105,10 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
     return f"{session.api_gateway_id}/{client}"
 
 
-def heartbeat(session: WebSocketSession) -> dict[str, Any]:
-    """Return the answer to a heartbeat."""
-    return {KEY: {"beat": True, **for_later(session)}}
+def answer_heartbeat(session: WebSocketSession) -> None:
+    """Push the answer to a heartbeat. Many channels take more than one frame."""
+    for positions in positions_in_frames(session):
+        push(session, {KEY: {"beat": True, **for_later(session), **positions}})
 
 
 def change_channels(
@@ -108,7 +132,7 @@ def change_channels(
                 raise ChannelRefused(f"A connection can join at most {MAX_JOINED} channels.")
             check_may_join(name)
             session.join(name)
-            joined[name] = None  # There are no positions without a history.
+            joined[name] = None
         except EventRefused as error:
             refused[name] = error.status
         except PermissionDenied:
@@ -135,8 +159,17 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
 
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:
     """Send ``message``. Log a failure, because a client that misses a reply repeats its request."""
+    _push(session, partial(session.send_message, message))
+
+
+def push_text(session: WebSocketSession, frame: str) -> None:
+    """Send a frame of missed messages. Log a failure, because the client asks again."""
+    _push(session, partial(session.send_text, frame))
+
+
+def _push(session: WebSocketSession, send: Callable[[], object]) -> None:
     try:
-        session.send_message(message)
+        send()
     except WebSocketsError as error:
         logger.warning("A reply to the connection %s was not sent: %s", session.connection_id, error)
 

@@ -42,7 +42,7 @@ from ..security.limits import MESSAGES, check_rate
 from .announcing import run_and_announce
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
-from .exchange import change_channels, heartbeat, leave_lost_channels, push, run_once
+from .exchange import answer_heartbeat, change_channels, leave_lost_channels, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .moves import answer_move, for_later
 from .permissions import check_no_redirect, check_permissions
@@ -274,7 +274,7 @@ class WebSocketView(View):
             answer = change_channels(self.websocket_session, self.envelope, check)
             self.channels_answer = {**answer, **for_later(self.websocket_session)}
         if self.envelope.beat and self.websocket_session is not None:
-            push(self.websocket_session, heartbeat(self.websocket_session))
+            answer_heartbeat(self.websocket_session)
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
         """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
