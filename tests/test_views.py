@@ -471,3 +471,16 @@ def test_only_a_2xx_of_connect_accepts(mounted):
         GatewayClient().connect("/not-modified/")
     session = WebSocketSession.objects.get()
     assert (session.connected, session.closed_reason) == (False, ClosedReason.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("debug", "is_local", "named"), [(True, True, "J%C3%BCrgen"), (True, False, None), (False, True, None)]
+)
+def test_only_a_local_gateway_is_told_the_user(make_user, gateway, settings, debug, is_local, named):
+    ApiGateway.objects.update(is_local=is_local)
+    settings.DEBUG = debug
+    client = GatewayClient()
+    client.connect("/ws/")
+    assert not client.connect("/ws/").response.get("X-Websocket-User")
+    client.force_login(make_user("J\u00fcrgen"))
+    assert client.connect("/ws/").response.get("X-Websocket-User") == named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -202,27 +202,55 @@ class WebSocketSession(SendingSession, models.Model):
         The view's ``can_join`` is not asked. Raise ``InvalidBody`` if the name cannot be a channel name, and
         ``UnknownConnection`` if the row has been closed or deleted.
         """
-        check_joinable(channel_name)
-        if channel_name != self.channel_name:
-            self._write_membership(channel_name)
-        joined(self, channel_name)
+        self.join_all([channel_name])
 
-    def _write_membership(self, channel_name: str) -> None:
-        with transaction.atomic(using=self.own_row.write_db):
-            # Locked, so that the row cannot be closed and deleted before its membership is written.
+    def join_all(self, channel_names: Sequence[str], at_most: int | None = None) -> list[str]:
+        """Add this connection to channels, as ``join`` does. Return those that it is in afterwards.
+
+        ``at_most``: how many channels it may have joined in the end. The names that come last are left out. The number
+        of statements does not depend on the number of names.
+        """
+        for name in channel_names:
+            check_joinable(name)
+        wanted = [name for name in dict.fromkeys(channel_names) if name != self.channel_name]
+        inside = {self.channel_name, *(self._write_memberships(wanted, at_most) if wanted else ())}
+        present = [name for name in channel_names if name in inside]
+        for name in present:
+            joined(self, name)
+        return present
+
+    def _write_memberships(self, wanted: Sequence[str], at_most: int | None) -> set[str]:
+        """Write the memberships that do not exist yet. Return those of ``wanted`` that exist afterwards."""
+        database = self.own_row.write_db
+        with transaction.atomic(using=database):
+            # Locked, so that the row cannot be closed and deleted before its memberships are written, and so that
+            # joins at the same time count each other.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
                 raise UnknownConnection(f"The connection {self.connection_id} is closed.")
-            membership = ChannelMembership(session=self, channel_name=channel_name)
-            ChannelMembership.objects.using(self.own_row.write_db).bulk_create([membership], ignore_conflicts=True)
+            memberships = ChannelMembership.objects.using(database)
+            present: set[str] = set()
+            if at_most is not None:
+                present.update(memberships.filter(session=self.pk).values_list("channel_name", flat=True))
+                at_most = max(0, at_most - len(present))
+            added = [name for name in wanted if name not in present][:at_most]
+            memberships.bulk_create(
+                (ChannelMembership(session=self, channel_name=name) for name in added), ignore_conflicts=True
+            )
+        return present.union(added)
 
     def leave(self, channel_name: str) -> None:
         """Remove this connection from a channel, also from the one that it connected to."""
+        self.leave_all([channel_name])
+
+    def leave_all(self, channel_names: Sequence[str]) -> None:
+        """Remove this connection from channels, as ``leave`` does."""
         database = self.own_row.write_db
         with transaction.atomic(using=database):
-            ChannelMembership.objects.using(database).filter(session=self.pk, channel_name=channel_name).delete()
-            if channel_name and channel_name == self.channel_name:
+            memberships = ChannelMembership.objects.using(database).filter(session=self.pk)
+            memberships.filter(channel_name__in=channel_names).delete()
+            if self.channel_name and self.channel_name in channel_names:
                 self.own_row.update(channel_name="", updated_on=timezone.now())
-        if channel_name == self.channel_name:
+        if self.channel_name in channel_names:
             self.channel_name = ""
         left(self)
 

@@ -26,6 +26,7 @@ from ..models.crowd import reconnect_window
 
 register = template.Library()
 
+_BUNDLES = ("page", "htmx2", "htmx4")
 _APP = "django_aws_api_gateway_websockets"
 _STATIC = Path(__file__).resolve().parent.parent / "static"
 
@@ -56,6 +57,8 @@ def gateway_socket(
     ``check`` and ``token`` are the URLs, or URL names, of the check view and the token view. ``id`` is the id of the
     element with the settings. ``integrity=False`` leaves out the hash, for sites that change static files.
     """
+    if bundle not in _BUNDLES:
+        raise template.TemplateSyntaxError(f"gateway_socket has no bundle {bundle!r}. Use page, htmx2 or htmx4.")
     row = _gateway(gateway)
     request = context.get("request")
     settings = {"url": _url(row, request, query), "window": reconnect_window(), "action": _action(row)}

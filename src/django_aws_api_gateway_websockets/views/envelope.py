@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from .. import protocol
 from ..exceptions import InvalidBody
+from ..security.bodies import check_texts
 
 KEY = protocol.RESERVED_KEY
 #: The newest version of the protocol. A page may outlive a deployment, so the previous version is accepted too.
@@ -56,7 +57,7 @@ class Envelope:
         request_id = content.get("id", "")
         if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
             raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")
-        unserved = tuple(sorted(set(content) - _SERVED))
+        unserved = tuple(sorted(map(str, set(content) - _SERVED)))
         join, leave = content.get("join", {}), content.get("leave", [])
         if not isinstance(join, dict) or not isinstance(leave, list):
             raise InvalidBody(f"{KEY}.join must be an object that maps channels to positions, {KEY}.leave a list.")
@@ -65,6 +66,8 @@ class Envelope:
         move = content.get("move", "")
         if not isinstance(move, str):
             raise InvalidBody(f"{KEY}.move must be the token of a hand-over, a string.")
+        # The reply repeats these names. The parse() of a view may let through what no reply can contain.
+        check_texts([*unserved, *join])
         return cls(request_id, content.get("beat") is True, join, tuple(leave), unserved, move)
 
 

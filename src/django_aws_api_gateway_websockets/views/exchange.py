@@ -9,7 +9,7 @@ from typing import Any, Callable, Mapping, Protocol
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
@@ -118,27 +118,45 @@ def change_channels(
 
     ``check_may_join`` raises ``EventRefused`` for a channel that the user may not join.
     """
-    for name in envelope.leave:
-        with suppress(InvalidBody):  # A connection cannot be in a channel that has no valid name.
-            check_joinable(name)
-            session.leave(name)
-    joined: dict[str, Any] = {}
-    refused: dict[str, Any] = {}
-    free = MAX_JOINED - session.memberships.count() if envelope.join else 0
-    for name in envelope.join:
+    left = [name for name in envelope.leave if _is_channel(name)]
+    if left:
+        session.leave_all(left)
+    statuses = {name: _why_refused(check_may_join, name) for name in envelope.join}
+    allowed = [name for name, status in statuses.items() if not status]
+    if allowed:
         try:
-            check_joinable(name)
-            if free <= len(joined):
-                raise ChannelRefused(f"A connection can join at most {MAX_JOINED} channels.")
-            check_may_join(name)
-            session.join(name)
-            joined[name] = None
+            joined = session.join_all(allowed, MAX_JOINED)
+            statuses.update(dict.fromkeys(set(allowed).difference(joined), ChannelRefused.status))
         except EventRefused as error:
-            refused[name] = error.status
-        except PermissionDenied:
-            refused[name] = 403
-    answer = {"joined": joined, "refused": refused}
+            statuses.update(dict.fromkeys(allowed, error.status))
+    answer: dict[str, dict[str, Any]] = {
+        "joined": {name: None for name, status in statuses.items() if not status},
+        "refused": {name: status for name, status in statuses.items() if status},
+    }
     return {key: value for key, value in answer.items() if value}
+
+
+def _is_channel(name: Any) -> bool:
+    """Return whether a connection can be in a channel called ``name``."""
+    try:
+        check_joinable(name)
+    except InvalidBody:
+        return False
+    return True
+
+
+def _why_refused(check_may_join: Callable[[Any], None], name: str) -> int:
+    """Return the HTTP status of the refusal to join ``name``. Return 0 if the user may join it."""
+    try:
+        check_joinable(name)
+        check_may_join(name)
+    except EventRefused as error:
+        return error.status
+    except PermissionDenied:
+        return 403
+    except Http404:  # can_join may use get_object_or_404().
+        return 404
+    return 0
 
 
 def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> bool:

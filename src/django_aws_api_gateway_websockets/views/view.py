@@ -6,7 +6,9 @@ import logging
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
+from urllib.parse import quote
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
@@ -234,6 +236,9 @@ class WebSocketView(View):
         if accepted:
             activity.count(activity.CONNECTS)
             warn_if_unanswered(request, response)
+            if settings.DEBUG and self.api_gateway.is_local:
+                # The inspector shows it. AWS is never told.
+                response[protocol.USER_HEADER] = quote(request.user.get_username())
         return response
 
     def _receive_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
