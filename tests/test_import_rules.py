@@ -28,7 +28,7 @@ LAYERS = (
     ("fields", "events"),
     ("delivery",),
     ("models",),
-    ("adoption", "presence"),
+    ("adoption", "presence", "history"),
     ("background",),
     ("logins", "provisioning"),
     ("views",),

@@ -229,6 +229,37 @@ def test_joins_and_leaves_of_one_connection_are_announced(page, alice, heard):
     assert sorted(taken(heard)) == [("user_left", "alice", name) for name in ("lobby", "one", "two")]
 
 
+def test_a_hand_over_announces_nothing(page, alice, heard):
+    old = page(alice, "room")
+    join(old, "two")
+    taken(heard)
+    old.receive_all()
+    old.send_json({"action": "_ws", "_ws": {"beat": True}})
+    new = page.clients[alice].connect("/ws/", query={"ws_v": "1", "ws_wait": "1"})
+    new.send_json({"action": "_ws", "_ws": {"id": "r-1", "move": old.receive_json()["_ws"]["move"]}})
+    assert new.session.connected
+    old.disconnect()
+    later(page, minutes=1)
+    assert taken(heard) == []
+    assert presence("room").users == presence("two").users == {alice: 1}
+
+
+def test_a_connection_found_gone_by_mistake_comes_back(page, alice, heard):
+    socket = page(alice, "room")
+    socket.send_json({"action": "enter", "room": "two"})
+    taken(heard)
+    with committed():
+        WebSocketSession.objects.mark_disconnected("gone")
+    later(page, seconds=16)
+    assert [name for name, *_ in taken(heard)].count("user_left") == 2
+    socket.send_json({"action": "_ws", "_ws": {"beat": True}})
+    assert sorted(taken(heard)) == [
+        ("user_joined", "alice", "room"),
+        ("user_joined", "alice", "two"),
+        ("user_online", "alice", ""),
+    ]
+
+
 def test_anonymous_visitors_are_not_announced(page, heard):
     page(None, "room").disconnect()
     later(page, minutes=1)
@@ -337,10 +368,12 @@ def test_only_what_is_heard_is_kept(page, alice):
         signals.user_left.disconnect(receive)
 
 
-def test_a_site_without_presence_pays_nothing(page, alice, django_assert_num_queries):
+def test_a_site_without_presence_pays_nothing(page, alice):
     session = page(alice, "room").session
-    with django_assert_num_queries(1):
+    with CaptureQueriesContext(connection) as asked:
         session.mark_disconnected("client")
+    statements = [one["sql"].split()[0] for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]]
+    assert statements == ["UPDATE", "UPDATE"]  # the row and its memberships
 
 
 def test_presence_costs_one_statement_per_coming(page, alice, heard):

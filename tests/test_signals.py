@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.http import HttpResponseBadRequest, HttpResponseForbidden
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django.utils import timezone
 
@@ -223,6 +224,29 @@ def test_a_goodbye_that_fails_announces_one_end(client, alice, heard):
     assert [one for one in ends(heard) if one[0] == other.connection_id] == [(other.connection_id, "site")]
 
 
+def test_a_hand_over_announces_both_connections_once(client, heard):
+    old = client.connect("/ws/", "room-1", query={"ws_v": "1"})
+    old.send_json({"action": "_ws", "_ws": {"beat": True}})
+    token = old.receive_json()["_ws"]["move"]
+    new = client.connect("/ws/", query={"ws_v": "1", "ws_wait": "1"})
+    assert names(heard) == ["session_connected"]
+    for _ in range(2):
+        new.send_json({"action": "_ws", "_ws": {"id": "r-1", "move": token}})
+    old.disconnect()
+    assert ends(heard) == [(old.connection_id, "moved")]
+    began = [got.session.connection_id for name, got in heard if name == "session_connected"]
+    assert began == [old.connection_id, new.connection_id]
+    new.disconnect()
+    assert (new.connection_id, "client") in ends(heard)
+
+
+def test_a_row_that_is_opened_again_is_announced_again(client, heard):
+    socket = client.connect("/ws/")
+    WebSocketSession.objects.mark_disconnected("gone")
+    socket.send_json({"action": "say", "text": "hi"})
+    assert names(heard).count("session_connected") == 2
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_announces_nothing(client, alice, heard):
     client.connect("/ws/")
@@ -249,18 +273,20 @@ def test_a_receiver_sees_the_committed_row(client):
     assert seen == [True, False]
 
 
-def test_without_receivers_an_end_costs_one_statement(client, django_assert_num_queries):
-    for _ in range(3):
+def statements_of_ends(client, count):
+    for _ in range(count):
         client.connect("/ws/")
-    with django_assert_num_queries(1):
-        assert WebSocketSession.objects.mark_disconnected("site") == 3
+    with CaptureQueriesContext(connection) as asked:
+        assert WebSocketSession.objects.mark_disconnected("site") == count
+    return [one["sql"].split()[0] for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]]
 
 
-def test_with_receivers_many_ends_cost_two_statements(client, heard, django_assert_num_queries):
-    for _ in range(5):
-        client.connect("/ws/")
-    with django_assert_num_queries(2):
-        assert WebSocketSession.objects.mark_disconnected("site") == 5
+def test_without_receivers_ends_read_no_row(client):
+    assert statements_of_ends(client, 3) == ["SELECT", "UPDATE", "UPDATE"]
+
+
+def test_with_receivers_many_ends_cost_one_more_statement(client, heard):
+    assert statements_of_ends(client, 5) == ["SELECT", "UPDATE", "UPDATE", "SELECT"]
 
 
 def test_a_request_with_an_id_is_announced_once(client, heard):

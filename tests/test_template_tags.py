@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
 
 import django
@@ -65,6 +66,37 @@ def test_the_settings_of_the_socket_are_json(gateway):
 def test_a_name_cannot_break_out_of_the_page(gateway):
     html = render('gateway_socket "chat" channel=room', room="</script><script>alert(1)</script>")
     assert html.count("<script") == html.count("</script>") == 2
+
+
+@pytest.mark.parametrize(
+    "text", ['"><script>alert(1)</script>', "' onload='alert(1)", "</script><b>", "\\u003c", "&quot;>"]
+)
+@pytest.mark.parametrize("tag", ['"chat" channel=text', '"chat" id=text', '"chat" token=text', '"chat" check=text'])
+def test_no_argument_breaks_out_of_its_attribute(gateway, rf, tag, text):
+    html = render(f"gateway_socket {tag}", rf.get("/"), text=f"/{text}")
+    parser = Elements()
+    parser.feed(html)
+    assert [name for name, _ in parser.found] == ["script", "script"]
+    assert [set(attributes) for _, attributes in parser.found] == [{"id", "type"}, {"type", "src", "integrity"}]
+    url = render(f"websocket_url {tag}", rf.get("/"), text=text)
+    assert not set("<>\"'") & set(url)
+
+
+class Elements(HTMLParser):
+    """The elements of a page as a browser finds them."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("bundle", ["", "page2", "../../secrets", "page.js?", "/etc/passwd"])
+def test_only_bundles_of_the_package_are_taken(gateway, bundle):
+    with pytest.raises(TemplateSyntaxError, match="page, htmx2 or htmx4"):
+        render('gateway_socket "chat" bundle=bundle', bundle=bundle)
 
 
 def test_the_first_window_grows_with_the_crowd(gateway):

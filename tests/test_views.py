@@ -377,9 +377,9 @@ def test_connect_costs_1_write_and_2_reads_beside_savepoints(connect, alice, dja
     assert len(writes) == 1
 
 
-def test_disconnect_costs_1_read_and_1_write(connect, alice, django_assert_num_queries):
+def test_disconnect_costs_1_read_and_2_writes(connect, alice, django_assert_num_queries):
     socket = connect(alice)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(5):  # the row and its memberships, inside a savepoint
         socket.disconnect()
 
 
@@ -471,3 +471,16 @@ def test_only_a_2xx_of_connect_accepts(mounted):
         GatewayClient().connect("/not-modified/")
     session = WebSocketSession.objects.get()
     assert (session.connected, session.closed_reason) == (False, ClosedReason.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("debug", "is_local", "named"), [(True, True, "J%C3%BCrgen"), (True, False, None), (False, True, None)]
+)
+def test_only_a_local_gateway_is_told_the_user(make_user, gateway, settings, debug, is_local, named):
+    ApiGateway.objects.update(is_local=is_local)
+    settings.DEBUG = debug
+    client = GatewayClient()
+    client.connect("/ws/")
+    assert not client.connect("/ws/").response.get("X-Websocket-User")
+    client.force_login(make_user("J\u00fcrgen"))
+    assert client.connect("/ws/").response.get("X-Websocket-User") == named

@@ -114,3 +114,15 @@ test("the people in a channel are shown", async () => {
   assert.deepEqual(tell({ left: [ann] }), ["<b>Ben</b>"]);
   assert.deepEqual(tell({ list: [] }), []);
 });
+
+test("a message that the page shows already is not added again", async () => {
+  globalThis.gatewaySocket = () => new GatewaySocket("wss://ws.example.com");
+  const shown = new Map([["entry-1", {}], ["log", { append: (item) => shown.set(item.id, item) }]]);
+  world.document.getElementById = (id) => shown.get(id);
+  world.document.createElement = () => ({});
+  await run("history_page.js");
+  await world.advance(1);
+  for (const pk of [1, 2, 2]) world.socket.say({ type: "said", pk, text: `row ${pk}` });
+  assert.deepEqual([...shown.keys()], ["entry-1", "log", "entry-2"]);
+  assert.equal(shown.get("entry-2").textContent, "row 2");
+});

@@ -128,14 +128,17 @@ def read_answers(path: Path) -> Answers:
     """Return the answers in the file at ``path``, and the default for every other question. Raise ValueError."""
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     if not isinstance(given, dict):
         raise ValueError(f"{path} is not a JSON object of answers by name.")
     questions = {question.name: question for question in QUESTIONS}
-    unknown = ", ".join(sorted(set(given) - set(questions)))
+    # The file may come from somebody else. JSON's escapes keep its text from commanding the terminal.
+    unknown = ", ".join(json.dumps(name) for name in sorted(set(given) - set(questions)))
     if unknown:
-        raise ValueError(f"{path} answers questions that do not exist: {unknown}. Expected {', '.join(questions)}.")
+        raise ValueError(
+            f"{path} answers questions that do not exist: {unknown:.200}. Expected {', '.join(questions)}."
+        )
     return MappingProxyType({**DEFAULTS, **{name: _answer(path, questions[name], one) for name, one in given.items()}})
 
 
@@ -151,4 +154,5 @@ def _answer(path: Path, question: Question, given: Any) -> Answer:
         if answer == possible and not isinstance(answer, bool):
             return possible
     expected = ", ".join(map(json.dumps, question.answers))
-    raise ValueError(f"{path}: {question.name} cannot be {json.dumps(answer)}. Expected one of {expected}.")
+    shown = json.dumps(answer)
+    raise ValueError(f"{path}: {question.name} cannot be {shown:.100}. Expected one of {expected}.")

@@ -24,7 +24,8 @@ __all__ = [
 #: after the commit); ``chunk`` and ``chunks``, the number of the chunk, starting at 1, and the number of chunks.
 message_delivered = Signal()
 
-#: Sent when the view has accepted a connection. Argument: ``session``, its row. The connection cannot receive messages
+#: Sent when the view has accepted a connection, when it takes the place of another one in a hand-over, and when a row
+#: that was closed by mistake is opened again. Argument: ``session``, its row. A new connection cannot receive messages
 #: yet, because API Gateway opens it when the view's answer arrives.
 session_connected = Signal()
 

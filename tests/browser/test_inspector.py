@@ -68,8 +68,9 @@ def opened(page, api):
 
 
 def choose(inspector, identifier):
-    inspector.wait_for_text("#connections", identifier[:8])
-    inspector.click(f'[data-choose="{identifier}"]')
+    inspector.wait_for_text("#connections", identifier.rpartition(":")[2][:8])
+    # In one step, because the list is drawn anew with each event.
+    inspector.run("document.querySelector(arguments[0]).click()", f'[data-choose="{identifier}"]')
 
 
 def kinds(inspector):
@@ -164,6 +165,26 @@ def test_pushing_editing_and_closing_by_hand(api, page, inspector):
     wait_for(page, "open", "by hand", "edited", "by hand")
     inspector.click("#close")
     wait_for(page, "open", "by hand", "edited", "by hand", 1000)
+
+
+def test_a_user_is_followed_over_all_connections(api, page, inspector):
+    for user, channel in (("alice", "lobby"), ("bob", "lobby"), ("alice", "support")):
+        api.backend.answers["/ws/connect"] = (200, {"X-Websocket-User": user}, b"")
+        with connect(f"{api.url}?channel={channel}") as ws:
+            ws.send(json.dumps({"action": "hello", "from": user}))
+            api.backend.wait("/ws/default", len(api.backend.wait("/ws/connect")))
+    inspector.wait_for_text("#connections", "@ bob")
+    choose(inspector, "user:alice")
+    inspector.wait_for_text("#target", "User alice")
+    eventually(lambda: kinds(inspector).count("closed") == 2)
+    assert kinds(inspector).count("received") == 2
+    assert "bob" not in inspector.text("#timeline")
+    choose(inspector, "channel:lobby")
+    inspector.wait_for_text("#timeline", "bob")
+    inspector.click('[data-kind="opened"]:last-child summary, [data-kind="opened"] summary')
+    inspector.click('[data-kind="opened"] [data-act="user"]')
+    inspector.wait_for_text("#target", "User alice")
+    assert inspector.errors() == []
 
 
 def test_it_works_by_keyboard(api, page, inspector):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 import pytest
+
+from django_aws_api_gateway_websockets.local.inspector import inspector as inspector_module
 
 from .test_inspector import api, choose, connection_id, eventually, inspector  # noqa: F401  fixtures
 
@@ -75,3 +79,46 @@ def test_the_client_stays_connected_during_a_deploy(api, page, inspector, chosen
     page.run("socket.send({action: 'hello'})")
     inspector.wait_for_text("#timeline", "Internal server error")
     assert seen(page).count("open") == 1
+
+
+ASK = """
+const [seconds, done] = arguments;
+socket.request("hello", {}, {timeout: seconds}).then(
+  ({said}) => done(said), ({name, status}) => done(`${name} ${status}`));
+"""
+
+
+@pytest.fixture
+def replying(api):  # noqa: F811
+    """The site replies to each request by a push, as the view does, and goes on if the push fails."""
+    management = api.management()
+
+    def answer(got):
+        reply = {"_ws": {"reply": json.loads(got.body)["_ws"]["id"], "status": 200}, "said": "hello to you"}
+        with contextlib.suppress(management.exceptions.ClientError):
+            management.post_to_connection(ConnectionId=got.headers["connectionId"], Data=json.dumps(reply).encode())
+        return 200
+
+    api.backend.answers["/ws/default"] = answer
+
+
+def test_a_request_whose_reply_hangs_times_out(page, inspector, chosen, replying, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(inspector_module, "HANG_SECONDS", 2)
+    inspector.click('[data-fault="hang"]')
+    inspector.wait_for_text("#armed", "hangs")
+    assert page.run_async(ASK, 1) == "RequestError 0"
+    assert page.run_async(ASK, 10) == "hello to you"
+    inspector.wait_for_text("#timeline", "The push hangs for 30 seconds")
+    assert seen(page).count("open") == 1
+
+
+def test_a_request_whose_reply_hangs_is_asked_again(api, page, inspector, chosen, replying):  # noqa: F811
+    """The connection ends while the reply hangs. On the next one, the client repeats the request."""
+    inspector.click('[data-fault="hang"]')
+    inspector.wait_for_text("#armed", "hangs")
+    page.run("socket.request('hello', {}, {timeout: 20}).then(({said}) => events.push(said))")
+    inspector.wait_for_text("#timeline", "The push hangs for 30 seconds")
+    inspector.click('[data-fault="cut"]')
+    eventually(lambda: "hello to you" in seen(page))
+    first, second = [json.loads(got.body) for got in api.backend.wait("/ws/default", 2)]
+    assert first == second

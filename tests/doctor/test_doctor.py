@@ -69,6 +69,22 @@ def public(settings):
 NOT_THERE = {"not-created", "dns-missing"}
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted", "found"),
+    [
+        ("localhost", "127.0.0.1", set()),
+        ("127.0.0.1", "localhost", set()),
+        ("localhost", "127.0.0.2", {"dns-elsewhere"}),
+        ("127.0.0.3", "127.0.0.2", {"dns-elsewhere"}),
+        ("localhost", "api.invalid", set()),
+        ("ws.invalid", "127.0.0.2", {"dns-missing"}),
+    ],
+)
+def test_a_dns_record_that_leads_elsewhere_is_named(public, name, wanted, found):
+    ApiGateway.objects.update(domain_name=name, api_gateway_domain_name=wanted)
+    assert {one for one in ids(public, "--no-live") if one.startswith("dns")} == found
+
+
 def test_a_healthy_gateway_has_no_findings(row, live_server):
     started = time.monotonic()
     code, document = check(row)

@@ -76,9 +76,12 @@ def test_a_gateway_that_does_not_run_is_an_error(settings, tmp_path):
     [
         ("{", "cannot be read"),
         ("[]", "is not a JSON object"),
-        ('{"ping": "yes"}', "do not exist: ping"),
+        ('{"ping": "yes"}', 'do not exist: "ping"'),
         ('{"ping_resets": true}', 'ping_resets cannot be true. Expected one of "no", "yes"'),
         ('{"connect_5xx": {"answer": 200}}', "connect_5xx cannot be 200"),
+        ("[" * 200_000, "cannot be read|is not a JSON object"),
+        ('{"connect_5xx": ' + "[" * 200_000, "cannot be read"),
+        ("\xff\x00", "cannot be read"),
     ],
 )
 def test_a_file_that_is_not_valid_says_why(tmp_path, text, why):
@@ -86,6 +89,20 @@ def test_a_file_that_is_not_valid_says_why(tmp_path, text, why):
     path.write_text(text)
     with pytest.raises(ValueError, match=why):
         read_answers(path)
+
+
+@pytest.mark.parametrize("char", ["\x1b]0;owned\x07", "\r\n", "\u202e", "\x9b2J"])
+@pytest.mark.parametrize("place", ['{"%s": 1}', '{"ping_resets": "%s"}', '{"ping_resets": {"answer": {"%s": 1}}}'])
+def test_a_file_of_somebody_else_commands_no_terminal(tmp_path, char, place):
+    path = tmp_path / "answers.json"
+    path.write_text(place % json.dumps(char)[1:-1], encoding="utf-8")
+    with pytest.raises(ValueError) as refused:
+        read_answers(path)
+    assert str(refused.value).isprintable()
+    path.write_text(place % ("x" * 100_000), encoding="utf-8")
+    with pytest.raises(ValueError) as refused:
+        read_answers(path)
+    assert len(str(refused.value)) < 2_000
 
 
 def test_answers_can_be_written_by_hand(tmp_path):

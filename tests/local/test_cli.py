@@ -127,6 +127,21 @@ def test_events_go_to_a_file_of_json_lines(backend: Backend, tmp_path: Path) -> 
     assert [line["n"] for line in lines] == list(range(1, 8))
 
 
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "a\\ud83d"])
+def test_no_frame_ends_the_file_of_events(backend: Backend, tmp_path: Path, half: str) -> None:
+    events = tmp_path / "events.jsonl"
+    with running([*COMMAND, "--port", "0", "--events", str(events)]) as gateway:
+        with connect(gateway.deployed(backend.url, "$connect", "$default", "$disconnect")) as ws:
+            ws.send(f'{{"token": "hunter22", "a": "{half}"}}')
+            ws.send('{"a": "the next"}')
+            backend.wait("/default", 2)
+        backend.wait("/disconnect")
+        gateway.stopped()
+    lines = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    texts = [line["text"] for line in lines if line["kind"] == "received"]
+    assert [("hunter22" in text, "the next" in text) for text in texts] == [(False, False), (False, True)]
+
+
 def test_it_stops_while_a_connect_is_under_way(backend: Backend) -> None:
     release = threading.Event()
     backend.answers["/connect"] = lambda got: (release.wait(5), 200)[1]

@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 from websockets.sync.client import connect
 
 from django_aws_api_gateway_websockets.local.inspector import faults
+from django_aws_api_gateway_websockets.local.inspector.copy_as_curl import curl_of
 from django_aws_api_gateway_websockets.local.inspector.recorder import MAX_BYTES, MAX_EVENTS, Recorder
 from django_aws_api_gateway_websockets.local.inspector.saving import test_of as saved_test_of
 from django_aws_api_gateway_websockets.local.server import LocalGateway
@@ -110,6 +112,8 @@ def test_the_life_of_a_connection_is_shown(watched: Api, inspector: Inspector) -
     with connect(f"{watched.url}?channel=lobby") as ws:
         ws.send(message("any"))
         assert ws.recv(timeout=5) == "hello"
+        # The frame arrives before the site has answered the message.
+        inspector.wait("call", 2)
         watched.management().delete_connection(ConnectionId=only_id(watched))
         assert closed_with(ws) == 1000
     watched.backend.wait("/ws/disconnect")
@@ -129,6 +133,18 @@ def test_the_life_of_a_connection_is_shown(watched: Api, inspector: Inspector) -
     assert (pushed["text"], pushed["status"]) == ("hello", 200)
     assert (called["route"], called["text"], called["status"]) == ("$default", message("any"), 200)
     assert (closed["code"], closed["reason"]) == (1000, "deleted by @connections")
+
+
+@pytest.mark.parametrize("name", ["alice", "J\u00fcrgen M.", "a\r\nb", "\u202e<b>", ""])
+def test_the_user_that_the_site_names_is_shown(watched: Api, inspector: Inspector, name: str) -> None:
+    headers = {"X-Websocket-User": quote(name), "X-Other": "x"}
+    watched.backend.answers["/ws/connect"] = (200, headers if name else {}, b"")
+    with connect(watched.url) as ws:
+        assert inspector.wait("opened")[0]["user"] == name
+        (state,) = json.loads(inspector.request("state")[1])["open"]
+        assert state["user"] == name
+        # The client is not told.
+        assert "X-Websocket-User" not in ws.response.headers
 
 
 DEBUG_TEXT = "ValueError at /ws/d\nno room\n\nException Type: ValueError at /ws/d\nException Value: no room\n"
@@ -416,6 +432,31 @@ def test_a_push_is_copied_as_curl(watched: Api, inspector: Inspector) -> None:
         command = inspector.text("curl", event=inspector.wait("push")[0]["n"])
         subprocess.run([*shlex.split(command), "-sf"], check=True, timeout=10)
         assert ws.recv(timeout=5) == 'it\'s "quoted" $HOME'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[201~\ntouch owned\n",
+        "\x03\ntouch owned\n",
+        "'; touch owned; '\r",
+        "$(touch owned)`touch owned`\t",
+        "\\'\n\u202eabc\u00e4",
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("kind", ["call", "push", "handshake"])
+def test_what_is_copied_runs_nothing_of_a_client(tmp_path: Path, kind: str, text: str) -> None:
+    event = {"kind": kind, "connection": "a=", "method": "POST", "url": "http://s/?[1-9]", "headers": [["X", text]]}
+    event.update(text=text, path="/", query=f"a={text}")
+    command = curl_of(event, "http://127.0.0.1:1", "/api/stage")
+    assert command.isprintable()
+    script = f"curl() {{ printf '%s\\0' \"$@\"; }}; {command}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, check=True, timeout=10)
+    words = done.stdout.decode().split("\0")
+    assert "--globoff" in words
+    assert (text if kind != "handshake" else f"X: {text}") in words
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- who may ask ----------------------------------------------------------------------------------------------

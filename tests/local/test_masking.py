@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import time
 from typing import Any, List
@@ -187,6 +188,21 @@ def test_a_frame_of_128_kb_is_masked_in_linear_time(frame):
     began = time.process_time()
     Masker().text(frame)
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "frame", ["x" * 131_072, "0123456789abcdef" * 8_192, "\u00e4z" * 65_536], ids=["x", "hex", "other"]
+)
+def test_thousands_of_secrets_do_not_slow_down_a_frame(frame):
+    """Anyone who can connect can fill the memory of secrets with a few cookies."""
+    masker = Masker()
+    masker.learn(hashlib.sha256(str(number).encode()).hexdigest()[:12] for number in range(4_000))
+    masker.learn(["first-secret", "first-secrets", "\x00\n(?:["])
+    masker.text("")  # compiles the expression
+    began = time.process_time()
+    shown = masker.text(frame + "first-secrets first-secret \x00\n(?:[")
+    assert time.process_time() - began < 1
+    assert shown == f"{frame}{MASK} {MASK} {MASK}"
 
 
 @pytest.mark.parametrize("depth", [300, 500, 900, 5_000])

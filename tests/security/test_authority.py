@@ -264,9 +264,10 @@ def assert_refused_for_good(browser, meanwhile):
     assert (row.connected, row.closed_reason) == (False, ClosedReason.REFUSED)
 
 
-@pytest.mark.parametrize("engine", ["db", "cache", "signed_cookies"])
-def test_a_logout_while_a_connect_is_under_way_ends_it(alice, gateway, settings, engine):
+@pytest.mark.parametrize("engine", ["db", "cached_db", "cache", "file", "signed_cookies"])
+def test_a_logout_while_a_connect_is_under_way_ends_it(alice, gateway, settings, tmp_path, engine):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    settings.SESSION_FILE_PATH = str(tmp_path)
     browser = GatewayClient()
     browser.force_login(alice)
     assert_refused_for_good(browser, browser.logout)

@@ -8,6 +8,7 @@ import json
 import pytest
 from django.test import Client, override_settings
 from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
 
 from django_aws_api_gateway_websockets import protocol
 from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
@@ -30,7 +31,21 @@ class RecordingView(ExampleView):
         runs.append(self.event)
 
 
-urlpatterns = [path("ws/<slug:route>", RecordingView.as_view())]
+seen = []
+
+
+class OwnDispatchView(RecordingView):
+    """A view that looks at its event before the package refuses it."""
+
+    def dispatch(self, request, *args, **kwargs):
+        seen.append((request.user.is_authenticated, self.websocket_session, self.api_gateway, self.body, self.text))
+        return super().dispatch(request, *args, **kwargs)
+
+
+urlpatterns = [
+    path("ws/<slug:route>", RecordingView.as_view()),
+    path("own/<slug:route>", csrf_exempt(OwnDispatchView.as_view())),
+]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
@@ -183,3 +198,20 @@ def test_the_request_does_not_choose_the_send_endpoint(connect, alice, bob):
             Client().post("/ws/default", body, content_type="application/json", headers=headers)
         assert victim.receive_json() == {"help": ["test", "help"]}
     assert victim.session.api_gateway.connections_url != other.connections_url
+
+
+@pytest.mark.parametrize("name", ["empty", "wrong", "non-ASCII", "wrong case", "doubled"])
+@pytest.mark.parametrize("route", ["connect", "disconnect", "default", "test"])
+def test_an_own_dispatch_sees_nobody_in_a_forged_event(socket, alice, name, route):
+    """Not even with the cookie of a user."""
+    seen.clear()
+    before = rows()
+    headers = socket.event_headers("$default")
+    headers.update(BAD_SECRETS[name](headers[SECRET_HEADER]))
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(alice)
+    body = json.dumps({"action": "test"})
+    response = browser.post(f"/own/{route}", body, content_type="application/json", headers=headers)
+    assert response.status_code == 403
+    assert seen == [(False, None, None, {}, "")]
+    assert (runs, rows()) == ([], before)

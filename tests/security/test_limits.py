@@ -8,10 +8,12 @@ import time
 import pytest
 from django.core.cache import cache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import path
 
 from django_aws_api_gateway_websockets.exceptions import RateLimited
+from django_aws_api_gateway_websockets.security.counters import add_to_counter
 from django_aws_api_gateway_websockets.security.limits import (
     CONNECTS_OF_USER,
     MESSAGES,
@@ -167,6 +169,26 @@ def test_a_counter_outlives_its_window(rate, settings):
     check_rate(MESSAGES, "x")
     seconds = parse_rate(rate).seconds
     assert KeepingCache.timeouts == [2 * seconds]
+
+
+@pytest.mark.parametrize("kind", ["filebased.FileBasedCache", "db.DatabaseCache", "locmem.LocMemCache"])
+@pytest.mark.parametrize("timeout", [0, 1, None])
+def test_a_counter_has_its_own_time_in_every_cache(kind, timeout, settings, tmp_path):
+    """A count does not end before its window, and no counter stays for ever, whatever the cache's TIMEOUT is."""
+    settings.WEBSOCKETS = {"MESSAGES_PER_CONNECTION": "3/3600s"}
+    place = {"filebased.FileBasedCache": str(tmp_path / "cache")}.get(kind, "websockets_counters")
+    settings.CACHES = {
+        "default": {"BACKEND": f"django.core.cache.backends.{kind}", "TIMEOUT": timeout, "LOCATION": place}
+    }
+    if kind.startswith("db"):
+        call_command("createcachetable")
+    for _ in range(3):
+        check_rate(MESSAGES, tmp_path.name)
+    assert [add_to_counter("short", 1, 1) for _ in range(2)] == [1, 2]
+    time.sleep(1.1)
+    with pytest.raises(RateLimited):
+        check_rate(MESSAGES, tmp_path.name)
+    assert cache.get("short") is None
 
 
 class KeepingCache(LocMemCache):

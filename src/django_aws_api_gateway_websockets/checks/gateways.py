@@ -15,6 +15,7 @@ from .. import protocol
 from ..definition import integration_uri
 from ..models import ApiGateway
 from ..models.validators import is_allowed_domain
+from ..security.escaping import one_line
 from ..security.targets import is_allowed_target, target_hosts_setting
 from ..views import WebSocketTokenView, WebSocketView
 from ..views.mounted import mounted_views
@@ -33,7 +34,13 @@ def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
         gateways = list(ApiGateway.objects.prefetch_related("additional_routes"))
     except DatabaseError:
         return []  # The tables have not been migrated yet.
-    return [message for gateway in gateways for message in _check_gateway(gateway)]
+    return [_printable(message) for gateway in gateways for message in _check_gateway(gateway)]
+
+
+def _printable(message: CheckMessage) -> CheckMessage:
+    """Escape what is not printable. Names of gateways may come from an import."""
+    message.msg = one_line(message.msg)
+    return message
 
 
 def _check_gateway(gateway: ApiGateway) -> Checks:

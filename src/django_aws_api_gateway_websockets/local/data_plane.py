@@ -101,7 +101,7 @@ class DataPlane:
             answer = await self._connect(stage, socket, request)
             if isinstance(answer, Response):
                 return answer
-            subprotocol = answer.subprotocol
+            subprotocol, socket.user = answer.subprotocol, answer.user
         offered = offered_subprotocols(request)
         return Accepted(accept_headers(request, subprotocol if subprotocol in offered else None), socket)
 
@@ -149,7 +149,7 @@ class DataPlane:
         """Start the life of a connection whose 101 response is on its way."""
         socket.open(writer, self._timers, self.deliver, self._ended)
         self.connections.add(socket)
-        self._observer.record("opened", socket.connection_id, socket.api_id, socket.stage)
+        self._observer.record("opened", socket.connection_id, socket.api_id, socket.stage, socket.user)
         if served_stage(self._store, socket.api_id, socket.stage) is None:
             self.close_deleted()  # the stage was deleted while $connect was running
 

@@ -7,11 +7,12 @@ import json
 import logging
 import time
 from typing import Any, Mapping, NamedTuple
+from urllib.parse import unquote
 
 import aiohttp
 from yarl import URL
 
-from ..protocol import DEFAULT
+from ..protocol import DEFAULT, USER_HEADER
 from .log_text import describe_failure, one_line
 from .mapping import Event, Outgoing, build_request
 from .observer import Observer
@@ -39,6 +40,7 @@ class Reply(NamedTuple):
     status: int
     subprotocol: str | None
     body: bytes
+    user: str = ""  # who connects, if the site says it
 
 
 class Call(NamedTuple):
@@ -147,7 +149,8 @@ class Integrations:
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None),
         ) as answer:
-            return Reply(answer.status, answer.headers.get("Sec-WebSocket-Protocol"), await answer.read())
+            user = unquote(answer.headers.get(USER_HEADER, ""))
+            return Reply(answer.status, answer.headers.get("Sec-WebSocket-Protocol"), await answer.read(), user)
 
 
 def _mock(route: Resource, integration: Resource) -> Reply:

@@ -55,6 +55,7 @@ class Socket:
 
     def __init__(self, api_id: str, stage: str, connection_id: str, client: Client) -> None:
         self.api_id, self.stage, self.connection_id, self.client = api_id, stage, connection_id, client
+        self.user = ""
         self.connected_at = self.last_active_at = time.time()
         self.ended = self.no_disconnect = False
         self.end_reason = "the client died without a close frame"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence
+from typing import Any, Sequence
 
 from ..delivery.connecting import connecting
 from ..signals import session_connected, session_disconnected
@@ -27,26 +27,6 @@ def _send_connected(session: Any) -> None:
 def ends_are_heard(model: Any) -> bool:
     """Return whether anything has to be told when a connection of ``model`` ends."""
     return session_disconnected.has_listeners(model) or tracks_presence()
-
-
-def close_and_list(connected: Any, values: Mapping[str, Any]) -> list[Any]:
-    """Close the rows ``connected`` with ``values``, and return them.
-
-    If several processes close a row at the same time, only one of them gets it.
-    """
-    # Receivers get whole rows, whatever the caller's queryset loads.
-    rows = connected.using(connected.write_db).order_by().defer(None).select_related(None).select_related("user")
-    ended: list[Any] = []
-    for batch in batches({session.pk: session for session in rows}.values()):
-        same = connected.written().filter(pk__in=[session.pk for session in batch])
-        count = same.filter(connected=True).update(**values)
-        if count < len(batch):
-            ours = set(same.filter(**values).values_list("pk", flat=True)) if count else ()
-            batch = [session for session in batch if session.pk in ours]
-        for session in batch:
-            vars(session).update(values)
-        ended += batch
-    return ended
 
 
 def announce_ends(ended: Sequence[Any], using: str) -> None:

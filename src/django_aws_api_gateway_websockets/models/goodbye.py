@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from .. import protocol
 from ..conf import conf
@@ -18,7 +18,8 @@ from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
 from .announcing import announce_ends
 from .batches import batches
-from .recipients import GoneRows, targets_of
+from .handovers import close_companions
+from .recipients import ConnectionsUrls, GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
@@ -52,6 +53,28 @@ def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: 
     return list(report.sent)
 
 
+def delete_sockets(targets: Sequence[Target], deadline: Deadline) -> None:
+    """Close the sockets of ``targets`` through AWS. Log those that stay open. Raise nothing."""
+    report = DeliveryReport()
+    try:
+        call_many(DELETE, targets, report=report, deadline=deadline.remaining())
+    except WebSocketsError as error:
+        logger.error("None of %d sockets was closed, although their rows are: %s", len(targets), error)
+    done = {*report.sent, *report.gone}
+    for connection_id in (target.connection_id for target in targets):
+        if connection_id not in done:
+            why = report.failed.get(connection_id, "AWS did not answer in time")
+            logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, why)
+
+
+def _disconnect_companions(closed: SessionRows[Any], reason: str, deadline: Deadline) -> None:
+    """Close the other connections of the hand-overs of ``closed``. They are not part of the caller's report."""
+    sockets = close_companions(closed, reason)
+    if sockets:
+        urls = ConnectionsUrls(closed.db)
+        delete_sockets([urls.target(*socket[:3]) for socket in sockets], deadline)
+
+
 def disconnect_rows(
     sessions: SessionRows[Any], reason: str, again: bool | float, seconds: float | None
 ) -> DeliveryReport:
@@ -73,7 +96,9 @@ def disconnect_rows(
         report.gone = type(report.gone)(one for one in report.gone if one not in ids)
         report.sent.extend(left)
     for batch in batches(report.sent):
-        sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
+        closed = sessions.written().filter(connection_id__in=batch)
+        closed.mark_disconnected(reason)
+        _disconnect_companions(closed, reason, deadline)
     for batch in batches(report.gone):
         sessions.written().filter(connection_id__in=batch).mark_disconnected(ClosedReason.GONE)
     return report
@@ -115,7 +140,9 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
         if not told:
             session.mark_disconnected(ClosedReason.GONE)
             return False
+    session.own_row.never_return(reason)
     session.mark_disconnected(reason)
+    _disconnect_companions(session.own_row, reason, Deadline(conf.SEND_DEADLINE))
     return True
 
 

@@ -9,7 +9,7 @@ from ..conf import conf
 from ..delivery.payload import Message
 from .batches import batches
 from .engines import ENGINES, Job
-from .recipients import connected_rows
+from .recipients import open_rows
 from .rows import ClosedReason, SessionRows
 
 
@@ -52,7 +52,7 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
     """
     enqueue = ENGINES.find(conf.BACKGROUND)
     broadcast = uuid.uuid4().hex
-    keys = list(batches((row[0] for row in connected_rows(sessions)), conf.BACKGROUND_CHUNK))
+    keys = list(batches((row[0] for row in open_rows(sessions)), conf.BACKGROUND_CHUNK))
     chunks = [
         Chunk(broadcast, number, len(keys), sessions.write_db, message.data.decode(), message.has_id, chunk)
         for number, chunk in enumerate(keys, 1)

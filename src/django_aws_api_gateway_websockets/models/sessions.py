@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Iterable, Sequence
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -14,15 +16,16 @@ from ..conf import conf
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
 from ..security.channel_rules import check_joinable
-from .announced import joined, left
+from .announced import arrive, joined, left
+from .announcing import announce_connected
 from .clearing import CleanUp, clean_up
 from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .departures import find_departures
 from .gateways import ApiGateway
-from .indexes import ConnectedIndex
+from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
-from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
 
@@ -60,11 +63,25 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
         rows = type(self)(self.model)
         connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
-        joined = ChannelMembership.objects.filter(channel_name=channel_name).values("session")
+        # "IN (true)", because SQLite uses no index for a bare boolean column.
+        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True]).values("session")
         # Each half has its own index. With OR, databases would scan all rows.
         return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
 
-    def open(self, **values: Any) -> WebSocketSession:
+    def for_user(self, users: Any) -> WebSocketSessionQuerySet:
+        """Return the rows of a user, or of the users in a list or a queryset.
+
+        A queryset of users is evaluated together with this one, at the moment of a send. An anonymous user has no rows.
+        """
+        if isinstance(users, AnonymousUser):
+            return self.none()
+        if isinstance(users, get_user_model()):
+            return self.filter(user=users)
+        if isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
+            raise TypeError(f"for_user() takes a user, or a list or a queryset of users, not {users!r}.")
+        return self.filter(user__in=users)
+
+    def record(self, **values: Any) -> WebSocketSession:
         """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
 
         Raise ``UnknownConnection`` if the gateway or the user has been deleted meanwhile.
@@ -114,6 +131,8 @@ class WebSocketSession(SendingSession, models.Model):
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
     protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The connection that this one replaces, or that replaces this one. See models.handovers.
+    hand_over_with = ExactCharField(max_length=128, blank=True, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)
@@ -132,8 +151,8 @@ class WebSocketSession(SendingSession, models.Model):
         indexes = [
             # The recipients of a channel, in the order in which a send reads them.
             ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
-            # The connections that a logout closes.
-            ConnectedIndex(fields=["session_key_hash"], name="websockets_login"),
+            # The connections that a logout closes, and those that it keeps from being opened again.
+            SpeakingIndex(fields=["session_key_hash"], name="websockets_login"),
             # The connections of a gateway.
             ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
             # Open connections, and all rows of a user who is deleted.
@@ -162,9 +181,24 @@ class WebSocketSession(SendingSession, models.Model):
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
-        if self.own_row.mark_disconnected(reason):
+        waits = self.closed_reason == ClosedReason.WAITING
+        if self.own_row.mark_disconnected(reason) if waits else self.own_row.close_one(self.pk, reason):
             self.closed_reason = reason
         self.connected = False
+
+    def reopen(self) -> None:
+        """Open a closed row again, because its client still speaks. Its memberships count again too.
+
+        Raise ``UnknownConnection`` unless the row was closed because AWS did not know the connection.
+        """
+        reopened = self.own_row.filter(may_return()).reopen()
+        # Another message of the same client may have been faster.
+        if not (reopened or self.own_row.filter(connected=True).exists()):
+            raise UnknownConnection("The connection is closed.")
+        self.connected, self.closed_reason = True, ""
+        if reopened:
+            announce_connected(self)
+            arrive(self, self.channels)
 
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
@@ -172,29 +206,63 @@ class WebSocketSession(SendingSession, models.Model):
         The view's ``can_join`` is not asked. Raise ``InvalidBody`` if the name cannot be a channel name, and
         ``UnknownConnection`` if the row has been closed or deleted.
         """
-        check_joinable(channel_name)
-        if channel_name != self.channel_name:
-            self._write_membership(channel_name)
-        joined(self, channel_name)
+        self.join_all([channel_name])
 
-    def _write_membership(self, channel_name: str) -> None:
-        with transaction.atomic(using=self.own_row.write_db):
-            # Locked, so that the row cannot be closed and deleted before its membership is written.
+    def join_all(self, channel_names: Sequence[str], at_most: int | None = None) -> list[str]:
+        """Add this connection to channels, as ``join`` does. Return those that it is in afterwards.
+
+        ``at_most``: how many channels it may have joined in the end. The names that come last are left out. The number
+        of statements does not depend on the number of names.
+        """
+        for name in channel_names:
+            check_joinable(name)
+        wanted = [name for name in dict.fromkeys(channel_names) if name != self.channel_name]
+        inside = {self.channel_name, *(self._write_memberships(wanted, at_most) if wanted else ())}
+        present = [name for name in channel_names if name in inside]
+        for name in present:
+            joined(self, name)
+        return present
+
+    def _write_memberships(self, wanted: Sequence[str], at_most: int | None) -> set[str]:
+        """Write the memberships that do not exist yet. Return those of ``wanted`` that exist afterwards."""
+        database = self.own_row.write_db
+        with transaction.atomic(using=database):
+            # Locked, so that the row cannot be closed and deleted before its memberships are written, and so that
+            # joins at the same time count each other.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
                 raise UnknownConnection(f"The connection {self.connection_id} is closed.")
-            membership = ChannelMembership(session=self, channel_name=channel_name)
-            ChannelMembership.objects.using(self.own_row.write_db).bulk_create([membership], ignore_conflicts=True)
+            memberships = ChannelMembership.objects.using(database)
+            present: set[str] = set()
+            if at_most is not None:
+                present.update(memberships.filter(session=self.pk).values_list("channel_name", flat=True))
+                at_most = max(0, at_most - len(present))
+            added = [name for name in wanted if name not in present][:at_most]
+            memberships.bulk_create(
+                (ChannelMembership(session=self, channel_name=name) for name in added), ignore_conflicts=True
+            )
+        return present.union(added)
 
     def leave(self, channel_name: str) -> None:
         """Remove this connection from a channel, also from the one that it connected to."""
+        self.leave_all([channel_name])
+
+    def leave_all(self, channel_names: Sequence[str]) -> None:
+        """Remove this connection from channels, as ``leave`` does."""
         database = self.own_row.write_db
         with transaction.atomic(using=database):
-            ChannelMembership.objects.using(database).filter(session=self.pk, channel_name=channel_name).delete()
-            if channel_name and channel_name == self.channel_name:
+            memberships = ChannelMembership.objects.using(database).filter(session=self.pk)
+            memberships.filter(channel_name__in=channel_names).delete()
+            if self.channel_name and self.channel_name in channel_names:
                 self.own_row.update(channel_name="", updated_on=timezone.now())
-        if channel_name == self.channel_name:
+        if self.channel_name in channel_names:
             self.channel_name = ""
         left(self)
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of all channels of this connection, the one that it connected to first."""
+        joined = {membership.channel_name for membership in self.memberships.all()} - {self.channel_name}
+        return [name for name in (self.channel_name, *sorted(joined)) if name]
 
     @property
     def own_row(self) -> WebSocketSessionQuerySet:

@@ -8,7 +8,6 @@ from ..delivery import DeliveryReport
 from ..delivery.send import call_many
 from ..delivery.transport import GET, Target
 from .clearing import CleanUp, windows
-from .lifetime import silent_since
 from .recipients import GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
@@ -24,9 +23,7 @@ def close_gone(
 ) -> None:
     """Close the rows of connections that AWS does not know, and count them in ``done``.
 
-    API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client. The
-    doubtful connections are therefore those that have been silent for longer. Raise ``WebSocketsError`` if AWS cannot
-    be reached at all.
+    AWS is asked about the ``stale()`` rows. Raise ``WebSocketsError`` if AWS cannot be reached at all.
     """
     report, gone = DeliveryReport(), GoneRows(rows, ClosedReason.SWEPT)
 
@@ -52,4 +49,4 @@ def close_gone(
 def _doubtful(rows: SessionRows[Any]) -> Iterator[Target]:
     rows = rows.using(rows.write_db).order_by("pk")
     for first, last, _ in windows(rows):
-        yield from targets_of(rows.filter(pk__gte=first, pk__lte=last, last_activity_on__lt=silent_since()))
+        yield from targets_of(rows.filter(pk__gte=first, pk__lte=last).stale())

@@ -14,7 +14,7 @@ from .. import protocol
 from ..conf import conf
 from ..exceptions import BodyTooLarge, InvalidBody
 
-__all__ = ["check_length", "is_deeper", "parse_json", "parse_object", "read_text"]
+__all__ = ["check_length", "check_texts", "is_deeper", "parse_json", "parse_object", "read_text"]
 
 # The closing quote is optional. Otherwise, each quote of an unfinished string would be tried up to the end of the body.
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
@@ -60,7 +60,7 @@ def parse_json(text: str) -> Any:
     except (ValueError, RecursionError):
         raise InvalidBody("The message is not JSON.") from None
     if _SUSPECT_ESCAPE.search(text) or "\0" in text:
-        _check_texts(value)
+        check_texts(value)
     return value
 
 
@@ -100,14 +100,15 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _check_texts(value: Any) -> None:
+def check_texts(value: Any) -> None:
+    """Raise ``InvalidBody`` if a string in ``value`` contains NUL or half of a surrogate pair."""
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
             raise InvalidBody("The message contains a string with NUL or half of a surrogate pair.")
     elif isinstance(value, list):
         for item in value:
-            _check_texts(item)
+            check_texts(item)
     elif isinstance(value, dict):
         for key, item in value.items():
-            _check_texts(key)
-            _check_texts(item)
+            check_texts(key)
+            check_texts(item)

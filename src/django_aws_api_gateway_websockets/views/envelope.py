@@ -6,20 +6,21 @@ docs/protocol.md describes it for clients.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from django.http import HttpRequest
 
 from .. import protocol
 from ..exceptions import InvalidBody
+from ..security.bodies import check_texts
 
 KEY = protocol.RESERVED_KEY
 #: The newest version of the protocol. A page may outlive a deployment, so the previous version is accepted too.
 VERSION = protocol.CLIENT_VERSION
 _ACCEPTED = (VERSION - 1, VERSION)
 
-_SERVED = {"beat", "id", "join", "leave", "v"}
+_SERVED = {"beat", "id", "join", "leave", "move", "v"}
 #: How many channels one message may join and leave. Each costs the queries of ``can_join`` and a write.
 MAX_CHANNELS = 100
 _VERSION_NUMBER = re.compile(r"[0-9]{1,4}\Z")
@@ -30,16 +31,17 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """The requests of a client to this package in one message.
 
-    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` and ``leave`` name
-    channels, as the client sent them. ``unserved`` has other
-    members, such as ``move``, which this version of the view does not answer.
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` maps channels
+    to positions, and ``leave`` names channels, as the client sent them. ``move`` is the token of a hand-over.
+    ``unserved`` has other members, which this version of the view does not answer.
     """
 
     request_id: str = ""
     beat: bool = False
-    join: tuple[str, ...] = ()
+    join: Mapping[str, Any] = field(default_factory=dict)
     leave: tuple[Any, ...] = ()
     unserved: tuple[str, ...] = ()
+    move: str = ""
 
     @classmethod
     def from_body(cls, body: Any) -> Envelope | None:
@@ -55,13 +57,18 @@ class Envelope:
         request_id = content.get("id", "")
         if request_id != "" and not (isinstance(request_id, str) and _REQUEST_ID.match(request_id)):
             raise InvalidBody(f"{KEY}.id must be a string of 1 to 64 printable ASCII characters without spaces.")
-        unserved = tuple(sorted(set(content) - _SERVED))
+        unserved = tuple(sorted(map(str, set(content) - _SERVED)))
         join, leave = content.get("join", {}), content.get("leave", [])
         if not isinstance(join, dict) or not isinstance(leave, list):
             raise InvalidBody(f"{KEY}.join must be an object that maps channels to positions, {KEY}.leave a list.")
         if len(join) + len(leave) > MAX_CHANNELS:
             raise InvalidBody(f"One message can join and leave at most {MAX_CHANNELS} channels.")
-        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved)
+        move = content.get("move", "")
+        if not isinstance(move, str):
+            raise InvalidBody(f"{KEY}.move must be the token of a hand-over, a string.")
+        # The reply repeats these names. The parse() of a view may let through what no reply can contain.
+        check_texts([*unserved, *join])
+        return cls(request_id, content.get("beat") is True, join, tuple(leave), unserved, move)
 
 
 def spoken_version(request: HttpRequest) -> int:

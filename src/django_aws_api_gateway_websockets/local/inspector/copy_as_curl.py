@@ -24,10 +24,22 @@ def curl_of(event: dict[str, Any], gateway_url: str, stage_path: str) -> str:
 
 
 def _command(method: str, url: str, headers: list[list[str]], body: str, *options: str) -> str:
-    parts = ["curl", *options, "-X", method, shlex.quote(url)]
+    # Without --globoff, curl takes brackets in the client's query for many URLs.
+    parts = ["curl", "--globoff", *options, "-X", method, _quoted(url)]
     for name, value in headers:
         if name.lower() not in ("host", "content-length"):
-            parts += ["-H", shlex.quote(f"{name}: {value}")]
+            parts += ["-H", _quoted(f"{name}: {value}")]
     if body:
-        parts += ["--data-raw", shlex.quote(body)]
+        parts += ["--data-raw", _quoted(body)]
     return " ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """Quote ``text`` for a shell. A control character could end a command while it is pasted, so it is escaped."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(char if char.isprintable() and char not in "'\\" else _escaped(char) for char in text) + "'"
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8", "replace"))

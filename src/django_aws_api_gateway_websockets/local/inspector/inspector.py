@@ -112,7 +112,13 @@ class Inspector(Observer):
         sockets = self._data_plane.connections.all()
         return {
             "open": [
-                {"connection": one.connection_id, "api": one.api_id, "stage": one.stage, "since": one.connected_at}
+                {
+                    "connection": one.connection_id,
+                    "api": one.api_id,
+                    "stage": one.stage,
+                    "user": self._masker.values(one.user),
+                    "since": one.connected_at,
+                }
                 for one in sockets
             ],
             "armed": self._faults.armed(),
@@ -143,7 +149,8 @@ class Inspector(Observer):
 
     async def _write(self, path: Path) -> None:
         number = 0
-        with path.open("a", encoding="utf-8") as file:
+        # JSON can escape half of a surrogate pair, which UTF-8 cannot encode.
+        with path.open("a", encoding="utf-8", errors="replace") as file:
             while True:
                 try:
                     await self._recorder.wait_for_more(number)

@@ -23,7 +23,7 @@ class Presenter:
         self._shapes: dict[str, Callable[..., dict[str, Any]]] = {
             "handshake": self._handshake,
             "refused": self._refused,
-            "opened": lambda api_id, stage: {"api": api_id, "stage": stage},
+            "opened": lambda api_id, stage, user: {"api": api_id, "stage": stage, "user": masker.values(user)},
             "received": lambda text, route: {"text": masker.text(text), "route": masker.values(route or "")},
             "call": self._call,
             "reply": lambda text: {"text": masker.text(text)},

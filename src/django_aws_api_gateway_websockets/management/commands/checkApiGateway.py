@@ -13,7 +13,8 @@ from ...doctor import IDLE, Probed, Report, Visit, examine, probe
 from ...exceptions import WebSocketsError
 from ...models import ApiGateway
 from ...provisioning.endpoints import place
-from ..gateways import add_choice, choose
+from ...security.escaping import one_line
+from ..gateways import add_choice, choose, label
 
 
 class Command(BaseCommand):
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         try:
             probed = probe(gateways[0], options["idle"])
         except WebSocketsError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(one_line(str(error))) from error
         found = {one.name: (one.answer, one.evidence) for one in probed if one.answer is not None}
         try:
             write_answers(options["probe"], found)
@@ -84,17 +85,21 @@ class Command(BaseCommand):
 
     def _write_answers(self, gateway: ApiGateway, probed: list[Probed]) -> None:
         questions = {question.name: question for question in QUESTIONS}
-        self.stdout.write(f"{gateway} ({place(gateway)}):")
+        self.stdout.write(f"{label(gateway)} ({place(gateway)}):")
         for one in probed:
             question = questions[one.name]
             differs = "" if one.answer in (None, question.default) else f" (the local gateway: {question.default})"
             self.stdout.write(f"  {question.text} [{one.name}]")
-            self.stdout.write(f"      {'unknown' if one.answer is None else one.answer}{differs}. {one.evidence}")
+            self.stdout.write(
+                f"      {'unknown' if one.answer is None else one.answer}{differs}. {one_line(one.evidence)}"
+            )
 
     def _write(self, gateway: ApiGateway, report: Report) -> None:
-        self.stdout.write(f"{gateway} ({place(gateway)}):")
+        self.stdout.write(f"{label(gateway)} ({place(gateway)}):")
         for finding in report.findings:
-            self.stdout.write(f"  {finding.level}: {finding.what} [{finding.id}]\n      {finding.remedy}")
+            # Texts of AWS, and names from an import, may contain escape sequences.
+            self.stdout.write(one_line(f"  {finding.level}: {finding.what} [{finding.id}]"))
+            self.stdout.write(one_line(f"      {finding.remedy}"))
         for hop in report.hops:
             self.stdout.write(f"  {hop.name}: {hop.seconds * 1000:.0f} ms")
         if not report.findings:

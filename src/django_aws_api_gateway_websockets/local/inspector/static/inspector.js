@@ -10,7 +10,7 @@ const $ = (id) => document.getElementById(id);
 const events = [];
 const connections = new Map(); // by id: {id, state, channel, stage, count}
 let last = 0;
-let chosen = ""; // the id of a connection, "channel:NAME", or "" for all
+let chosen = ""; // the id of a connection, "channel:NAME", "user:NAME", or "" for all
 let paused = false;
 
 // --- Requests ---------------------------------------------------------------------------------------------
@@ -70,13 +70,21 @@ function take(fresh) {
   if (!paused) append(fresh.filter(matches));
 }
 
+// The groups by which you can follow several connections. The site tells the gateway the user while DEBUG is on.
+const SIGNS = { user: "@", channel: "#" };
+const grouped = (id) => /^(user|channel):(.*)$/s.exec(id)?.slice(1);
+const members = ([kind, name]) => [...connections.values()].filter((one) => one[kind] === name);
+const about = (one) =>
+  [...Object.keys(SIGNS).map((kind) => one[kind] && `${SIGNS[kind]} ${one[kind]}`), one.stage, one.state].filter(Boolean).join(" · ");
+const newConnection = (id, state) => ({ id, state, user: "", channel: "", stage: "", count: 0 });
+
 function note(event) {
   if (!event.connection) return;
-  const known = connections.get(event.connection) ?? { id: event.connection, state: "opening", channel: "", stage: "", count: 0 };
+  const known = connections.get(event.connection) ?? newConnection(event.connection, "opening");
   connections.set(event.connection, known);
   known.count += 1;
   if (event.kind === "handshake") known.channel = event.channel;
-  if (event.kind === "opened") Object.assign(known, { state: "open", stage: event.stage });
+  if (event.kind === "opened") Object.assign(known, { state: "open", stage: event.stage, user: event.user });
   if (event.kind === "refused") known.state = "refused";
   if (event.kind === "closed") known.state = `ended ${event.code}`;
 }
@@ -84,8 +92,9 @@ function note(event) {
 function matches(event) {
   const kind = $("kind").value;
   if (kind === "problem" ? !isProblem(event) : kind && !kind.split(" ").includes(event.kind)) return false;
-  if (chosen.startsWith("channel:")) {
-    if (connections.get(event.connection)?.channel !== chosen.slice(8)) return false;
+  const [group, name] = grouped(chosen) ?? [];
+  if (group) {
+    if (connections.get(event.connection)?.[group] !== name) return false;
   } else if (chosen && event.connection && event.connection !== chosen) return false;
   const words = $("search").value.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return true;
@@ -108,7 +117,7 @@ function append(fresh) {
 function showEvents() {
   const found = events.filter(matches);
   $("timeline").replaceChildren();
-  $("timeline").classList.toggle("all", !chosen || chosen.startsWith("channel:"));
+  $("timeline").classList.toggle("all", !chosen || Boolean(grouped(chosen)));
   $("earlier").hidden = found.length <= MAX_ROWS;
   $("earlier").textContent = `The last ${MAX_ROWS} of ${found.length} events. Search to see others.`;
   $("empty").textContent = events.length ? "No event matches." : "No events yet. Open a WebSocket to the local gateway, and watch it here.";
@@ -117,14 +126,13 @@ function showEvents() {
 
 function showConnections() {
   const list = [item("", "All connections", "", connections.size, "group")];
-  const channels = new Set([...connections.values()].map((one) => one.channel).filter(Boolean));
-  for (const channel of channels) {
-    const inside = [...connections.values()].filter((one) => one.channel === channel).length;
-    list.push(item(`channel:${channel}`, `# ${channel}`, "", inside, "group"));
+  for (const [kind, sign] of Object.entries(SIGNS)) {
+    for (const name of new Set([...connections.values()].map((one) => one[kind]).filter(Boolean))) {
+      list.push(item(`${kind}:${name}`, `${sign} ${name}`, "", members([kind, name]).length, "group"));
+    }
   }
   for (const one of [...connections.values()].reverse().slice(0, 200)) {
-    const about = [one.channel && `# ${one.channel}`, one.stage, one.state].filter(Boolean).join(" · ");
-    list.push(item(one.id, shortId(one.id), about, one.count, one.state.split(" ")[0]));
+    list.push(item(one.id, shortId(one.id), about(one), one.count, one.state.split(" ")[0]));
   }
   const focused = document.activeElement?.dataset?.choose;
   $("connections").replaceChildren(...list);
@@ -146,13 +154,14 @@ function item(id, name, about, count, state) {
 function choose(id) {
   chosen = id;
   const one = connections.get(id);
-  const channel = id.startsWith("channel:");
-  $("target").textContent = channel ? `Channel ${id.slice(8)}` : id ? `Connection ${id}` : "All connections";
-  $("target-about").textContent = one ? [one.channel && `# ${one.channel}`, one.state].filter(Boolean).join(" · ") : "";
+  const [group, name] = grouped(id) ?? [];
+  const title = group && `${group === "user" ? "User" : "Channel"} ${name}`;
+  $("target").textContent = title ?? (id ? `Connection ${id}` : "All connections");
+  $("target-about").textContent = one ? about(one) : "";
   const open = one?.state === "open";
   $("push").disabled = $("close").disabled = !open;
   $("save").disabled = !id;
-  for (const button of document.querySelectorAll("[data-fault]")) button.disabled = channel || (Boolean(one) && !open);
+  for (const button of document.querySelectorAll("[data-fault]")) button.disabled = Boolean(group) || (Boolean(one) && !open);
   showConnections();
   showEvents();
 }
@@ -160,8 +169,8 @@ function choose(id) {
 async function showState() {
   try {
     const { armed, open, chaos } = await (await ask("state")).json();
-    for (const { connection, stage } of open) {
-      if (!connections.has(connection)) connections.set(connection, { id: connection, state: "open", channel: "", stage, count: 0 });
+    for (const { connection, stage, user } of open) {
+      if (!connections.has(connection)) connections.set(connection, { ...newConnection(connection, "open"), stage, user });
     }
     const waiting = armed.map(
       ({ name, connection, lasting }) =>
@@ -213,7 +222,7 @@ async function act(name, event) {
     const found = await attempt(`curl?event=${event.n}`, undefined, "");
     if (found) await copy("Copy as curl", MASKED, found.text);
   }
-  if (name === "channel") choose(`channel:${event.channel}`);
+  if (name in SIGNS) choose(`${name}:${event[name]}`);
 }
 
 async function fault(name) {
@@ -228,8 +237,8 @@ async function push() {
 }
 
 async function save() {
-  const channel = chosen.startsWith("channel:") && chosen.slice(8);
-  const ids = channel ? [...connections.values()].filter((one) => one.channel === channel).map((one) => one.id) : [chosen];
+  const group = grouped(chosen);
+  const ids = group ? members(group).map((one) => one.id) : [chosen];
   const found = await attempt(`test?connection=${encodeURIComponent(ids.join(","))}`, undefined, "");
   if (found) await copy("Save as a test", "Put this into a test module of your site, and run it.", found.text);
 }

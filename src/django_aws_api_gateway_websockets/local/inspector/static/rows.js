@@ -41,7 +41,7 @@ function summary(event) {
     case "refused":
       return [event.answer, event.status];
     case "opened":
-      return [`API ${event.api}, stage ${event.stage}`, "101"];
+      return [`API ${event.api}, stage ${event.stage}${event.user ? `, user ${event.user}` : ""}`, "101"];
     case "received":
       return [event.text, event.route];
     case "call": {
@@ -122,7 +122,7 @@ function inside(event, act) {
     button("Send again", "again");
     button("Edit and send…", "edit");
   }
-  if (event.channel) button(`Follow channel ${event.channel}`, "channel");
+  for (const kind of ["channel", "user"]) if (event[kind]) button(`Follow ${kind} ${event[kind]}`, kind);
   if (actions.children.length) box.append(actions);
   return box;
 }
