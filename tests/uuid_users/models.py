@@ -29,4 +29,4 @@ class User(AbstractUser):
     objects = Users()
 
     USERNAME_FIELD = "email"
-    REQUIRED_FIELDS = ["username"]  # noqa: RUF012
+    REQUIRED_FIELDS = ["username"]
