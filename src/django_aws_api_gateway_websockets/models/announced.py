@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from functools import partial
 from typing import Any, Collection, Iterable
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, models, transaction
 from django.db.models.deletion import Collector
+from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import conf
 from ..fields import ExactCharField
 from ..signals import user_joined, user_left, user_offline, user_online
+from .after_commit import call_after_commit, repeated
 from .cascades import shows_only
 from .engines import ENGINES, Job
 from .pushing import is_pushed, push_changes, push_list
@@ -44,7 +45,7 @@ class _RowsOfDeletedUsers(models.QuerySet["AnnouncedUser"]):
     def _raw_delete(self, using: str | None) -> int:
         gone = list(self.select_related("user"))
         if gone:
-            transaction.on_commit(partial(announce_departures, gone), using=using, robust=True)
+            call_after_commit(self.db, announce_departures, gone)
             return super()._raw_delete(using)
         return 0
 
@@ -73,18 +74,17 @@ class AnnouncedUser(models.Model):
 
 def tracks_presence() -> bool:
     """Return whether anybody wants to know who comes and goes."""
-    return bool(conf.PRESENCE_CHANNELS) or _is_tracked(ONLINE) or is_heard(user_joined, user_left)
+    return bool(conf.PRESENCE_CHANNELS) or _is_tracked(ONLINE) or _is_heard(user_joined, user_left)
 
 
 def _is_tracked(channel_name: str) -> bool:
     if channel_name == ONLINE:
-        return is_heard(user_online, user_offline)
-    return is_heard(user_joined, user_left) or is_pushed(channel_name)
+        return _is_heard(user_online, user_offline)
+    return _is_heard(user_joined, user_left) or is_pushed(channel_name)
 
 
-def is_heard(*signals: Any) -> bool:
-    # has_listeners() would miss receivers that are connected for one sender.
-    return any(signal.receivers for signal in signals)
+def _is_heard(*signals: Signal) -> bool:
+    return any(signal.has_listeners(get_user_model()) for signal in signals)
 
 
 def arrive(session: Any, channel_names: Iterable[str]) -> None:
@@ -94,22 +94,11 @@ def arrive(session: Any, channel_names: Iterable[str]) -> None:
     """
     names = {name for name in channel_names if _is_tracked(name)}
     if names and session.user_id is not None:
-        using = session.own_row.write_db
-        transaction.on_commit(partial(_announce_arrival, session, names, using), using=using, robust=True)
+        call_after_commit(session.own_row.write_db, _announce_arrival, session, names)
 
 
-def _announce_arrival(session: Any, names: Collection[str], using: str) -> None:
-    announced = AnnouncedUser.objects.using(using).filter(user=session.user_id, channel_name__in=names)
-    with transaction.atomic(using=using):
-        # Wait for a check of these rows. If it deletes them, the user has left, and is announced again.
-        known = announced.select_for_update().order_by("pk").values_list("channel_name", flat=True)
-        new = sorted(set(names).difference(known))
-    for name in new:
-        try:
-            with transaction.atomic(using=using):
-                AnnouncedUser.objects.using(using).create(user_id=session.user_id, channel_name=name)
-        except IntegrityError:
-            continue  # Another connection of the user came at the same time, or the user was deleted.
+def _announce_arrival(session: Any, names: Collection[str]) -> None:
+    for name in _add(session.own_row.write_db, session.user_id, names):
         if name == ONLINE:
             send_signal(user_online, get_user_model(), user=session.user)
         else:
@@ -117,16 +106,33 @@ def _announce_arrival(session: Any, names: Collection[str], using: str) -> None:
             push_changes(name, but=session, joined=[session.user])
 
 
+@repeated
+def _add(using: str, user_id: Any, names: Collection[str]) -> list[str]:
+    """Add the rows of a user that are missing. Return their channels."""
+    announced = AnnouncedUser.objects.using(using).filter(user=user_id, channel_name__in=names)
+    # Wait for a check of these rows. If it deletes them, the user has left, and is announced again.
+    known = set(announced.select_for_update().order_by("pk").values_list("channel_name", flat=True))
+    return [name for name in sorted(names) if name not in known and _add_one(using, user_id, name)]
+
+
+def _add_one(using: str, user_id: Any, name: str) -> bool:
+    try:
+        with transaction.atomic(using=using):
+            AnnouncedUser.objects.using(using).create(user_id=user_id, channel_name=name)
+    except IntegrityError:
+        return False  # Another connection of the user came at the same time, or the user was deleted.
+    return True
+
+
 def joined(session: Any, channel_name: str) -> None:
     """Announce after the commit that ``session`` has joined a channel, and show its page who is there."""
     arrive(session, [channel_name])
     if is_pushed(channel_name) and session.protocol_version:
-        using = session.own_row.write_db
-        transaction.on_commit(partial(_show_list, session, channel_name, using), using=using, robust=True)
+        call_after_commit(session.own_row.write_db, _show_list, session, channel_name)
 
 
-def _show_list(session: Any, channel_name: str, using: str) -> None:
-    present = AnnouncedUser.objects.using(using).filter(channel_name=channel_name).order_by("pk")
+def _show_list(session: Any, channel_name: str) -> None:
+    present = AnnouncedUser.objects.using(session.own_row.write_db).filter(channel_name=channel_name).order_by("pk")
     push_list(session, channel_name, [one.user for one in present.select_related("user")])
 
 
@@ -134,7 +140,7 @@ def left(session: Any) -> None:
     """Note after the commit that ``session`` has left a channel."""
     if session.user_id is not None and tracks_presence():
         using = session.own_row.write_db
-        transaction.on_commit(partial(depart, [session.user_id], using), using=using, robust=True)
+        call_after_commit(using, depart, [session.user_id], using)
 
 
 def depart(user_ids: Iterable[Any], using: str) -> None:
@@ -142,14 +148,18 @@ def depart(user_ids: Iterable[Any], using: str) -> None:
     users = {user_id for user_id in user_ids if user_id is not None}
     if not (users and tracks_presence()):
         return
-    rows = AnnouncedUser.objects.using(using).filter(user__in=users)
-    with transaction.atomic(using=using):
-        # Everybody locks these rows in the same order, so nobody runs into a deadlock.
-        found = list(rows.select_for_update().order_by("pk").values_list("pk"))
-        if found:
-            rows.update(check_after=timezone.now() + timedelta(seconds=conf.PRESENCE_GRACE))
-    if found:
+    if _make_due(using, users):
         _enqueue_check(using)
+
+
+@repeated
+def _make_due(using: str, users: Collection[Any]) -> bool:
+    rows = AnnouncedUser.objects.using(using).filter(user__in=users)
+    # PostgreSQL locks these in the given order, so that two processes do not wait for each other.
+    found = list(rows.select_for_update().order_by("pk").values_list("pk"))
+    if found:
+        rows.update(check_after=timezone.now() + timedelta(seconds=conf.PRESENCE_GRACE))
+    return bool(found)
 
 
 def _enqueue_check(using: str) -> None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Sequence
-
-from django.db import transaction
 
 from ..delivery.connecting import connecting
 from ..signals import session_connected, session_disconnected
-from .announced import ONLINE, arrive, depart, is_heard, tracks_presence
+from .after_commit import call_after_commit
+from .announced import ONLINE, arrive, depart, tracks_presence
 from .batches import batches
 from .reporting import send_signal
 
 
 def announce_connected(session: Any) -> None:
-    """Announce a connection that the view has accepted."""
-    if session.is_new and is_heard(session_connected):
-        transaction.on_commit(partial(_send_connected, session), using=session.own_row.write_db, robust=True)
+    """Announce that the connection of ``session`` is open."""
+    if session_connected.has_listeners(type(session)):
+        call_after_commit(session.own_row.write_db, _send_connected, session)
     arrive(session, {ONLINE, session.channel_name})
 
 
@@ -26,15 +24,15 @@ def _send_connected(session: Any) -> None:
         send_signal(session_connected, type(session), session=session)
 
 
-def ends_are_heard() -> bool:
-    """Return whether anything has to be told when a connection ends."""
-    return is_heard(session_disconnected) or tracks_presence()
+def ends_are_heard(model: Any) -> bool:
+    """Return whether anything has to be told when a connection of ``model`` ends."""
+    return session_disconnected.has_listeners(model) or tracks_presence()
 
 
 def announce_ends(ended: Sequence[Any], using: str) -> None:
     """Announce after the commit that the connections of the rows ``ended`` have ended."""
     for batch in batches(ended):
-        transaction.on_commit(partial(_announce_ends, batch, using), using=using, robust=True)
+        call_after_commit(using, _announce_ends, batch, using)
 
 
 def _announce_ends(ended: Sequence[Any], using: str) -> None:

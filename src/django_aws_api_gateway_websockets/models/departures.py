@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from ..conf import conf
+from .after_commit import call_after_commit, repeated
 from .announced import ONLINE, AnnouncedUser, announce_departures, tracks_presence
 from .batches import ROWS_PER_STATEMENT, batches
 from .clearing import windows
@@ -21,21 +21,29 @@ from .rows import SessionRows
 
 def check_presence(sessions: SessionRows[Any]) -> int:
     """Announce the users whose grace period is over and who have not come back. Return the number of announcements."""
-    using, count = sessions.write_db, 0
+    count = 0
     while True:
-        with transaction.atomic(using=using):
-            due = AnnouncedUser.objects.using(using).filter(check_after__lte=timezone.now())
-            rows = list(_locked(due)[:ROWS_PER_STATEMENT])
-            if not rows:
-                return count
-            checked = AnnouncedUser.objects.using(using).filter(pk__in=[row.pk for row in rows])
-            # Asked after the lock. A user who comes later waits for it, and is announced again.
-            gone = list(checked.exclude(_is_there(sessions)).select_related("user"))
-            checked.filter(pk__in=[row.pk for row in gone]).delete()
-            checked.update(check_after=None)
-            if gone:
-                transaction.on_commit(partial(announce_departures, gone), using=using, robust=True)
-            count += len(gone)
+        checked, gone = _take(sessions.write_db, sessions)
+        if gone:
+            call_after_commit(sessions.write_db, announce_departures, gone)
+        count += len(gone)
+        if not checked:
+            return count
+
+
+@repeated
+def _take(using: str, sessions: SessionRows[Any]) -> tuple[int, list[AnnouncedUser]]:
+    """Check some rows that are due. Return how many, and those of the users who are gone, which are deleted."""
+    due = AnnouncedUser.objects.using(using).filter(check_after__lte=timezone.now())
+    keys = list(_locked(due).values_list("pk", flat=True)[:ROWS_PER_STATEMENT])
+    if not keys:
+        return 0, []
+    checked = AnnouncedUser.objects.using(using).filter(pk__in=keys)
+    # Asked after the lock. A user who comes later waits for it, and is announced again.
+    gone = list(checked.exclude(_is_there(sessions)).select_related("user"))
+    checked.filter(pk__in=[row.pk for row in gone]).delete()
+    checked.update(check_after=None)
+    return len(keys), gone
 
 
 def find_departures(sessions: SessionRows[Any]) -> int:
@@ -49,17 +57,22 @@ def find_departures(sessions: SessionRows[Any]) -> int:
     )
     for first, last, _ in windows(rows.order_by("pk")):
         window = rows.filter(pk__gte=first, pk__lte=last, check_after=None)
-        with transaction.atomic(using=rows.db):
-            lost = _locked(window.exclude(_is_there(sessions)).exclude(Exists(ended)))
-            for batch in batches(list(lost.values_list("pk", flat=True))):
-                rows.filter(pk__in=batch).update(check_after=now)
+        lost = window.exclude(_is_there(sessions)).exclude(Exists(ended))
+        _make_due_now(sessions.write_db, lost)
     return check_presence(sessions)
+
+
+@repeated
+def _make_due_now(using: str, rows: QuerySet[AnnouncedUser]) -> None:
+    for batch in batches(list(_locked(rows).values_list("pk", flat=True))):
+        AnnouncedUser.objects.using(using).filter(pk__in=batch).update(check_after=timezone.now())
 
 
 def _is_there(sessions: SessionRows[Any]) -> Q:
     """Return the condition that the user of an ``AnnouncedUser`` has a connection there."""
     open_now = living(sessions.written()).filter(user=OuterRef("user"))
-    joined = ChannelMembership.objects.filter(session=OuterRef("pk"), channel_name=OuterRef(OuterRef("channel_name")))
+    channel = OuterRef(OuterRef("channel_name"))
+    joined = ChannelMembership.objects.filter(session=OuterRef("pk"), channel_name=channel, connected=True)
     here = open_now.filter(Q(channel_name=OuterRef("channel_name")) | Exists(joined))
     return Q(Q(channel_name=ONLINE), Exists(open_now)) | Q(Exists(here))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Iterable
 
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from .lifetime import living
+from .memberships import ChannelMembership
 from .sessions import WebSocketSession
 
 
@@ -28,10 +30,13 @@ def presence(channel_name: str) -> Presence:
     A connection that vanished without ``$disconnect`` is counted for at most two hours after it was opened. With
     ``GatewaySocket``, it is counted for at most 11 minutes after its last message or beat.
     """
-    rows = living(WebSocketSession.objects.in_channel(channel_name)).order_by()
-    counts = dict(rows.values_list("user").annotate(Count("pk")))
+    connected = living(WebSocketSession.objects.filter(channel_name=channel_name)).values_list("pk", "user")
+    memberships = ChannelMembership.objects.using(connected.db).filter(channel_name=channel_name, connected=True)
+    joined = living(memberships, "session__").values_list("session", "session__user")
+    # Read as pairs, because a connection can be in both halves. Each half has its own index.
+    counts = Counter(user for _, user in connected.order_by().union(joined))
     anonymous = counts.pop(None, 0)
-    found = get_user_model()._default_manager.using(rows.db).in_bulk(list(counts))
+    found = get_user_model()._default_manager.using(connected.db).in_bulk(list(counts))
     return Presence({found[pk]: counts[pk] for pk in sorted(found)}, anonymous)
 
 

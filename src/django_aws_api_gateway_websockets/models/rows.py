@@ -162,7 +162,7 @@ class SessionRows(models.QuerySet[Row]):
     def _heard(self, closed: list[Any], reason: str) -> list[Row]:
         """Return the rows with these keys if anything has to be told about their end."""
         # A connection that was refused has never been announced.
-        if reason == ClosedReason.REFUSED or not ends_are_heard():
+        if reason == ClosedReason.REFUSED or not ends_are_heard(self.model):
             return []
         rows = self.written().select_related("user")
         return [row for batch in batches(closed) for row in rows.filter(pk__in=batch)]

@@ -227,7 +227,7 @@ class WebSocketView(View):
             with connecting(self.event.connection_id):
                 response = self._run(self.connect, request, *args, **kwargs)
                 accepted = 200 <= response.status_code < 300
-                if accepted and self.websocket_session.pk is not None and self.websocket_session.connected:
+                if accepted and self.websocket_session.is_new and self.websocket_session.connected:
                     announce_connected(self.websocket_session)
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.

@@ -12,6 +12,8 @@ from django_aws_api_gateway_websockets.testing import GatewayClient
 from .options import WEBSOCKETS
 from .rooms import RoomView, last_seen, note_last_seen, team, who_is_in
 
+# Other tests of this project must not run the receiver.
+user_offline.disconnect(dispatch_uid="note_last_seen")
 urlpatterns = [path("ws/<slug:route>", RoomView.as_view())]
 
 
@@ -20,7 +22,6 @@ class WhoIsOnlineTests(TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        # Other tests of this project must not run the receiver.
         user_offline.connect(note_last_seen, dispatch_uid="note_last_seen")
         cls.addClassCleanup(user_offline.disconnect, dispatch_uid="note_last_seen")
 
@@ -73,6 +74,7 @@ class WhoIsOnlineTests(TestCase):
         self.assertEqual(team(group), [self.ben, self.ann])
 
     def test_last_seen(self):
+        cache.clear()
         self.addCleanup(cache.clear)
         self.assertIsNone(last_seen(self.ann))
         page = self.open_page(self.ann)
