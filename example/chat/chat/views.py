@@ -9,18 +9,30 @@ from django.shortcuts import get_object_or_404, render
 from django_aws_api_gateway_websockets.models import ApiGateway
 
 from .models import Message
-from .rooms import ROOMS
+from .rooms import BOARD, ROOMS
+
+#: The newest notes, which the board shows.
+NOTES = 20
 
 
 @login_required
 def room(request, slug):
     if slug not in ROOMS:
         raise Http404
-    context = {
+    return render(request, "chat/room.html", context_of(slug, ROOMS[slug]))
+
+
+@login_required
+def board(request):
+    notes = Message.objects.filter(room=BOARD).select_related("user").order_by("-sent_on", "-pk")[:NOTES]
+    return render(request, "chat/board.html", {**context_of(BOARD, "Board"), "notes": notes})
+
+
+def context_of(slug, name):
+    return {
         "rooms": ROOMS,
         "slug": slug,
-        "name": ROOMS[slug],
+        "name": name,
         "gateway": get_object_or_404(ApiGateway, api_created=True),
         "max_length": Message.MAX_LENGTH,
     }
-    return render(request, "chat/room.html", context)
