@@ -17,7 +17,7 @@ from ..delivery.send import call_many, call_one
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
 from .batches import batches
-from .handovers import close_companions
+from .handovers import close_companions, successor_of
 from .recipients import ConnectionsUrls, GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
@@ -133,6 +133,9 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
         call_one(DELETE, target)
     except ConnectionGone:
         if not told:
+            successor = successor_of(session)
+            if successor is not None:
+                return bool(successor.disconnect(reason, again=again))
             session.mark_disconnected(ClosedReason.GONE)
             return False
     session.mark_disconnected(reason)

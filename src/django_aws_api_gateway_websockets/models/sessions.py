@@ -18,6 +18,7 @@ from .clearing import CleanUp, clean_up
 from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .gateways import ApiGateway
+from .handovers import successor_of
 from .indexes import ConnectedIndex
 from .memberships import ChannelMembership, DerivedTable
 from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
@@ -173,7 +174,11 @@ class WebSocketSession(SendingSession, models.Model):
         with transaction.atomic(using=self.own_row.write_db):
             # Locked, so that the row cannot be closed and deleted before its membership is written.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
-                raise UnknownConnection(f"The connection {self.connection_id} is closed.")
+                successor = successor_of(self)
+                if successor is None:
+                    raise UnknownConnection(f"The connection {self.connection_id} is closed.")
+                successor.join(channel_name)
+                return
             membership = ChannelMembership(session=self, channel_name=channel_name)
             ChannelMembership.objects.using(self.own_row.write_db).bulk_create([membership], ignore_conflicts=True)
 
@@ -181,9 +186,14 @@ class WebSocketSession(SendingSession, models.Model):
         """Remove this connection from a channel, also from the one that it connected to."""
         database = self.own_row.write_db
         with transaction.atomic(using=database):
-            ChannelMembership.objects.using(database).filter(session=self.pk, channel_name=channel_name).delete()
+            joined = ChannelMembership.objects.using(database).filter(session=self.pk, channel_name=channel_name)
+            left = joined.delete()[0]
             if channel_name and channel_name == self.channel_name:
-                self.own_row.update(channel_name="", updated_on=timezone.now())
+                row = self.own_row.exclude(closed_reason=ClosedReason.MOVED)
+                left += row.update(channel_name="", updated_on=timezone.now())
+            successor = None if left else successor_of(self)
+            if successor is not None:
+                successor.leave(channel_name)
         if channel_name == self.channel_name:
             self.channel_name = ""
 
