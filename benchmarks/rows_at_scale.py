@@ -11,85 +11,12 @@ import hashlib
 import os
 import sys
 import time
-from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import django
 
-BUSY_CLOSED, BUSY_USER = 0.5, 20_000  # of the channel "Busy", and of the user whose rows are nearly all closed
-NAME = f"websockets_scale_{os.getpid()}"
-
-
-@contextmanager
-def database():
-    """Create a new database, which the ORM uses until the end of the block."""
-    from django.db import connection
-
-    def use(name):
-        connection.close()
-        connection.settings_dict["NAME"] = name
-
-    home = os.environ.get("PGDATABASE", "postgres") if is_postgresql() else "mysql"
-    use(home)
-    execute(f"CREATE DATABASE {NAME}")
-    use(NAME)
-    try:
-        yield
-    finally:
-        use(home)
-        execute(f"DROP DATABASE {NAME}")
-
-
-def is_postgresql():
-    from django.db import connection
-
-    return connection.vendor == "postgresql"
-
-
-def execute(sql, parameters=None):
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else None
-
-
-def fill(rows):
-    """Make ``rows`` sessions. Half of them are closed ones of one channel; one in ten of the others is open."""
-    from django.contrib.auth import get_user_model
-    from django.core.management import call_command
-
-    from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
-
-    call_command("migrate", verbosity=0)
-    users = get_user_model()
-    users.objects.bulk_create([users(username=f"user{n}") for n in range(10_000)], batch_size=1000)
-    first = users.objects.earliest("pk").pk
-    gateway = ApiGateway.objects.create(api_name="scale", target_base_endpoint="https://testserver/ws/")
-    half = int(rows * BUSY_CLOSED)
-    values = {
-        "connection_id": "CONCAT(SUBSTR(MD5(CONCAT('id', g)), 1, 15), '=')",
-        "channel_name": f"CASE WHEN g <= {half} THEN 'Busy' ELSE CONCAT('Room ', MOD(g, 1000)) END",
-        "user_id": f"CASE WHEN g > {half} AND g <= {half + BUSY_USER} THEN {first} ELSE {first} + 1 + MOD(g, 9999) END",
-        "api_gateway_id": str(gateway.pk),
-        "connected": f"CASE WHEN g IN (1, {half + 1}) OR g > {half + BUSY_USER} AND MOD(g, 10) = 0 "
-        "THEN TRUE ELSE FALSE END",
-        "closed_reason": "'client'",
-        "session_key_hash": "CONCAT(MD5(CONCAT('a', g)), MD5(CONCAT('b', g)))",
-        "session_auth_hash": "CONCAT(MD5(CONCAT('c', g)), MD5(CONCAT('d', g)))",
-        "stage_name": "'production'",
-        **dict.fromkeys(("created_on", "updated_on", "last_activity_on"), "TIMESTAMP '2026-01-01 00:00:00'"),
-    }
-    fields = WebSocketSession._meta.concrete_fields
-    # Columns that do not affect the figures stay empty.
-    values.update({f.column: repr(f.get_default()) for f in fields if not f.primary_key and f.column not in values})
-    columns = [field.column for field in fields if field.column in values]
-    source = f"generate_series(1, {rows}) AS g" if is_postgresql() else f"(SELECT seq AS g FROM seq_1_to_{rows}) AS n"
-    execute(
-        f"INSERT INTO {WebSocketSession._meta.db_table} ({', '.join(columns)}) "
-        f"SELECT {', '.join(values[column] for column in columns)} FROM {source} ORDER BY g"
-    )
-    execute("VACUUM ANALYZE" if is_postgresql() else f"ANALYZE TABLE {WebSocketSession._meta.db_table}")
+from .scale_database import BUSY_USER, MEMBERSHIPS, database, execute, fill, is_postgresql
 
 
 def report(question, figure):
@@ -106,28 +33,35 @@ def milliseconds(ask, times=5):
 
 
 def sizes(rows):
-    from django_aws_api_gateway_websockets.models import WebSocketSession
+    from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
 
-    table = WebSocketSession._meta.db_table
+    for what, model, count in (
+        ("session", WebSocketSession, rows),
+        ("membership", ChannelMembership, rows * MEMBERSHIPS),
+    ):
+        heap, indexes = bytes_of(model._meta.db_table)
+        report(f"table, per {what}", f"{heap / count:,.0f} bytes")
+        report(f"indexes beside the table, per {what}", f"{indexes / count:,.0f} bytes")
+
+
+def bytes_of(table):
+    """Return the bytes of a table and of its indexes."""
     if is_postgresql():
-        ((heap, indexes),) = execute(f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}')")
-    else:
-        execute(f"ANALYZE TABLE {table}")
-        ((heap, indexes),) = execute(
-            "SELECT data_length, index_length FROM information_schema.tables WHERE table_schema = DATABASE() "
-            f"AND table_name = '{table}'"
-        )
-    report("table", f"{heap / rows:,.0f} bytes per row")
-    report("indexes beside the table", f"{indexes / rows:,.0f} bytes per row")
+        return execute(f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}')")[0]
+    return execute(
+        "SELECT data_length, index_length FROM information_schema.tables WHERE table_schema = DATABASE() "
+        f"AND table_name = '{table}'"
+    )[0]
 
 
 def wal(count=10_000):
-    """Measure what a connect and a disconnect write, each in its own transaction."""
+    """Measure what a connect, a join and a disconnect write, each in its own transaction."""
     from django.contrib.auth import get_user_model
 
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
     gateway, users = ApiGateway.objects.get(), list(get_user_model().objects.all()[:count])
+    execute("SET synchronous_commit TO off")  # faster, and as much WAL
     for who in ("logged in", "anonymous"):
         execute("CHECKPOINT")
         position = lsn()
@@ -137,12 +71,22 @@ def wal(count=10_000):
             values = {"connection_id": f"{digest[:15]}=", "channel_name": f"Room {number % 1000}"}
             if who == "logged in":
                 values.update(user=users[number % len(users)], session_key_hash=digest, session_auth_hash=digest)
-            opened.append(WebSocketSession.objects.open(api_gateway=gateway, **values))
+            opened.append(WebSocketSession.objects.record(api_gateway=gateway, **values))
         report(f"WAL of a connect, {who}", f"{(lsn() - position) / count / 1024:.1f} KB")
         position = lsn()
-        for session in opened:
+        for session in opened[::2]:
             session.mark_disconnected("client")
-        report(f"WAL of its disconnect, {who}", f"{(lsn() - position) / count / 1024:.1f} KB")
+        report(f"WAL of its disconnect, {who}", f"{(lsn() - position) / count * 2 / 1024:.1f} KB")
+        position = lsn()
+        for number, session in enumerate(opened[1::2]):
+            session.join(f"Group {number % 5000}")
+        report(f"WAL of a join, {who}", f"{(lsn() - position) / count * 2 / 1024:.1f} KB")
+        position = lsn()
+        for session in opened[1::2]:
+            session.mark_disconnected("client")
+        report(
+            f"WAL of its disconnect with one joined channel, {who}", f"{(lsn() - position) / count * 2 / 1024:.1f} KB"
+        )
 
 
 def lsn():
@@ -164,9 +108,34 @@ def questions():
     )
     online = rows.filter(user=busy, connected=True)
     report(f"is a user online who has {BUSY_USER:,} closed rows", milliseconds(lambda: online.exists()))
+    users = get_user_model().objects.filter(username__in=[f"user{number}" for number in range(10)])
+    of_users = rows.for_user(users).open()
+    report("connections of a queryset of 10 users", milliseconds(lambda: list(of_users.all())))
+    channels()
     report("connections of a login", milliseconds(lambda: list(rows.filter(session_key_hash=login, connected=True))))
     user = get_user_model().objects.filter(username="user5")
     report("deletion of a user with about 100 rows", milliseconds(lambda: rolled_back(user.get().delete)))
+
+
+def channels(count=1_000):
+    from django_aws_api_gateway_websockets.models import WebSocketSession
+    from django_aws_api_gateway_websockets.models.recipients import open_rows
+
+    rows = WebSocketSession.objects
+    everyone = rows.in_channel("Everyone")
+    members = everyone.count()
+    took = milliseconds(lambda: list(open_rows(everyone)))
+    each = float(took.split()[0].replace(",", "")) * 1000 / members
+    report(
+        f"in_channel of {members:,} open and {rows.count() - members:,} closed connections",
+        f"{took}, {each:.1f} µs per row",
+    )
+    few = rows.in_channel("Group 77")
+    report(f"in_channel of {few.count()} open connections", milliseconds(lambda: list(open_rows(few))))
+    joining = list(rows.open()[:count])
+    took = milliseconds(lambda: [session.join("New") for session in joining], 1)
+    report(f"{count:,} joins, each in its own transaction", took)
+    report(f"{count:,} leaves", milliseconds(lambda: [session.leave("New") for session in joining], 1))
 
 
 def rolled_back(act):
@@ -187,12 +156,15 @@ def admin_pages():
     client.force_login(get_user_model().objects.create_superuser("root", password="x"))
     base = "/admin/django_aws_api_gateway_websockets"
     one = WebSocketSession.objects.order_by("pk")[1000].connection_id
+    live = f"{base}/websocketsession/live/"
+    report("admin: Live", milliseconds(lambda: client.get(live), 3))
     for name, query in (
         ("the list", ""),
         ("the list, page 50", "?p=50"),
         ("connected ones", "?connected__exact=1"),
         ("search by user", "?q=user77"),
         ("search by channel", "?q=Room+77"),
+        ("search by joined channel", "?q=Group+77"),
         ("search by connection id", f"?q={one}"),
     ):
         report(f"admin: {name}", milliseconds(lambda query=query: client.get(f"{base}/websocketsession/{query}"), 3))
@@ -205,8 +177,6 @@ def admin_pages():
 
 
 def clearsessions(count=5_000):
-    from datetime import timedelta
-
     from django.contrib.sessions.models import Session
     from django.core.management import call_command
     from django.db import connection
@@ -246,7 +216,7 @@ def clean_up(held):
         f"clean-up{' beside a held snapshot' if held else ''}",
         f"{took}, {memory.grown}, slowest statement {slowest[0] * 1000:,.0f} ms",
     )
-    assert not WebSocketSession.objects.filter(connected=False).exclude(closed_reason="expired").exists()
+    assert not WebSocketSession.objects.filter(connected=False).exists()
     if other:
         other.close()
 
@@ -294,7 +264,9 @@ def main():
     from django.conf import settings
 
     settings.ALLOWED_HOSTS = ["*"]
-    print(f"## {options.rows:,} session rows on {os.environ['TEST_DATABASE']}\n\n| what | figure |\n|---|--:|")
+    kind, memberships = os.environ["TEST_DATABASE"], options.rows * MEMBERSHIPS
+    print(f"## {options.rows:,} session rows and {memberships:,} memberships on {kind}\n")
+    print("| what | figure |\n|---|--:|")
     for held in (False, True):
         with database():
             fill(options.rows)

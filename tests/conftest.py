@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.test import TransactionTestCase
 
 import django_aws_api_gateway_websockets
 from django_aws_api_gateway_websockets.local.server import LocalGateway
-from django_aws_api_gateway_websockets.models import ApiGateway
+from django_aws_api_gateway_websockets.models import ApiGateway, activity
 from django_aws_api_gateway_websockets.testing import GatewayClient
 
 from .django51 import repair_context_copy
@@ -54,6 +55,19 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.end_to_end)
+        if uses_database(item):
+            item.add_marker(pytest.mark.database)
+
+
+def uses_database(item):
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db") or issubclass(item.cls or object, TransactionTestCase))
+
+
+@pytest.fixture(autouse=True)
+def _no_unwritten_counts():
+    """Keep the events of one test out of the counts of the next."""
+    activity.write_counts()
 
 
 @pytest.fixture

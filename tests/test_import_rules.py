@@ -28,7 +28,7 @@ LAYERS = (
     ("fields", "events"),
     ("delivery",),
     ("models",),
-    ("adoption",),
+    ("adoption", "presence", "history"),
     ("background",),
     ("logins", "provisioning"),
     ("views",),
@@ -58,7 +58,7 @@ PERMITTED = {
     # Saving a route deploys it.
     ("models.additional_routes", "provisioning"),
     # `enqueue_message` finds its task engine by a dotted name, because a setting chooses it.
-    ("models.jobs", "background"),
+    ("models.engines", "background"),
 }
 
 #: Libraries that only these parts may import. `local` reads AWS's service model, which botocore ships.

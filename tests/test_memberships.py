@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import Http404, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from django_aws_api_gateway_websockets.exceptions import InvalidBody, UnknownConnection
+from django_aws_api_gateway_websockets.exceptions import ChannelRefused, InvalidBody, UnknownConnection
 from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
@@ -18,14 +21,33 @@ from django_aws_api_gateway_websockets.views.exchange import MAX_JOINED
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
+#: The channels that nobody may be in any more.
+barred = set()
+
+
 class RoomsView(WebSocketView):
     def can_join(self, request, channel_name):
         if channel_name == "denied":
             raise PermissionDenied
-        return channel_name != "staff"
+        return channel_name not in {"staff", *barred}
 
 
-urlpatterns = [path("ws/<slug:route>", RoomsView.as_view())]
+class WatchfulView(RoomsView):
+    recheck_channel = True
+
+    def default(self, request, *args, **kwargs):
+        return HttpResponse()
+
+
+urlpatterns = [
+    path("ws/<slug:route>", RoomsView.as_view()),
+    path("watchful/<slug:route>", WatchfulView.as_view()),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_barred():
+    barred.clear()
 
 
 @pytest.fixture
@@ -41,7 +63,10 @@ def connect_as(user):
 
 def ask(socket, request_id="r-1", **content):
     response = socket.send_json({"action": "_ws", "_ws": {"id": request_id, **content}})
-    return socket.receive_json()["_ws"] if response.status_code == 200 else response.status_code
+    if response.status_code != 200:
+        return response.status_code
+    # Each answer also has what a client needs for its next connection.
+    return {key: value for key, value in socket.receive_json()["_ws"].items() if key not in ("move", "window")}
 
 
 def members(channel):
@@ -180,3 +205,55 @@ def test_the_clean_up_deletes_memberships(socket):
     WebSocketSession.objects.update(created_on=timezone.now() - timedelta(hours=1))
     assert WebSocketSession.objects.clear_closed().deleted == 1
     assert not ChannelMembership.objects.exists()
+
+
+def test_recheck_channel_covers_joined_channels():
+    socket = GatewayClient().connect("/watchful/", channel="lobby")
+    for name in ("room-1", "room-2"):
+        socket.session.join(name)
+    barred.add("room-1")
+    assert socket.send_json({"action": "hello"}).status_code == 200
+    assert socket.session.channels == ["lobby", "room-2"]
+    assert members("room-1") == set()
+    barred.add("lobby")
+    assert socket.send_json({"action": "hello"}).status_code == 403
+
+
+@pytest.mark.parametrize("error", [Http404(), PermissionDenied(), ChannelRefused("no")])
+def test_a_recheck_that_a_page_would_refuse_is_a_leave(error, monkeypatch):
+    socket = GatewayClient().connect("/watchful/", channel="lobby")
+    socket.session.join_all([f"room-{number}" for number in range(3)])
+
+    def can_join(self, request, channel_name):
+        if channel_name in ("room-0", "room-2"):
+            raise error
+        return True
+
+    monkeypatch.setattr(WatchfulView, "can_join", can_join)
+    assert socket.send_json({"action": "hello"}).status_code == 200
+    assert socket.session.channels == ["lobby", "room-1"]
+
+
+# A search with both columns, so that closed members of the channel are not read.
+BY_INDEX = {
+    "sqlite": r"websockets_one_membership|\(channel_name=\? AND connected=\?\)",
+    "postgresql": r"\(connected = true\)",
+    "mysql": r"websockets_one_membership\s+websockets_one_membership\s+1023",
+}
+
+
+@pytest.mark.django_db(transaction=True)  # MariaDB commits before it analyses
+def test_an_index_finds_the_open_members_among_closed_ones(socket):
+    gateway, rows = socket.session.api_gateway, WebSocketSession.objects.exclude(pk=socket.session.pk)
+    WebSocketSession.objects.bulk_create(
+        WebSocketSession(connection_id=f"{number}=", api_gateway=gateway) for number in range(3000)
+    )
+    ChannelMembership.objects.bulk_create(
+        ChannelMembership(session=row, channel_name=f"room-{row.pk % 3}") for row in rows
+    )
+    rows.exclude(connection_id__startswith="11").mark_disconnected()
+    with connection.cursor() as cursor:
+        for model in (WebSocketSession, ChannelMembership):
+            table = f" TABLE {model._meta.db_table}" if connection.vendor == "mysql" else ""
+            cursor.execute(f"ANALYZE{table}")
+    assert re.search(BY_INDEX[connection.vendor], WebSocketSession.objects.in_channel("room-1").explain())

@@ -145,7 +145,9 @@ def test_another_user_gets_no_reply_of_mine(make_user):
 
 def test_a_heartbeat_is_answered_without_a_handler(socket):
     socket.send_json({"action": "_ws", "_ws": {"beat": True}})
-    assert socket.receive_json() == {"_ws": {"beat": True, "window": 0.5}}
+    answer = socket.receive_json()["_ws"]
+    assert answer.pop("move")
+    assert answer == {"beat": True, "window": 0.5}
     assert runs == []
 
 
@@ -190,12 +192,11 @@ def test_a_message_for_the_package_runs_no_handler(socket):
     assert runs == []
 
 
-@pytest.mark.parametrize("asked", [{"move": "TOKEN"}, {"new": 1}])
-def test_what_the_view_does_not_serve_is_refused(socket, asked):
-    socket.send_json({"action": "_ws", "_ws": {"id": "r-1", **asked}})
+def test_what_the_view_does_not_serve_is_refused(socket):
+    socket.send_json({"action": "_ws", "_ws": {"id": "r-1", "new": 1}})
     reply = socket.receive_json()
     assert reply["_ws"] == {"reply": "r-1", "status": 501}
-    assert next(iter(asked)) in reply["message"]
+    assert "new" in reply["message"]
 
 
 @pytest.mark.parametrize("request_id", ["1", "r-1", "k3-17", "a" * 15])

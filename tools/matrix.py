@@ -4,6 +4,8 @@
     python tools/matrix.py 3.12 3.14-6.1       the cells of Python 3.12, and Python 3.14 with Django 6.1
     python tools/matrix.py 3.12 -- -k send     with arguments for pytest
 
+Each test runs on every Python and on every Django, but not in every cell: see `share`.
+
 Each cell has its own environment in .matrix/, next to its log. The wheel is installed there, and the tests do not see
 the source of the package. If an interpreter is missing, its cells fail: a version
 is supported only if the tests ran on it.
@@ -61,6 +63,7 @@ EVERYTHING = (CELLS[0], CELLS[-1])
 #: Only these two cells run these tests. The local gateway does not use Django, and the adoption is tested on each
 #: database too.
 FOLDERS_OF_EVERYTHING = ("tests/local", "tests/adoption")
+TEST_FOLDERS = ("tests", "docs/examples")
 
 
 def main(arguments: List[str]) -> int:
@@ -79,6 +82,25 @@ def main(arguments: List[str]) -> int:
             results[result.cell] = result
     report([results[cell] for cell in cells])
     return 0 if all(result.passed for result in results.values()) else 1
+
+
+def share(cell: Cell) -> List[str]:
+    """Return the folders or files whose tests `cell` runs.
+
+    A Python's cells with its first and last Django run every test. The cells between them differ little from these, so
+    those with the same Django divide the files among themselves.
+    """
+    between = [other for other in CELLS if other.django == cell.django and is_between(other)]
+    if cell not in between:
+        return list(TEST_FOLDERS)
+    paths = (path for folder in TEST_FOLDERS for path in (ROOT / folder).rglob("test*.py"))
+    files = sorted(path.relative_to(ROOT).as_posix() for path in paths)
+    files = [file for file in files if not file.startswith(FOLDERS_OF_EVERYTHING)]
+    return files[between.index(cell) :: len(between)]
+
+
+def is_between(cell: Cell) -> bool:
+    return cell.django not in (DJANGOS[cell.python][0], DJANGOS[cell.python][-1])
 
 
 def build_wheel() -> None:
@@ -183,7 +205,7 @@ def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[
             "-m",
             marks,
             *([] if cell in EVERYTHING else [f"--ignore={folder}" for folder in FOLDERS_OF_EVERYTHING]),
-            *pytest_arguments,
+            *(pytest_arguments or share(cell)),
         ],
     ]
 
@@ -206,8 +228,10 @@ def environment() -> Dict[str, str]:
 
 
 def last_line(log: Path) -> str:
+    """Return pytest's summary, or what the log ends with. Threads may print something after the summary."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1].strip("= ") if lines else "no output"
+    summaries = [line for line in lines if re.search(r"\b(passed|failed|error)\b.* in [0-9.]+s", line)]
+    return (summaries or lines or ["no output"])[-1].strip("= ")
 
 
 def numbers(text: str) -> List[int]:

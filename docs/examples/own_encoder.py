@@ -7,4 +7,9 @@ import re
 
 
 def camel_case(data) -> str:
-    return json.dumps({re.sub(r"_(\w)", lambda match: match[1].upper(), key): value for key, value in data.items()})
+    return json.dumps({_camel_case(key): value for key, value in data.items()})
+
+
+def _camel_case(key: str) -> str:
+    # Not at the beginning, so that the reserved key "_ws" keeps its name.
+    return re.sub(r"(?<=\w)_(\w)", lambda match: match[1].upper(), key)

@@ -23,6 +23,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   /** @type {Map<string, any>} */
   const wanted = new Map();
   const asked = new Set();
+  /** Channels that were refused with a gap: nothing of them is heard until they are joined again. */
+  const stale = new Set();
   let joining = new Set();
   let leaving = new Set();
 
@@ -71,7 +73,12 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     for (const [name, at] of Object.entries(joined)) {
       const channel = wanted.get(name);
       channel?.resolve(at);
-      if (!channel || !at || channel.at) continue;
+      if (!channel || !at) continue;
+      if (channel.at) {
+        // What was missed comes in a message of its own, which can be lost.
+        if (offsetOf(at) > channel.offset) miss(name, channel);
+        continue;
+      }
       // What was pushed before this answer came is not to be lost.
       channel.offset = Math.min(offsetOf(at), ...[...channel.held.keys()].map((offset) => offset - 1));
       channel.at = at;
@@ -81,6 +88,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       const channel = wanted.get(name);
       wanted.delete(name);
       clearTimeout(channel?.timer);
+      if (status === 409) stale.add(name);
       channel?.reject(new RequestError(`'${name}' cannot be joined`, status, gap[name]));
       emit(status === 409 ? "gap" : "left", { channel: name, status, at: gap[name] });
     }
@@ -94,11 +102,13 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       promise.catch(() => {});
       clearTimeout(wanted.get(name)?.timer);
       wanted.set(name, channel);
+      stale.delete(name);
       plan(joining, name);
       return promise;
     },
 
     leave: (name) => {
+      stale.delete(name);
       clearTimeout(wanted.get(name)?.timer);
       if (wanted.delete(name)) plan(tabs().elsewhere?.(name) ? joining : leaving, name);
     },
@@ -129,7 +139,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       }
       if (name == null) return false;
       const channel = wanted.get(name);
-      if (!channel) return !!tabs().elsewhere?.(name);
+      if (!channel) return stale.has(name) || !!tabs().elsewhere?.(name);
       if (presence) emit("presence", { channel: name, ...presence });
       else if (missed) {
         // What another tab asked for may begin later.
@@ -143,7 +153,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
         if (more) plan(joining, name);
         else drain(name, channel);
       } else if (!at) return false;
-      else if (channel.at && parts(at)[0] !== parts(channel.at)[0]) miss(name, channel);
+      // At offset 0, nothing has been seen: any history goes on from there.
+      else if (channel.offset && parts(at)[0] !== parts(channel.at)[0]) miss(name, channel);
       else if (!(offsetOf(at) <= channel.offset)) {
         channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
         // Without a position of our own, the answer to the join decides.

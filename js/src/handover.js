@@ -36,6 +36,7 @@ export const handOver = ({ handover = AGE, action = "action", protocols }, repea
     const { own, target, receive, lose, adopt, old } = tools;
     // Until it has moved the new connection gets nothing: what is for both would come twice.
     const next = new WebSocket(withQuery(await target(), "ws_wait=1"), protocols);
+    const id = newId();
     let asked;
     const giveUp = () => {
       clearTimeout(limit);
@@ -47,12 +48,13 @@ export const handOver = ({ handover = AGE, action = "action", protocols }, repea
     const limit = setTimeout(giveUp, PATIENCE);
     next.onclose = giveUp;
     next.onopen = () => {
-      next.send(JSON.stringify({ [action]: "_ws", _ws: { id: newId(), move: token } }));
+      next.send(JSON.stringify({ [action]: "_ws", _ws: { id, move: token } }));
       asked = true;
     };
     next.onmessage = (event) => {
       const { reply, status } = decode(event.data)?._ws ?? {};
-      if (!reply) return own(receive)(event);
+      // Pushes, and answers to what the old connection sent, may overtake the answer to the move.
+      if (reply !== id) return own(receive)(event);
       clearTimeout(limit);
       if (status > 299) {
         asked = false;

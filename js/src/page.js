@@ -1,9 +1,11 @@
 /**
- * For pages with the template tag `gateway_socket`: `gatewaySocket()` opens the socket of the page's settings. A global
- * function, because an import in the page's own script would not follow the hashed name of this file.
+ * For pages with the template tag `gateway_socket`: `gatewaySocket()` opens the socket of the page's settings, and joins
+ * the channels of the page's live parts. A global function, because an import in the page's own script would not follow
+ * the hashed name of this file.
  */
 
 import { GatewaySocket } from "./index.js";
+import { live } from "./live.js";
 import { settings } from "./settings.js";
 
 /**
@@ -12,5 +14,5 @@ import { settings } from "./settings.js";
  */
 globalThis.gatewaySocket = (own, id) => {
   const { options, source } = settings(id);
-  return new GatewaySocket(source(), { ...options, ...own });
+  return live(new GatewaySocket(source(), { ...options, ...own }));
 };

@@ -75,6 +75,22 @@ test("what was said while away is brought, with what is said meanwhile", async (
   assert.ok(missed[0].missed && missed[0].at === "e1:4:t" && missed[0].channel === "room-1");
 });
 
+test("what was missed is asked for again where the answer is lost", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  server.drop(world.socket);
+  world.socket.end(1001);
+  say(1, 3);
+  const push = server.push.bind(server);
+  server.push = (to, message) => message._ws.missed || push(to, message);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, []);
+  server.push = push;
+  await world.advance(4);
+  assert.deepEqual(socket.seen, [1, 2, 3]);
+});
+
 test("a hole is asked for after 3 s, unless it fills itself", async () => {
   const socket = await connected();
   socket.join("room-1");
@@ -113,6 +129,31 @@ test("a position that went too far back is a gap", async () => {
   say(61, 62);
   await world.advance(1);
   assert.deepEqual(socket.seen, [61, 62]);
+});
+
+test("nothing of a channel is heard between its gap and the next join", async () => {
+  const socket = await connected();
+  socket.join("room-1").catch(() => {});
+  await world.advance(1);
+  const gaps = record(socket, "gap");
+  server.drop(world.socket);
+  world.socket.end(1001);
+  say(1, 60);
+  await world.advance(3);
+  world.socket.say({ n: 61, _ws: { channel: "room-1", at: "e1:61:t" } });
+  assert.deepEqual([gaps.length, socket.seen], [1, []]);
+});
+
+test("who has seen nothing goes on in any history", async () => {
+  const socket = await connected();
+  server.epoch = "0";
+  socket.join("room-1");
+  await world.advance(1);
+  server.epoch = "e1";
+  say(1, 2);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [1, 2]);
+  assert.equal(joins().length, 1);
 });
 
 test("a history that begins anew is a gap", async () => {

@@ -98,3 +98,31 @@ test("a channel is joined, and joined again after a gap", async () => {
   await world.advance(1);
   assert.deepEqual([read, shown], [["room-1"], [1, 71]]);
 });
+
+test("the people in a channel are shown", async () => {
+  const server = new Server(world);
+  const socket = new GatewaySocket("wss://ws.example.com");
+  let shown;
+  world.document.createElement = () => ({});
+  page["#people"] = { replaceChildren: (...items) => (shown = items.map((item) => item.textContent)) };
+  await run("howto/who_is_online/room.js", { gatewaySocket: () => socket });
+  while (!server.members.has("room-1")) await world.advance(0.1);
+  const tell = (presence) => (world.socket.say({ _ws: { channel: "room-1", presence } }), shown);
+  const [ann, ben] = ["Ann", "<b>Ben</b>"].map((name, id) => ({ id, name }));
+  assert.deepEqual(tell({ list: [ann] }), ["Ann"]);
+  assert.deepEqual(tell({ joined: [ben] }), ["Ann", "<b>Ben</b>"]);
+  assert.deepEqual(tell({ left: [ann] }), ["<b>Ben</b>"]);
+  assert.deepEqual(tell({ list: [] }), []);
+});
+
+test("a message that the page shows already is not added again", async () => {
+  globalThis.gatewaySocket = () => new GatewaySocket("wss://ws.example.com");
+  const shown = new Map([["entry-1", {}], ["log", { append: (item) => shown.set(item.id, item) }]]);
+  world.document.getElementById = (id) => shown.get(id);
+  world.document.createElement = () => ({});
+  await run("history_page.js");
+  await world.advance(1);
+  for (const pk of [1, 2, 2]) world.socket.say({ type: "said", pk, text: `row ${pk}` });
+  assert.deepEqual([...shown.keys()], ["entry-1", "log", "entry-2"]);
+  assert.equal(shown.get("entry-2").textContent, "row 2");
+});

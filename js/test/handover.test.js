@@ -63,6 +63,23 @@ test("200 hand-overs under traffic both ways: nothing lost, nothing doubled, no 
   assert.ok(server.moved.size >= 200);
 });
 
+test("an answer to another request that comes first is not the answer to the move", async () => {
+  const socket = await connected({ handover: 100 });
+  const events = record(socket, "close", "state");
+  server.move = (other, { id }) => {
+    other.say({ message: "No", _ws: { reply: request, status: 409 } });
+    server.later(() => other.say({ _ws: { reply: id, status: 200 } }));
+  };
+  const take = server.take.bind(server);
+  server.take = (other, frame) => frame.action === "slow" || take(other, frame);
+  const failed = assert.rejects(socket.request("slow", {}, { timeout: 300 }), { status: 409 });
+  const request = world.sockets[0].sent.at(-1)._ws.id;
+  await world.advance(160);
+  await failed;
+  assert.deepEqual(world.sockets.map(({ readyState }) => readyState), [3, 1]);
+  assert.equal(events.length, 0);
+});
+
 test("a refused move leaves the old connection as it is", async () => {
   const socket = await connected({ handover: 100 });
   const events = record(socket, "close", "state");

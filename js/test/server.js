@@ -7,6 +7,8 @@ export class Server {
   runs = [];
   answers = new Map();
   moved = new Set();
+  /** The new connection of each old one: it gets the answers to what arrives late. */
+  successors = new Map();
   /** Milliseconds that a message or a push takes. */
   lag = () => 10 + Math.random() * 30;
 
@@ -43,6 +45,7 @@ export class Server {
   }
 
   take(socket, { _ws: ws, action, ...message }) {
+    while (this.successors.has(socket)) socket = this.successors.get(socket);
     if (ws?.beat) {
       const token = `token-${this.tokens.size}`;
       this.tokens.set(token, socket);
@@ -65,7 +68,7 @@ export class Server {
     this.tokens.delete(move);
     const status = from ? 200 : 403;
     for (const sockets of this.members.values()) if (from && sockets.delete(from)) sockets.add(socket);
-    if (from) this.moved.add(from);
+    if (from) this.moved.add(from), this.successors.set(from, socket);
     this.push(socket, { _ws: { reply: id, status } });
   }
 

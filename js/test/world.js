@@ -116,7 +116,7 @@ export class World {
     this.clock = new Clock();
     FakeWebSocket.world = this;
     this.page = new EventTarget();
-    this.document = { hidden: false, cookie: "" };
+    this.document = { hidden: false, cookie: "", querySelectorAll: () => [] };
     Object.assign(globalThis, {
       setTimeout: this.clock.setTimeout,
       clearTimeout: this.clock.clearTimeout,

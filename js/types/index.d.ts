@@ -24,6 +24,8 @@ export interface SocketEventMap extends CoreEventMap {
   gap: Event & { channel: string; status: number; at?: string };
   /** A channel could not be joined, or not again. */
   left: Event & { channel: string; status: number };
+  /** A live part of the page was fetched again after a gap. `element` is in its place now. */
+  live: Event & { channel: string; element: Element };
   /** Who is in a channel (`list`), or who came and went. */
   presence: Event & { channel: string; list?: any[]; joined?: any[]; left?: any[] };
 }

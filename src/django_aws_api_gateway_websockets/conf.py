@@ -60,6 +60,8 @@ class Conf:
     MAX_JSON_DEPTH = Option(64)
     #: Seconds for which the view remembers a request id, so that a repeated request runs only once.
     REQUEST_MEMORY = Option(300)
+    #: The channels that have a history, by name or pattern, and what it keeps.
+    HISTORY: Option[dict[str, dict[str, int]]] = Option({})
     #: Close the sockets opened under a session when its row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
     #: Keep the address and browser of a connection in its row; the seconds after which the clean-up empties both.
@@ -67,6 +69,11 @@ class Conf:
     CLIENT_MAX_AGE = Option(30 * 24 * 3600)
     #: Count connects, messages and ends in the cache, for the admin's page "Live".
     COUNT_EVENTS = Option(True)
+    #: Patterns of the channels whose pages are told who is there; the function that decides what they see of a user;
+    #: and the seconds that a user may be absent before ``user_left`` and ``user_offline``.
+    PRESENCE_CHANNELS: Option[Sequence[str]] = Option(())
+    PRESENCE_USER = Option("username")
+    PRESENCE_GRACE = Option(15.0)
     #: Seconds between two writes of a connection's ``last_activity_on``.
     ACTIVITY_INTERVAL = Option(60)
     #: Seconds to wait for AWS to accept a connection, and seconds to wait for its answer, when sending.
@@ -84,8 +91,8 @@ class Conf:
     CLOSE_DEADLINE = Option(2.0)
     #: "json" or the dotted path of a function that turns the data of send_message into text.
     MESSAGE_ENCODER = Option("json")
-    #: The key for the id of each message. Clients use the id to drop repeated messages. If empty, messages have no id.
-    MESSAGE_ID_KEY = Option("")
+    #: Whether each dict that is sent gets a random id under the key ``_ws``, by which clients drop repetitions.
+    MESSAGE_IDS = Option(False)
     #: "celery", "tasks" for Django's tasks, or the dotted path of your own engine, for enqueue_message; and how many
     #: recipients each task has.
     BACKGROUND = Option("")

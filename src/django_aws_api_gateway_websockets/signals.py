@@ -1,12 +1,55 @@
-"""Signals of this package."""
+"""Signals of this package.
+
+They are sent after the commit of what they report. An exception in a receiver is logged, and changes nothing else.
+"""
 
 from __future__ import annotations
 
 from django.dispatch import Signal
 
-__all__ = ["message_delivered"]
+__all__ = [
+    "message_delivered",
+    "message_failed",
+    "message_received",
+    "session_connected",
+    "session_disconnected",
+    "user_joined",
+    "user_left",
+    "user_offline",
+    "user_online",
+]
 
 #: Sent when a send without a waiting caller has ended: a send after the commit, or one chunk of ``enqueue_message``.
 #: Arguments: ``report``, a ``DeliveryReport``; ``broadcast``, the id that ``enqueue_message`` returned (None for a send
 #: after the commit); ``chunk`` and ``chunks``, the number of the chunk, starting at 1, and the number of chunks.
 message_delivered = Signal()
+
+#: Sent when the view has accepted a connection. Argument: ``session``, its row. The connection cannot receive messages
+#: yet, because API Gateway opens it when the view's answer arrives.
+session_connected = Signal()
+
+#: Sent once for each connection that has ended, whoever ended it. Arguments: ``session``, its row; ``reason``, one of
+#: ``ClosedReason``. The row may have been deleted meanwhile. A connection that was refused on connect sends nothing.
+session_disconnected = Signal()
+
+#: Sent when a handler has answered a message. The sender is the view's class. Arguments: ``session``; ``handler``, the
+#: name of the method; ``status``, the HTTP status of its answer. Beats and joins of ``GatewaySocket`` send nothing.
+message_received = Signal()
+
+#: Sent when a handler has raised an exception, also one that refuses the message. The sender is the view's class.
+#: Arguments: ``session``; ``handler``, the name of the method; ``exception``. It is sent at once. With
+#: ``ATOMIC_REQUESTS``, what a receiver writes to the database is therefore rolled back.
+message_failed = Signal()
+
+#: Sent when a user comes to a channel, with the first of the user's connections. Arguments: ``user``, ``channel_name``.
+user_joined = Signal()
+
+#: Sent when a user has been absent from a channel for ``PRESENCE_GRACE`` seconds. Arguments: ``user``,
+#: ``channel_name``.
+user_left = Signal()
+
+#: Sent when a user opens the first connection. Argument: ``user``.
+user_online = Signal()
+
+#: Sent when a user has had no connection for ``PRESENCE_GRACE`` seconds. Argument: ``user``.
+user_offline = Signal()

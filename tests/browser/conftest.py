@@ -120,6 +120,10 @@ class Window:
         """Run a script that calls its last argument with the result."""
         return self._driver.execute_async_script(script, *arguments)
 
+    def cdp(self, command: str, parameters: dict[str, Any]) -> Any:
+        """Call a command of the Chrome DevTools Protocol."""
+        return self._driver.execute_cdp_cmd(command, parameters)
+
     def press(self, key: str) -> None:
         """Press a key, such as ``/`` or ``ENTER``, where the focus is."""
         from selenium.webdriver.common.keys import Keys

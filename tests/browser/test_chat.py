@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,40 @@ def test_page_reports_a_lost_socket_and_reconnects(demo, windows):
     alice.wait_for_text("#state", "Connected")
     windows["bob"].fill("#text", "Are you back?", "\n")
     alice.wait_for_text("#log", "Are you back?")
+
+
+def say_while_away(windows, *texts):
+    """Bob writes while the page of alice sleeps. Then it wakes up. Return what it shows from there on."""
+    alice = windows["alice"]
+    alice.run("dispatchEvent(new Event('freeze'))")
+    alice.wait_for_text("#state", "Disconnected")
+    for text in texts:
+        windows["bob"].fill("#text", text, "\n")
+        windows["bob"].wait_for_text("#log li:last-child .text", text)
+    alice.click("#retry")
+    alice.wait_for_text("#log", texts[-1])
+    time.sleep(1)  # A message that came twice would be here by now.
+    return alice.run("return [...document.querySelectorAll('#log .text')].map((text) => text.textContent)")
+
+
+def test_a_page_gets_what_was_written_while_it_was_away(windows):
+    windows["alice"].fill("#text", "Back in a minute", "\n")
+    windows["bob"].wait_for_text("#log", "Back in a minute")
+    texts = [f"message {number}" for number in range(5)]
+    assert say_while_away(windows, *texts) == ["Back in a minute", *texts]
+
+
+def test_a_page_mends_itself_after_the_history_was_lost(windows, tmp_path):
+    windows["alice"].fill("#text", "Before", "\n")
+    windows["bob"].wait_for_text("#log", "Before")
+    windows["alice"].run("window.fetched = []; socket.addEventListener('live', (event) => fetched.push(event.channel))")
+    database = sqlite3.connect(tmp_path / "db.sqlite3", timeout=20)
+    with database:
+        for table in ("historymessage", "channelhistory"):
+            database.execute(f"DELETE FROM django_aws_api_gateway_websockets_{table}")
+    database.close()
+    assert say_while_away(windows, "After 1", "After 2") == ["Before", "After 1", "After 2"]
+    assert windows["alice"].run("return fetched") == ["workshop"]
 
 
 def test_page_says_that_it_was_logged_out(windows):

@@ -54,10 +54,10 @@ def script(name):
     return "window.events = [];\n" + "\n".join(lines) + "\nwindow.example = () => socket;"
 
 
-def wait_for_histories(page, count):
-    """The demo answers each hello with the history."""
+def wait_for_answers(page, count):
+    """The demo answers each hello with those who are there."""
     deadline = time.monotonic() + 20
-    while page.run("return events.filter((event) => event.type === 'history').length") < count:
+    while page.run("return events.filter((event) => event.type === 'who').length") < count:
         assert time.monotonic() < deadline, page.run("return events")
         time.sleep(0.05)
 
@@ -76,11 +76,11 @@ def close_every_connection(page, data_dir):
 
 
 def check_example(page, data_dir):
-    wait_for_histories(page, 1)
+    wait_for_answers(page, 1)
     page.run("example().send(JSON.stringify({action: 'say', text: 'Hello'}))")
     page.wait_for_text("#log", "Hello")
     close_every_connection(page, data_dir)
-    wait_for_histories(page, 2)
+    wait_for_answers(page, 2)
 
 
 def test_the_plain_websocket_comes_back(page, tmp_path):

@@ -52,7 +52,7 @@ def main(folder, api_endpoint):
     done["gone"] = list(everyone.all().send_message({"n": "sent"}).gone)
     done["disconnected"] = len(everyone.all().disconnect().sent)
     done["open"] = everyone.filter(connected=True).count()
-    done["repeated"] = everyone.open(connection_id="0=", api_gateway=gateway).connected
+    done["repeated"] = everyone.record(connection_id="0=", api_gateway=gateway).connected
     call_command("clearWebSocketSessions", verbosity=0)
     done["left"] = everyone.count()
     return done

@@ -95,9 +95,9 @@ def test_a_transport_of_your_own(people, server, options, caplog):
 @pytest.mark.django_db
 def test_a_task_engine_of_your_own(people, server, options, django_capture_on_commit_callbacks):
     ids = people(5)
-    options(BACKGROUND=f"{EXAMPLES}.own_engine.run_at_once", BACKGROUND_CHUNK=2, MESSAGE_ID_KEY="id")
+    options(BACKGROUND=f"{EXAMPLES}.own_engine.run_at_once", BACKGROUND_CHUNK=2)
     everyone.all().enqueue_message({"n": 1}, message_id="m1")
-    assert server.received == {name: [{"n": 1, "id": "m1"}] for name in ids}
+    assert server.received == {name: [{"n": 1, "_ws": {"id": "m1"}}] for name in ids}
     with django_capture_on_commit_callbacks(execute=True):
         close_connections(everyone.all(), "logout")
     assert sorted(call.connection_id for call in server.calls if call.method == "DELETE") == sorted(ids)
@@ -106,9 +106,9 @@ def test_a_task_engine_of_your_own(people, server, options, django_capture_on_co
 @pytest.mark.django_db
 def test_an_encoder_of_your_own(people, server, options):
     (name,) = people(1)
-    options(MESSAGE_ENCODER=f"{EXAMPLES}.own_encoder.camel_case", MESSAGE_ID_KEY="message_id")
+    options(MESSAGE_ENCODER=f"{EXAMPLES}.own_encoder.camel_case")
     everyone.get().send_message({"user_name": "Ann"}, message_id="m1")
-    assert server.received[name] == [{"userName": "Ann", "messageId": "m1"}]
+    assert server.received[name] == [{"userName": "Ann", "_ws": {"id": "m1"}}]
 
 
 @pytest.mark.django_db(transaction=True)

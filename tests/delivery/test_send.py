@@ -82,7 +82,7 @@ def test_a_410_closes_old_rows_only(people, server, form, age, closes):
 def test_gone_rows_are_closed_by_one_update_a_batch(people, server, django_assert_num_queries):
     people(40)
     server.everybody = "gone"
-    with django_assert_num_queries(3):  # the rows, their gateway, the update
+    with django_assert_num_queries(7):  # the rows, their gateway; a savepoint, a lock and an update of both tables
         assert len(everyone.all().send_message({}).gone) == 40
 
 
@@ -200,7 +200,7 @@ def test_a_deadline_leaves_the_next_send_alone(people, server):
 @pytest.mark.slow
 def test_at_the_deadline_an_answer_that_came_stands(people, server, options):
     """Who waits for another try has had one: nobody is called untried who may have the message."""
-    options(SEND_READ_TIMEOUT=0.2, SEND_CONNECT_TIMEOUT=0.1, MESSAGE_ID_KEY="id")
+    options(SEND_READ_TIMEOUT=0.2, SEND_CONNECT_TIMEOUT=0.1, MESSAGE_IDS=True)
     ids = people(20)
     server.everybody = "hang"
     report = everyone.all().send_message({"n": 1}, deadline=0.5, rate=100)
@@ -235,7 +235,7 @@ def test_a_read_timeout_is_not_retried(people, server, options):
 @pytest.mark.slow
 def test_with_ids_a_late_answer_is_retried_without_duplicates(people, server, options):
     """First answers delayed, 1,000 of 1,000 seen once by a client that drops ids it has seen."""
-    options(SEND_READ_TIMEOUT=2, SEND_THREADS=100, MESSAGE_ID_KEY="id")
+    options(SEND_READ_TIMEOUT=2, SEND_THREADS=100, MESSAGE_IDS=True)
     ids = people(1000)
     server.script = dict.fromkeys(ids[::10], "first late")
     server.late = 20
@@ -243,7 +243,7 @@ def test_with_ids_a_late_answer_is_retried_without_duplicates(people, server, op
     assert len(report.sent) == 1000
     assert max(len(got) for got in server.received.values()) == 2
     for name in ids:
-        assert len({message["id"] for message in server.received[name]}) == 1
+        assert len({message["_ws"]["id"] for message in server.received[name]}) == 1
 
 
 def test_a_connection_that_is_reset_is_tried_once_more(people, server):
@@ -481,3 +481,35 @@ def test_a_410_closes_with_the_reason_gone(people, server):
     everyone.get(connection_id=ids[1]).check_connection()
     everyone.all().send_message({})
     assert set(everyone.values_list("connected", "closed_reason")) == {(False, "gone")}
+
+
+@pytest.mark.once
+def test_a_message_id_travels_under_the_reserved_key(people, server, options):
+    ids = people(2)
+    everyone.all().send_message({"n": 1}, message_id="m1")
+    everyone.first().send_message({"n": 2, "_ws": {"channel": "room"}}, message_id="m2")
+    assert server.received[ids[1]] == [{"n": 1, "_ws": {"id": "m1"}}]
+    assert server.received[ids[0]][1] == {"n": 2, "_ws": {"channel": "room", "id": "m2"}}
+
+
+@pytest.mark.once
+def test_messages_get_ids_only_if_the_site_asks(people, server, options):
+    ids = people(2)
+    everyone.all().send_message({"n": 1})
+    options(MESSAGE_IDS=True)
+    everyone.all().send_message({"n": 2})
+    everyone.all().send_message([3])
+    everyone.all().send_message({"_ws": {"beat": True}})
+    assert server.received[ids[0]] == server.received[ids[1]]
+    plain, with_id, *rest = server.received[ids[0]]
+    assert plain == {"n": 1}
+    assert len(with_id.pop("_ws")["id"]) == 32
+    assert [with_id, *rest] == [{"n": 2}, [3], {"_ws": {"beat": True}}]
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("data", [[1], {"_ws": 1}])
+def test_a_message_without_room_for_an_id_is_refused(people, server, data):
+    people(1)
+    with pytest.raises(ValueError, match="message_id needs a dict"):
+        everyone.get().send_message(data, message_id="m1")

@@ -149,6 +149,11 @@ class Browser:
         """What the page of `room` tells its script to connect to."""
         return re.findall(r'data-socket="([^"]+)"', self.get(f"/rooms/{room}/"))[0]
 
+    def messages(self, room: str) -> list[Any]:
+        """The messages that the page of `room` comes with."""
+        found = re.findall(r'<script id="messages" type="application/json">(.*?)</script>', self.get(f"/rooms/{room}/"))
+        return list(json.loads(found[0]))
+
     def enter(self, room: str) -> Socket:
         """Open the page of `room`, and its socket as its script does."""
         return Socket(self.socket_url(room), self.url, self.cookie)
@@ -168,7 +173,6 @@ class Socket:
             connect(url, additional_headers={"Cookie": cookie}, origin=Origin(origin))
         )
         self.send(action="hello")
-        self.history = self.receive("history")["messages"]
         self.who = self.receive("who")["users"]
 
     def send(self, **message: Any) -> None:
@@ -179,7 +183,7 @@ class Socket:
         deadline = time.monotonic() + timeout
         while True:
             message = json.loads(self._connection.recv(max(0.01, deadline - time.monotonic())))
-            if message["type"] == kind:
+            if message.get("type") == kind:
                 return message
 
     def wait_for_who(self, *names: str) -> None:

@@ -78,6 +78,10 @@ def test_the_test_site_is_fine(settings):
         ("ACTIVITY_INTERVAL", "60"),
         ("ACTIVITY_INTERVAL", None),
         ("ACTIVITY_INTERVAL", -1),
+        ("PRESENCE_GRACE", "15"),
+        ("PRESENCE_CHANNELS", "room-*"),
+        ("PRESENCE_CHANNELS", [None]),
+        ("PRESENCE_CHANNELS", ["*" + "?" * 16]),
         ("ALLOWED_TARGET_HOSTS", "www.example.com"),
     ],
 )
@@ -86,6 +90,12 @@ def test_e003_a_value_that_nothing_can_work_with(key, value):
         assert found() == ["websockets.E003"]
         with pytest.raises(SystemCheckError, match=key):
             call_command("check")
+
+
+@pytest.mark.parametrize("name", ["", "names", "no.such.function", None])
+def test_e009_what_pages_see_of_a_user_is_unknown(name):
+    with override_settings(WEBSOCKETS={"PRESENCE_USER": name}):
+        assert found() == ["websockets.E009"]
 
 
 @pytest.mark.parametrize("origin", ["example.com", "https://example.com/path", "https://exa mple", "https://a.*.com"])

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from django_aws_api_gateway_websockets.exceptions import UnknownConnection
 from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.models.closing import close_for_good
 from django_aws_api_gateway_websockets.testing import GatewayClient
 
 #: 10,000 steps are STATE_MACHINE_RUNS=200.
@@ -43,6 +44,7 @@ class Connections(RuleBasedStateMachine):
         WebSocketSession.objects.all().delete()
         self.socket = GatewayClient().connect("/ws/")
         self.connected, self.disconnected, self.joined = set(), set(), set()
+        self.gone, self.ended = set(), set()
 
     def send(self, number, route):
         self.socket.connection_id = f"c{number}="
@@ -50,8 +52,8 @@ class Connections(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 4))
     def connect(self, number):
-        status = self.send(number, "connect")
-        assert status == (403 if number in self.disconnected else 200)
+        closed = number in self.disconnected | self.gone | self.ended
+        assert self.send(number, "connect") == (403 if closed else 200)
         self.connected.add(number)
 
     @rule(number=st.integers(0, 4))
@@ -61,11 +63,25 @@ class Connections(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 4))
     def message(self, number):
+        if self.may_speak(number):
+            self.gone.discard(number)
         assert self.send(number, "default") == (400 if self.is_open(number) else 403)
+
+    @rule(number=st.integers(0, 4), reason=st.sampled_from(["gone", "swept"]))
+    def lose(self, number, reason):
+        """A send or a sweep closes the row, because AWS does not know the connection."""
+        if self.row(number).mark_disconnected(reason):
+            self.gone.add(number)
+
+    @rule(number=st.integers(0, 4), reason=st.sampled_from(["expired", "logout"]))
+    def end(self, number, reason):
+        if close_for_good(self.row(number), reason) or number in self.gone:
+            self.gone.discard(number)
+            self.ended.add(number)
 
     @rule(number=st.integers(0, 4), channel=st.sampled_from(["one", "two"]))
     def join(self, number, channel):
-        row = WebSocketSession.objects.filter(connection_id=f"c{number}=").first()
+        row = self.row(number).first()
         if row is None:
             return
         if self.is_open(number):
@@ -77,12 +93,18 @@ class Connections(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 4), channel=st.sampled_from(["one", "two"]))
     def leave(self, number, channel):
-        for row in WebSocketSession.objects.filter(connection_id=f"c{number}="):
+        for row in self.row(number):
             row.leave(channel)
         self.joined.discard((number, channel))
 
+    def row(self, number):
+        return WebSocketSession.objects.filter(connection_id=f"c{number}=")
+
+    def may_speak(self, number):
+        return number in self.connected and number not in self.disconnected | self.ended
+
     def is_open(self, number):
-        return number in self.connected and number not in self.disconnected
+        return self.may_speak(number) and number not in self.gone
 
     @invariant()
     def a_channel_has_the_open_connections_that_joined(self):

@@ -22,4 +22,4 @@ class Message(models.Model):
         return self.text
 
     def as_json(self) -> dict[str, object]:
-        return {"from": self.user.get_username(), "text": self.text, "sent_on": self.sent_on}
+        return {"id": self.pk, "from": self.user.get_username(), "text": self.text, "sent_on": self.sent_on}

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.http import HttpResponseBadRequest, HttpResponseForbidden
 
+from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.views import WebSocketView
 
 from .models import Message
 from .rooms import ROOMS
-
-# This many fit into one message of 128 KB, even if JSON writes each character as \u0001.
-HISTORY = 30
 
 
 class ChatView(WebSocketView):
@@ -29,10 +28,7 @@ class ChatView(WebSocketView):
             self.send_who()
 
     def hello(self, request, *args, **kwargs):
-        """Answer the page's first message with the history, and tell everybody who is here."""
-        latest = Message.objects.filter(room=self.room).select_related("user").order_by("-sent_on", "-pk")
-        history = [message.as_json() for message in reversed(latest[:HISTORY])]
-        self.websocket_session.send_message({"type": "history", "messages": history})
+        """Tell everybody who is here, after the page's first message."""
         self.send_who()
 
     def say(self, request, *args, **kwargs):
@@ -40,8 +36,9 @@ class ChatView(WebSocketView):
         if not isinstance(text, str) or not 0 < len(text.strip()) <= Message.MAX_LENGTH:
             self.send_error(f"A message has 1 to {Message.MAX_LENGTH} characters.")
             return
-        message = Message.objects.create(room=self.room, user=request.user, text=text.strip())
-        self.everyone().send_message({"type": "message", **message.as_json()})
+        with transaction.atomic():
+            message = Message.objects.create(room=self.room, user=request.user, text=text.strip())
+            publish(self.room, {"type": "message", **message.as_json()}, user=request.user)
 
     def typing(self, request, *args, **kwargs):
         self.everyone().exclude(user=request.user).send_message({"type": "typing", "user": request.user.username})

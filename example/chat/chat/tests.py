@@ -9,7 +9,7 @@ from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 
 from .models import Message
-from .sockets import HISTORY
+from .views import SHOWN
 
 
 class ChatTests(TestCase):
@@ -45,24 +45,20 @@ class ChatTests(TestCase):
         bob.disconnect()
         self.assertEqual(read_all(alice)[-1], {"type": "who", "users": ["alice"]})
 
-    def test_who_comes_gets_the_latest_messages_of_the_room(self):
-        alice = self.enter("alice")
-        for number in range(60):
+    def test_who_was_away_gets_what_was_written_meanwhile(self):
+        alice, bob = self.enter("alice"), self.enter("bob")
+        alice.send_json({"action": "say", "text": "Before"})
+        at = read_all(bob)[-1]["_ws"]["at"]
+        bob.vanish()
+        for number in range(3):
             alice.send_json({"action": "say", "text": f"message {number}"})
-        history = read_all(self.enter("bob"))[0]
 
-        self.assertEqual(history["type"], "history")
-        self.assertEqual([m["text"] for m in history["messages"]], [f"message {n}" for n in range(30, 60)])
-        self.assertEqual(read_all(self.enter("carol", room="kitchen"))[0]["messages"], [])
+        back = self.enter("bob")
+        read_all(back)
+        back.send_json({"action": "_ws", "_ws": {"id": "join-1", "join": {"lobby": at}}})
 
-    def test_the_longest_messages_do_not_lock_the_room(self):
-        alice = self.enter("alice")
-        for _ in range(60):
-            alice.send_json({"action": "say", "text": "\1" * Message.MAX_LENGTH})
-
-        history = read_all(self.enter("bob"))[0]
-
-        self.assertEqual(len(history["messages"]), HISTORY)
+        missed = read_all(back)[-1]["_ws"]["missed"]
+        self.assertEqual([entry["message"]["text"] for entry in missed], [f"message {n}" for n in range(3)])
 
     def test_the_others_see_that_somebody_writes(self):
         alice, bob = self.enter("alice"), self.enter("bob")
@@ -112,6 +108,14 @@ class PageTests(TestCase):
             url = f"ws://{host}:8001/a1b2c3d4/production?channel=kitchen"
             self.assertContains(page, f'data-socket="{url}"')
             self.assertContains(page, f'"url": "{url}"')
+
+    def test_the_page_has_the_latest_messages_and_their_position(self):
+        for number in range(60):
+            Message.objects.create(room="kitchen", user=self.alice, text=f"message {number}")
+        self.client.force_login(self.alice)
+        page = self.client.get("/rooms/kitchen/")
+        self.assertContains(page, '<div data-live="kitchen" data-at="0:0:0">')
+        self.assertEqual([m["text"] for m in page.context["messages"]], [f"message {n}" for n in range(60 - SHOWN, 60)])
 
     def test_a_page_that_was_refused_learns_why(self):
         page = {"headers": {"sec-fetch-site": "same-origin"}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
 from typing import Any, Callable, NamedTuple
 from urllib.parse import urlencode
 
@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.admin.options import ModelAdmin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count
+from django.db.models import Count, Exists, F, OuterRef
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -19,9 +19,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..conf import conf
-from ..models import ApiGateway, ClosedReason, WebSocketSession
+from ..models import ApiGateway, ChannelMembership, ClosedReason, WebSocketSession
 from ..models.activity import CONNECTS, MESSAGES, latest_failures, latest_steps
-from ..protocol import MAX_CONNECTION_AGE
+from ..models.rows import oldest_open
 from .plots import HEIGHT, LEFT, WIDTH, Plot, draw
 
 TEMPLATE = "admin/django_aws_api_gateway_websockets/live.html"
@@ -73,22 +73,31 @@ def live_page(admin: ModelAdmin[WebSocketSession], request: HttpRequest) -> Temp
 def connections_now(sessions: Any) -> Now:
     """Count the open connections among the newest rows."""
     newest = sessions.order_by("-pk").values_list("pk", flat=True).first() or 0
-    youngest_dead = timezone.now() - timedelta(seconds=MAX_CONNECTION_AGE)
-    rows = sessions.filter(pk__gt=newest - NEWEST, connected=True, created_on__gt=youngest_dead).order_by()
+    rows = sessions.filter(pk__gt=newest - NEWEST).open().order_by()
     before = sessions.filter(pk__lte=newest - NEWEST).order_by("-pk").values_list("created_on", flat=True).first()
     gateways = _counted(rows, "api_gateway_id")
     tables = [
         (_("Gateways"), _lines(gateways, _gateway_names, "api_gateway__id__exact")),
-        (_("Channels"), _lines(_counted(rows, "channel_name"), _channel_names, "q")),
+        (_("Channels"), _lines(_channels(rows), _channel_names, "q")),
         (_("Users"), _lines(_counted(rows, "user_id"), _user_names, "q")),
     ]
     total = sum(count for _, count in gateways)
-    return Now(total, tables, before is not None and before > youngest_dead)
+    return Now(total, tables, before is not None and before > oldest_open())
 
 
 def _counted(rows: Any, column: str) -> list[tuple[Any, int]]:
     """Return the values of ``column`` with their numbers of rows, the largest first."""
     return list(rows.values_list(column).annotate(found=Count("pk")).order_by("-found", column))
+
+
+def _channels(rows: Any) -> list[tuple[str, int]]:
+    """Return the channels with their numbers of connections: those that connected to it, and those that joined it."""
+    members = ChannelMembership.objects.using(rows.db).filter(connected=True, session__in=rows)
+    counts = Counter(dict(_counted(rows.exclude(channel_name=""), "channel_name")))
+    counts.update(dict(_counted(members.exclude(channel_name=F("session__channel_name")), "channel_name")))
+    joined = ChannelMembership.objects.using(rows.db).filter(session=OuterRef("pk"))
+    counts[""] = rows.filter(~Exists(joined), channel_name="").count()
+    return sorted((+counts).items(), key=lambda one: (-one[1], one[0]))
 
 
 def _lines(counted: list[tuple[Any, int]], names: Callable[[list[Any]], dict[Any, Any]], parameter: str) -> list[Line]:

@@ -16,6 +16,8 @@ from .paging import BoundedPaginator
 
 # The most rows of a user or of a channel that a search returns.
 FOUND = 1_000
+# The most channels that a line of the list names.
+CHANNELS = 5
 
 
 @admin.register(WebSocketSession)
@@ -29,7 +31,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "connection_id",
         "user",
         "source_ip",
-        "channel_name",
+        "channels",
         "connected",
         "closed_reason",
         "api_gateway",
@@ -55,7 +57,13 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         css = {"all": ["django_aws_api_gateway_websockets/plan.css"]}
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("user", "api_gateway")
+        return super().get_queryset(request).prefetch_related("user", "api_gateway", "memberships")
+
+    @admin.display(description=_("channels"))
+    def channels(self, session: WebSocketSession) -> str:
+        """The channels of a connection, without those that would make the line long."""
+        names = session.channels
+        return ", ".join([*names[:CHANNELS], "…"] if len(names) > CHANNELS else names)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find sessions with one index per query. A condition with OR would read the whole table on some databases."""
@@ -64,13 +72,13 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         term = search_term.strip()
         users = get_user_model()._default_manager.filter(**{get_user_model().USERNAME_FIELD: term})
         found: set[Any] = set()
+        sessions = WebSocketSession.objects.using(queryset.db)
         for by_index in (
-            {"connection_id": term},
-            {"user__in": list(users.values_list("pk", flat=True))},
-            {"channel_name": term, "connected": True},
+            sessions.filter(connection_id=term),
+            sessions.for_user(list(users)),
+            sessions.in_channel(term),
         ):
-            rows = self.model._default_manager.using(queryset.db).filter(**by_index).order_by("-pk")
-            found.update(rows.values_list("pk", flat=True)[:FOUND])
+            found.update(by_index.order_by("-pk").values_list("pk", flat=True)[:FOUND])
         return queryset.filter(pk__in=found), False
 
     def get_urls(self) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Sequence
 
 from celery import shared_task
 
-from ..models.jobs import Job
+from ..models.engines import Job
 from .work import JOBS
 
 #: Acknowledge a task when it is done, so that the broker gives the job of a killed worker to another worker.
@@ -18,4 +18,4 @@ TASKS = {name: _until_done(name=f"django_aws_api_gateway_websockets.{name}")(wor
 def enqueue(jobs: Sequence[Job]) -> None:
     """Publish ``jobs`` to the site's Celery app."""
     for job in jobs:
-        TASKS[job.name].delay(*job.arguments)
+        TASKS[job.name].apply_async(job.arguments, countdown=job.delay or None)

@@ -13,7 +13,7 @@ from typing import Any, Sequence
 from django.utils import timezone
 
 from ..conf import conf
-from ..models.jobs import Job
+from ..models.engines import Job
 from .work import JOBS
 
 try:
@@ -57,13 +57,22 @@ def guard_jobs(result_ids: list[str]) -> None:
 def enqueue(jobs: Sequence[Job]) -> None:
     """Enqueue ``jobs``, and a guard for messages if the backend supports delays and results.
 
-    Closing sockets needs no guard. Their rows are already closed, so the view refuses their messages in any case.
+    A job with a delay needs a backend that supports delays. With another backend, the clean-up does its work. Closing
+    sockets needs no guard. Their rows are already closed, so the view refuses their messages in any case.
     """
-    results = [(job.name, run_job.enqueue(job.name, *job.arguments)) for job in jobs]
     backend = task_backends[run_job.backend]
+    results = [
+        (job.name, _task_for(job).enqueue(job.name, *job.arguments))
+        for job in jobs
+        if backend.supports_defer or not job.delay
+    ]
     guarded = [result.id for name, result in results if name == "deliver"]
     if guarded and backend.supports_defer and backend.supports_get_result:
         _guard(guarded)
+
+
+def _task_for(job: Job) -> Any:
+    return run_job.using(run_after=timezone.now() + timedelta(seconds=job.delay)) if job.delay else run_job
 
 
 def _guard(result_ids: list[str]) -> None:

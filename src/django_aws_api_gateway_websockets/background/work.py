@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, Callable, Mapping
 
 from .. import protocol
 from ..delivery.payload import Message
 from ..exceptions import WebSocketsError
-from ..models import ClosedReason, WebSocketSession
+from ..history.upkeep import sweep
+from ..models import ClosedReason, WebSocketSession, departures
 from ..models.closing import close_sockets
+from ..models.handovers import with_successors
 from ..models.jobs import Chunk, Closing, Socket
 from ..models.reporting import announce
 from ..models.sending import send_to_many
@@ -23,7 +25,8 @@ from ..models.verifying import VERIFY_RATE
 def deliver(*arguments: Any) -> dict[str, Any]:
     """Send to those recipients of a chunk that are still connected, and announce the report. Return its summary."""
     chunk = Chunk(*arguments)
-    sessions = WebSocketSession.objects.using(chunk.using).filter(pk__in=chunk.keys)
+    rows = WebSocketSession.objects.using(chunk.using)
+    sessions = rows.filter(pk__in=with_successors(rows, chunk.keys))
     try:
         report = send_to_many(sessions, Message(chunk.message.encode(), chunk.has_id))
     except WebSocketsError as error:
@@ -47,7 +50,12 @@ def disconnect(*arguments: Any) -> None:
 def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VERIFY_RATE) -> dict[str, int]:
     """Run the clean-up of the command ``clearWebSocketSessions``. ``older_than`` is in seconds. Return the counts."""
     done = WebSocketSession.objects.clear_closed(timedelta(seconds=older_than), verify=verify, rate=rate)
-    return asdict(done)
+    return {**asdict(done), **sweep()._asdict()}
+
+
+def check_presence(using: str) -> int:
+    """Announce the users who have been absent for the grace period. Return the number of announcements."""
+    return departures.check_presence(WebSocketSession.objects.using(using))
 
 
 def _is_possible(socket: Socket) -> bool:
@@ -55,4 +63,9 @@ def _is_possible(socket: Socket) -> bool:
 
 
 #: The jobs that a worker knows, by name.
-JOBS = {"deliver": deliver, "disconnect": disconnect, "clear_sessions": clear_sessions}
+JOBS: Mapping[str, Callable[..., Any]] = {
+    "deliver": deliver,
+    "disconnect": disconnect,
+    "clear_sessions": clear_sessions,
+    "check_presence": check_presence,
+}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import deployment, gateways, sending, settings, unread_options, urls
+from . import deployment, gateways, history, sending, settings, unread_options, urls
 
-__all__ = ["deployment", "gateways", "sending", "settings", "unread_options", "urls"]
+__all__ = ["deployment", "gateways", "history", "sending", "settings", "unread_options", "urls"]

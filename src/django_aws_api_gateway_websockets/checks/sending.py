@@ -12,7 +12,7 @@ from ..aws.credentials import half_set
 from ..conf import SETTING, conf
 from ..delivery.choice import sockets_patched_by, transport_factory, wanted_transport
 from ..delivery.payload import ENCODERS
-from ..models.jobs import ENGINES
+from ..models.engines import ENGINES
 
 _SECONDS = ("SEND_CONNECT_TIMEOUT", "SEND_READ_TIMEOUT", "CLOSE_DEADLINE", "BACKGROUND_LEASE")
 _LIMITS = ("SEND_DEADLINE", "SEND_RATE")  # None: no limit

@@ -9,8 +9,11 @@ from django.conf import settings
 from django.core.cache import InvalidCacheBackendError, caches
 from django.core.checks import CheckMessage, Error, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import SETTING, Conf, conf
+from ..models.pushing import VIEWS_OF_USER
+from ..security.channel_rules import check_pattern
 from ..security.limits import parse_rate
 from ..security.origins import ANY, parse_allowed
 from ..views import WebSocketView
@@ -21,6 +24,10 @@ __all__ = ["RATES", "listed_origins"]
 
 RATES = ("CONNECTS_PER_IP", "CONNECTS_PER_USER", "MESSAGES_PER_CONNECTION")
 _POSITIVE = ("CONNECT_TOKEN_MAX_AGE", "MAX_JSON_DEPTH", "CLIENT_MAX_AGE")
+_DURATIONS = {
+    "ACTIVITY_INTERVAL": "each message writes to the database",
+    "PRESENCE_GRACE": "each reload is announced",
+}
 _NAMES = {
     "ALLOWED_TARGET_HOSTS": "www.example.com",
     "ALLOWED_DOMAINS": "ws.example.com",
@@ -78,9 +85,14 @@ def _unknown_key(key: object) -> CheckMessage:
 @register("websockets")
 @collected
 def check_values() -> Checks:
-    """E003, E004, E005: values of ``WEBSOCKETS`` are valid."""
+    """E003, E004, E005, E009: values of ``WEBSOCKETS`` are valid."""
     yield from _check_numbers()
     yield from _check_lists()
+    try:
+        VIEWS_OF_USER.find(conf.PRESENCE_USER)
+    except ImproperlyConfigured as error:
+        hint = "Remove PRESENCE_USER to show the id and the username (docs: Who is online)."
+        yield Error(str(error), hint=hint, id="websockets.E009")
     try:
         caches[str(conf.CACHE)]
     except InvalidCacheBackendError:
@@ -108,13 +120,14 @@ def _check_numbers() -> Checks:
             yield Error(
                 f"{SETTING}[{key!r}] is {number!r}.", hint="Write a positive whole number.", id="websockets.E003"
             )
-    interval = conf.ACTIVITY_INTERVAL
-    if not isinstance(interval, (int, float)) or interval < 0:
-        yield Error(
-            f"{SETTING}['ACTIVITY_INTERVAL'] is {interval!r}.",
-            hint="Write a number of seconds. With 0, each message writes to the database.",
-            id="websockets.E003",
-        )
+    for key, zero in _DURATIONS.items():
+        seconds = getattr(conf, key)
+        if not isinstance(seconds, (int, float)) or seconds < 0:
+            yield Error(
+                f"{SETTING}[{key!r}] is {seconds!r}.",
+                hint=f"Write a number of seconds. With 0, {zero}.",
+                id="websockets.E003",
+            )
 
 
 def _check_lists() -> Checks:
@@ -126,6 +139,7 @@ def _check_lists() -> Checks:
                 hint=f"Write a list, such as [{example!r}], or None for the default.",
                 id="websockets.E003",
             )
+    yield from _check_patterns()
     for where, origins in origin_lists():
         if not isinstance(origins, _LISTS):
             yield Error(
@@ -140,6 +154,22 @@ def _check_lists() -> Checks:
                 hint="Write scheme and host only, such as 'https://example.com', 'https://*.example.com' or 'ionic://localhost'.",
                 id="websockets.E004",
             )
+
+
+def _check_patterns() -> Checks:
+    patterns = conf.PRESENCE_CHANNELS
+    try:
+        problem = "" if isinstance(patterns, _LISTS) else "not a list"
+        for pattern in () if problem else patterns:
+            check_pattern(pattern)
+    except (ValueError, TypeError, AttributeError) as error:
+        problem = str(error)
+    if problem:
+        yield Error(
+            f"{SETTING}['PRESENCE_CHANNELS'] is {patterns!r}: {problem}.",
+            hint="Write a list of channel names and patterns, such as ['lobby', 'room-*'].",
+            id="websockets.E003",
+        )
 
 
 def origin_lists() -> Iterator[tuple[str, object]]:

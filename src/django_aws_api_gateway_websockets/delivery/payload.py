@@ -10,12 +10,15 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
 from .. import protocol
-from ..conf import SETTING, conf
+from ..conf import conf
 from ..exceptions import MessageTooLarge
 from ..registry import Registry
 
 #: What ``WEBSOCKETS["MESSAGE_ENCODER"]`` may name: a function that turns the data of ``send_message`` into text.
 ENCODERS = Registry("MESSAGE_ENCODER", {"json": f"{__name__}.as_json"})
+
+
+_KEY = protocol.RESERVED_KEY
 
 
 class Message(NamedTuple):
@@ -29,19 +32,19 @@ class Message(NamedTuple):
 
 
 def encoded(data: Any, message_id: str | None = None) -> Message:
-    """Encode ``data`` with ``MESSAGE_ENCODER``. If ``MESSAGE_ID_KEY`` is set, a dict gets an id unless it has one.
+    """Encode ``data`` with ``MESSAGE_ENCODER``, with ``message_id`` as its id under ``_ws``.
 
-    Raise ``MessageTooLarge``, ``TypeError`` if data is neither dict nor list, and ``ValueError`` for NaN and lone
-    surrogates.
+    With ``MESSAGE_IDS``, a dict without ``_ws`` gets a random id. Raise ``MessageTooLarge``, ``TypeError`` if data is
+    neither dict nor list, and ``ValueError`` for NaN, lone surrogates, and an id for something other than a dict.
     """
-    key = conf.MESSAGE_ID_KEY
-    has_id = bool(key) and isinstance(data, Mapping)
-    if message_id is not None and not has_id:
-        raise ValueError(
-            f'message_id needs a dict and the setting {SETTING}["MESSAGE_ID_KEY"], the key under which the id is sent.'
-        )
-    if has_id and key not in data:
-        data = {**data, key: message_id or uuid.uuid4().hex}
+    given = data.get(_KEY, {}) if isinstance(data, Mapping) else None
+    if message_id is not None:
+        if not isinstance(given, Mapping):
+            raise ValueError(f"message_id needs a dict, because the id is sent under its key {_KEY!r}.")
+        data = {**data, _KEY: {**given, "id": message_id}}
+    elif conf.MESSAGE_IDS and given == {}:
+        data = {**data, _KEY: {"id": uuid.uuid4().hex}}
+    has_id = isinstance(given, Mapping) and "id" in data.get(_KEY, ())
     return Message(_as_bytes(ENCODERS.find(conf.MESSAGE_ENCODER)(data)), has_id)
 
 

@@ -21,16 +21,25 @@ _MAX_LANGUAGE = 16
 
 
 def record_connect(
-    event: GatewayEvent, gateway: ApiGateway, user: Any, login: HandshakeLogin, channel_name: str, version: int
+    event: GatewayEvent,
+    gateway: ApiGateway,
+    user: Any,
+    login: HandshakeLogin,
+    channel_name: str,
+    version: int,
+    waits: bool = False,
 ) -> WebSocketSession:
     """Write and return the row of a new connection. ``user`` is None for anonymous users, ``version`` the protocol's.
 
-    Raise ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
+    With ``waits``, the connection is in no channel and receives nothing until its hand-over. Raise
+    ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
     """
     language = get_language() or ""
-    session: WebSocketSession = WebSocketSession.objects.open(
+    session: WebSocketSession = WebSocketSession.objects.record(
         connection_id=event.connection_id,
-        channel_name=channel_name,
+        channel_name="" if waits else channel_name,
+        connected=not waits,
+        closed_reason=ClosedReason.WAITING if waits else "",
         user=user,
         api_gateway=gateway,
         stage_name=event.stage or "",
@@ -41,7 +50,8 @@ def record_connect(
         **(_client(event) if conf.RECORD_CLIENT else {}),
     )
     owner = (user and user.pk, gateway.pk)
-    if not session.connected or (session.user_id, session.api_gateway_id) != owner:
+    waiting = waits and session.closed_reason == ClosedReason.WAITING
+    if not (session.connected or waiting) or (session.user_id, session.api_gateway_id) != owner:
         raise UnknownConnection(f"The connection {session.connection_id} was opened before, or is already closed.")
     return session
 
@@ -73,11 +83,15 @@ def record_disconnect(event: GatewayEvent, session: WebSocketSession | None) -> 
     """
     if session is not None:
         session.mark_disconnected(ClosedReason.CLIENT)
+        if session.closed_reason != ClosedReason.CLIENT:
+            # The row was closed before. If it was found gone, a message may open it again at any moment.
+            session.own_row.never_return(ClosedReason.CLIENT)
+            session.mark_disconnected(ClosedReason.CLIENT)
         return
     gateway = ApiGateway.objects.filter(api_id=event.api_id).first()
     if gateway is None:
         return
-    session = WebSocketSession.objects.open(
+    session = WebSocketSession.objects.record(
         connection_id=event.connection_id, api_gateway=gateway, connected=False, closed_reason=ClosedReason.CLIENT
     )
     if session.connected and session.api_gateway_id == gateway.pk:

@@ -15,7 +15,7 @@ from django.db.models import Model, Q, QuerySet, signals
 from ..conf import conf
 from ..models import ClosedReason, WebSocketSession
 from ..models.batches import batches
-from ..models.closing import close_connections
+from ..models.closing import close_for_good
 from .authority import standing_marks
 from .browser_sessions import hash_of, previous_session_hash, session_hash, start_session
 from .ended_logins import note_end, note_ends
@@ -65,7 +65,7 @@ def _on_logout(sender: Any, request: Any, user: Any, **kwargs: Any) -> None:
     which = Q(session_key_hash=found) if found else Q(pk__in=[])
     if user is not None:
         which |= Q(user=user, session_key_hash="")
-    close_connections(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
+    close_for_good(WebSocketSession.objects.filter(which), ClosedReason.LOGOUT)
 
 
 def _on_session_deleted(sender: Any, instance: AbstractBaseSession, using: str, **kwargs: Any) -> None:
@@ -90,7 +90,7 @@ def _close_ended(ended: list[str]) -> None:
     note_ends(hashes)
     for batch in batches(hashes):
         sessions = WebSocketSession.objects.filter(session_key_hash__in=batch)
-        close_connections(sessions, ClosedReason.SESSION_ENDED)
+        close_for_good(sessions, ClosedReason.SESSION_ENDED)
 
 
 def _on_user_saved(
@@ -102,8 +102,8 @@ def _on_user_saved(
     inactive = not standing or not getattr(instance, "is_active", True)
     reason = ClosedReason.USER_INACTIVE if inactive else ClosedReason.PASSWORD_CHANGED
     ended = WebSocketSession.objects.filter(user=instance.pk).exclude(session_auth_hash__in=standing)
-    close_connections(ended, reason)
+    close_for_good(ended, reason)
     if connections[using].in_atomic_block:
         # A $connect that is still being answered does not see this transaction, and may have written its row after the
         # query above.
-        transaction.on_commit(partial(close_connections, ended.all(), reason), using=using, robust=True)
+        transaction.on_commit(partial(close_for_good, ended.all(), reason), using=using, robust=True)

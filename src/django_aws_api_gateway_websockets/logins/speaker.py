@@ -12,10 +12,11 @@ from django.http import HttpRequest
 from ..events import GatewayEvent
 from ..exceptions import UnknownConnection
 from ..models import ClosedReason, WebSocketSession
-from ..models.closing import close_connections
+from ..models.closing import close_for_good
+from ..models.rows import MAY_RETURN
 from .authority import backend_of_mark, current_user, visible_users
 
-__all__ = ["LoginEnded", "check_may_speak", "find_session", "set_user", "user_of"]
+__all__ = ["LoginEnded", "check_may_speak", "find_session", "find_speaking_session", "set_user", "user_of"]
 
 _VISIBLE = "user_is_visible"
 
@@ -33,6 +34,24 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
 
     Raise ``UnknownConnection`` if the connection belongs to another gateway.
     """
+    session = _find(event.connection_id)
+    if session is not None and session.api_gateway.api_id != event.api_id:
+        raise UnknownConnection("The connection belongs to another gateway.")
+    return session
+
+
+def find_speaking_session(event: GatewayEvent) -> WebSocketSession | None:
+    """Return the row in whose name a message arrives, as ``find_session`` does.
+
+    A message of a connection that was replaced in a hand-over counts as a message of the new connection.
+    """
+    session = find_session(event)
+    while session is not None and session.closed_reason == ClosedReason.MOVED:
+        session = _find(session.hand_over_with)
+    return session
+
+
+def _find(connection_id: str) -> WebSocketSession | None:
     # Read from the database for writing, because a replica may not know yet that a row was opened or closed.
     database = WebSocketSession.objects.all().write_db
     sessions = WebSocketSession.objects.using(database).select_related("user", "api_gateway")
@@ -41,12 +60,9 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
         sessions = sessions.annotate(**{_VISIBLE: Exists(users.filter(pk=OuterRef("user_id")))})
     try:
         # Use get() and not first(), which would sort the rows although the id is unique.
-        session: WebSocketSession = sessions.get(connection_id=event.connection_id)
+        return sessions.get(connection_id=connection_id)
     except WebSocketSession.DoesNotExist:
         return None
-    if session.api_gateway.api_id != event.api_id:
-        raise UnknownConnection("The connection belongs to another gateway.")
-    return session
 
 
 def set_user(request: HttpRequest, user: Any) -> None:
@@ -84,14 +100,18 @@ def check_may_speak(session: WebSocketSession | None) -> Any:
     send.
 
     This costs no query while the login is valid. Otherwise, it closes the connection, because some changes send no
-    signal. An example is ``User.objects.update(is_active=False)``.
+    signal. An example is ``User.objects.update(is_active=False)``. A row that was closed because AWS did not know the
+    connection is opened again.
     """
     if session is None:
         raise UnknownConnection("The connection is unknown. Its $connect was not recorded here.")
-    if not session.connected:
+    if not session.connected and session.closed_reason not in (*MAY_RETURN, ClosedReason.WAITING):
         raise UnknownConnection("The connection is closed.")
     try:
-        return user_of(session)
+        user = user_of(session)
     except LoginEnded as ended:
-        close_connections(WebSocketSession.objects.filter(pk=session.pk), ended.reason)
+        close_for_good(WebSocketSession.objects.filter(pk=session.pk), ended.reason)
         raise
+    if session.closed_reason in MAY_RETURN:
+        session.reopen()
+    return user

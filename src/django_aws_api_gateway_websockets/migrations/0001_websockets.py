@@ -2,7 +2,9 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import django_aws_api_gateway_websockets.fields
+import django_aws_api_gateway_websockets.models.announced
 import django_aws_api_gateway_websockets.models.deletion
+import django_aws_api_gateway_websockets.models.history
 import django_aws_api_gateway_websockets.models.indexes
 import django_aws_api_gateway_websockets.models.memberships
 import django_aws_api_gateway_websockets.models.sending
@@ -123,12 +125,13 @@ class Migration(migrations.Migration):
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=255, verbose_name='channel name')),
                 ('stage_name', models.CharField(blank=True, max_length=128, verbose_name='stage name')),
                 ('connected', models.BooleanField(default=True, verbose_name='connected')),
-                ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by API Gateway'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that API Gateway allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site')], max_length=32, verbose_name='why closed')),
+                ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by API Gateway'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that API Gateway allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site'), ('waiting', 'not yet open: waits for its hand-over'), ('moved', 'replaced by another connection')], max_length=32, verbose_name='why closed')),
                 ('source_ip', models.CharField(blank=True, max_length=45, verbose_name='from')),
                 ('user_agent', models.CharField(blank=True, max_length=255, verbose_name='browser')),
                 ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
                 ('session_auth_hash', models.CharField(blank=True, editable=False, max_length=128)),
                 ('protocol_version', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('hand_over_with', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, editable=False, max_length=128)),
                 ('language', models.CharField(blank=True, editable=False, max_length=16)),
                 ('last_activity_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='last activity on')),
                 ('created_on', models.DateTimeField(auto_now_add=True, verbose_name='created on')),
@@ -139,7 +142,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'WebSocket session',
                 'verbose_name_plural': 'WebSocket sessions',
-                'indexes': [django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['channel_name', 'id'], name='websockets_channel'), django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['session_key_hash'], name='websockets_login'), django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['api_gateway'], name='websockets_gateway'), models.Index(fields=['user', 'connected'], name='websockets_user')],
+                'indexes': [django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['channel_name', 'id'], name='websockets_channel'), django_aws_api_gateway_websockets.models.indexes.SpeakingIndex(fields=['session_key_hash'], name='websockets_login'), django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['api_gateway'], name='websockets_gateway'), models.Index(fields=['user', 'connected'], name='websockets_user')],
                 'constraints': [models.UniqueConstraint(fields=('connection_id',), name='websockets_connection_id')],
             },
             bases=(django_aws_api_gateway_websockets.models.sending.SendingSession, models.Model),
@@ -149,12 +152,81 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('connected', models.BooleanField(default=True, editable=False, verbose_name='connected')),
                 ('session', models.ForeignKey(on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='memberships', to='django_aws_api_gateway_websockets.websocketsession', verbose_name='session')),
             ],
             options={
                 'verbose_name': 'channel membership',
                 'verbose_name_plural': 'channel memberships',
-                'constraints': [models.UniqueConstraint(fields=('channel_name', 'session'), name='websockets_one_membership')],
+                'constraints': [models.UniqueConstraint(fields=('channel_name', 'connected', 'session'), name='websockets_one_membership')],
+            },
+        ),
+        migrations.CreateModel(
+            name='AnnouncedUser',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=255, verbose_name='channel name')),
+                ('check_after', models.DateTimeField(null=True)),
+                ('user', models.ForeignKey(on_delete=django_aws_api_gateway_websockets.models.announced.announce_and_delete, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'announced user',
+                'verbose_name_plural': 'announced users',
+                'indexes': [models.Index(fields=['check_after'], name='websockets_check_after')],
+                'constraints': [models.UniqueConstraint(fields=('channel_name', 'user'), name='websockets_one_announcement')],
+            },
+        ),
+        migrations.CreateModel(
+            name='ChannelHistory',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('epoch', models.CharField(max_length=16, verbose_name='epoch')),
+                ('last_offset', models.BigIntegerField(default=0, verbose_name='last offset')),
+                ('last_tag', models.CharField(blank=True, max_length=16, verbose_name='last tag')),
+            ],
+            options={
+                'verbose_name': 'channel history',
+                'verbose_name_plural': 'channel histories',
+                'constraints': [models.UniqueConstraint(fields=('channel_name',), name='websockets_one_history')],
+            },
+        ),
+        migrations.CreateModel(
+            name='HistoryMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('message_id', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=128, null=True, verbose_name='message id')),
+                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='not for')),
+                ('body', models.TextField(blank=True, verbose_name='message')),
+                ('size', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
+                ('created_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created on')),
+                ('offset', models.BigIntegerField(verbose_name='offset')),
+                ('tag', models.CharField(max_length=16, verbose_name='tag')),
+                ('history', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='django_aws_api_gateway_websockets.channelhistory', verbose_name='channel history')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django_aws_api_gateway_websockets.models.history.empty_messages, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'message of a history',
+                'verbose_name_plural': 'messages of histories',
+                'constraints': [models.UniqueConstraint(fields=('history', 'offset'), name='websockets_one_offset'), models.UniqueConstraint(fields=('history', 'message_id'), name='websockets_one_message')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WaitingMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('message_id', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=128, null=True, verbose_name='message id')),
+                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='not for')),
+                ('body', models.TextField(blank=True, verbose_name='message')),
+                ('size', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
+                ('created_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created on')),
+                ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
+                ('user', models.ForeignKey(blank=True, null=True, on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+            ],
+            options={
+                'verbose_name': 'message that waits for its number',
+                'verbose_name_plural': 'messages that wait for their number',
+                'indexes': [models.Index(fields=['channel_name'], name='websockets_waiting')],
             },
         ),
     ]

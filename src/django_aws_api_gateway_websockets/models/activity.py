@@ -1,13 +1,16 @@
 """What happened in the last hours, counted in the cache. The admin's page "Live" shows it.
 
-Time is divided into steps of five minutes, and each kind of event has a counter for each step. An event therefore costs
-one call to the cache and no database query. Connections that end are counted by their ``ClosedReason``.
+Time is divided into steps of five minutes, and each kind of event has a counter for each step. Each process adds its
+events to these counters at most once per second, so an event costs no database query and rarely a call to the cache.
+Connections that end are counted by their ``ClosedReason``.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections import Counter
 from datetime import datetime, timezone
 from typing import NamedTuple, Sequence
 
@@ -22,6 +25,7 @@ logger = logging.getLogger("django_aws_api_gateway_websockets")
 STEP = 300  #: seconds
 STEPS = 36  #: three hours
 CONNECTS, MESSAGES = "connects", "messages"
+_WRITE_INTERVAL = 1.0  # seconds
 _FAILURES = "websockets:activity:failures"
 _FAILURES_KEPT = 20
 
@@ -40,18 +44,52 @@ class Failure(NamedTuple):
     text: str
 
 
+class _Unwritten:
+    """The events of this process that are not in the cache yet: cache keys and numbers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._written_at = float("-inf")
+
+    def add(self, key: str, times: int) -> None:
+        with self._lock:
+            self._counts[key] += times
+
+    def is_due(self) -> bool:
+        return time.monotonic() - self._written_at >= _WRITE_INTERVAL
+
+    def take(self) -> Counter[str]:
+        with self._lock:
+            taken, self._counts = self._counts, Counter()
+            self._written_at = time.monotonic()
+        return taken
+
+
+_unwritten = _Unwritten()
+
+
 def count(kind: str, times: int = 1) -> None:
     """Count ``times`` events of ``kind`` now. If the cache fails, log this and continue."""
     if not (conf.COUNT_EVENTS and times):
         return
-    try:
-        add_to_counter(_key(kind, _now()), times, STEP * (STEPS + 1))
-    except Exception as error:
-        logger.error("An event was not counted: the cache %r failed: %r", conf.CACHE, error)
+    _unwritten.add(_key(kind, _now()), times)
+    if _unwritten.is_due():
+        write_counts()
+
+
+def write_counts() -> None:
+    """Add the events that this process has counted to the counters in the cache."""
+    for key, times in _unwritten.take().items():
+        try:
+            add_to_counter(key, times, STEP * (STEPS + 1))
+        except Exception as error:
+            logger.error("Events were not counted: the cache %r failed: %r", conf.CACHE, error)
 
 
 def latest_steps(kinds: Sequence[str]) -> list[Step]:
-    """Return the counts of the last hours, the oldest first."""
+    """Return the counts of the last hours, the oldest first. The last second of other processes may be missing."""
+    write_counts()
     numbers = range(_now() - STEPS + 1, _now() + 1)
     found: dict[str, int] = caches[conf.CACHE].get_many([_key(kind, number) for number in numbers for kind in kinds])
     return [

@@ -10,13 +10,13 @@ from django.db import connections, models, transaction
 from django.utils import timezone
 
 from ..conf import conf
-from ..protocol import MAX_CONNECTION_AGE
 from .deletion import delete_closed
-from .rows import ClosedReason, SessionRows
+from .rows import ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
 WINDOW = 5_000
-# A $disconnect can overtake its $connect. Its closed row then shows the $connect that it came too late.
+# A $disconnect can overtake its $connect. Its closed row then shows the $connect that it came too late. Messages can
+# also arrive for a while from a connection that was replaced.
 YOUNG = timedelta(seconds=60)
 
 
@@ -41,28 +41,28 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
     """
     rows = rows.using(rows.write_db).order_by("pk")
     now = timezone.now()
-    expired = models.Q(connected=True, created_on__lt=now - timedelta(seconds=MAX_CONNECTION_AGE))
     remembered = models.Q(created_on__lt=now - timedelta(seconds=conf.CLIENT_MAX_AGE)) & ~models.Q(
         source_ip="", user_agent=""
     )
-    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG)
+    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG) & ~may_return()
+    closed &= ~models.Q(closed_reason=ClosedReason.MOVED, updated_on__gt=now - YOUNG)
     done = CleanUp()
     for first, last, count in windows(rows):
         window = rows.filter(pk__gte=first, pk__lte=last)
         done.seen += count
         if dry_run:
-            done.expired += window.filter(expired).count()
+            done.expired += window.expired().count()
             done.deleted += window.filter(closed).count()
             done.forgotten += window.filter(remembered).exclude(closed).count()
         else:
             with transaction.atomic(using=rows.db):
                 done.deleted += delete_closed(window.filter(closed))
-                done.expired += _free(window.filter(expired)).mark_disconnected(ClosedReason.EXPIRED)
+                done.expired += _free(window.expired()).mark_disconnected(ClosedReason.EXPIRED)
                 done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done
 
 
-def windows(rows: SessionRows[Any]) -> Iterator[tuple[Any, Any, int]]:
+def windows(rows: models.QuerySet[Any]) -> Iterator[tuple[Any, Any, int]]:
     """Yield the first key, the last key and the number of rows of each window."""
     keys = rows.values_list("pk", flat=True)
     end = keys.last()
@@ -79,7 +79,7 @@ def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
     """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
 
     Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot
-    deadlock, because only clean-ups lock closed rows, and they delete them in the same order.
+    deadlock, because only clean-ups lock rows that are closed for good, and they delete them in the same order.
     """
     if not connections[rows.db].features.has_select_for_update_skip_locked:
         return rows  # SQLite has one writer

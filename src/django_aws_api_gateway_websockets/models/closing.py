@@ -9,15 +9,12 @@ from typing import Any, Sequence
 from django.db import transaction
 
 from ..conf import conf
-from ..delivery import DeliveryReport
 from ..delivery.deadline import Deadline
-from ..delivery.send import call_many
-from ..delivery.transport import DELETE
-from ..exceptions import WebSocketsError
 from .batches import batches
-from .goodbye import tell
+from .goodbye import delete_sockets, tell
+from .handovers import close_companions
 from .jobs import Socket, enqueue_closing
-from .recipients import ConnectionsUrls, connected_rows
+from .recipients import ConnectionsUrls, open_rows
 from .rows import SessionRows
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
@@ -31,16 +28,26 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
     """
     database = sessions.write_db
     # Read from the same database, because a replica may not know a connection that was just opened.
-    rows = connected_rows(sessions.using(database), "protocol_version")
+    rows = open_rows(sessions.using(database), "protocol_version")
     deadline, count = Deadline(conf.CLOSE_DEADLINE), 0
     for chunk in batches(rows, conf.BACKGROUND_CHUNK):
+        sockets = [Socket(*row[1:]) for row in chunk]
         for batch in batches(row[0] for row in chunk):
-            sessions.written().filter(pk__in=batch).mark_disconnected(reason)
-        close = partial(_close_soon, database, [Socket(*row[1:]) for row in chunk], str(reason), deadline)
+            closed = sessions.written().filter(pk__in=batch)
+            closed.mark_disconnected(reason)
+            sockets += close_companions(closed, reason)
+        close = partial(_close_soon, database, sockets, str(reason), deadline)
         # robust=True, because a logout is complete even if AWS fails to close the sockets.
         transaction.on_commit(close, using=database, robust=True)
         count += len(chunk)
     return count
+
+
+def close_for_good(sessions: SessionRows[Any], reason: str) -> int:
+    """Close the connected rows among ``sessions``, and keep rows that were found gone from being opened again."""
+    # In this order, because a row that is opened again in between is then closed.
+    sessions.never_return(reason)
+    return close_connections(sessions, reason)
 
 
 def _close_soon(using: str, sockets: Sequence[Socket], reason: str, deadline: Deadline) -> None:
@@ -65,13 +72,4 @@ def close_sockets(using: str, sockets: Sequence[Socket], reason: str, deadline: 
     speaking = [target for target, socket in zip(targets, sockets) if socket.protocol_version]
     if speaking:
         tell(speaking, reason, again=False, deadline=deadline)
-    report = DeliveryReport()
-    try:
-        call_many(DELETE, targets, report=report, deadline=deadline.remaining())
-    except WebSocketsError as error:
-        logger.error("None of %d sockets was closed, although their rows are: %s", len(sockets), error)
-    done = {*report.sent, *report.gone}
-    for connection_id, *_ in sockets:
-        if connection_id not in done:
-            why = report.failed.get(connection_id, "AWS did not answer in time")
-            logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, why)
+    delete_sockets(targets, deadline)

@@ -14,11 +14,15 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from .batches import batches
+from .cascades import shows_only
 from .closing import close_connections
-from .rows import ClosedReason, SessionRows
+from .rows import ClosedReason, SessionRows, memberships_of
 
 # The admin's pages list every row that a cascade would delete. Above this number, they show a count instead.
 LISTED = 100
+# Old versions of SQLite take at most 999 parameters, and the condition for the rows has a few too.
+_KEYS_PER_DELETE = 980
 
 
 class _ConnectedRows(SessionRows[Any]):
@@ -63,12 +67,15 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
 
 
 def delete_closed(rows: SessionRows[Any]) -> int:
-    """Delete ``rows``, which are closed, with their memberships. Return how many rows there were."""
-    rows = rows.order_by()
+    """Delete ``rows``, which are closed for good, with their memberships. Return how many rows there were."""
     if not _is_free(rows.model):
-        return QuerySet.delete(rows)[1].get(rows.model._meta.label, 0)
-    _memberships_of(rows, rows.db)._raw_delete(rows.db)
-    return int(rows._raw_delete(rows.db))
+        return QuerySet.delete(rows.order_by())[1].get(rows.model._meta.label, 0)
+    deleted = 0
+    # By keys, because MariaDB would look at every membership to find those of a subquery.
+    for keys in batches(list(rows.values_list("pk", flat=True)), _KEYS_PER_DELETE):
+        memberships_of(rows.model, rows.db).filter(session__in=keys)._raw_delete(rows.db)
+        deleted += rows.order_by().filter(pk__in=keys)._raw_delete(rows.db)
+    return deleted
 
 
 def _is_free(model: Any) -> bool:
@@ -81,8 +88,7 @@ def _is_free(model: Any) -> bool:
 
 
 def _memberships_of(rows: Any, using: str) -> Any:
-    model = rows.model._meta.get_field("memberships").related_model
-    return model._base_manager.using(using).filter(session__in=rows.values("pk"))
+    return memberships_of(rows.model, using).filter(session__in=rows.values("pk"))
 
 
 def why_gateway_stays(gateway: Any, connected: int) -> str:
@@ -98,11 +104,6 @@ def why_gateway_stays(gateway: Any, connected: int) -> str:
 
 # A query for a hundred thousand rows is cheap here, and the page shows one line for them.
 disconnect_and_cascade.lazy_sub_objs = refuse_or_cascade.lazy_sub_objs = True  # type: ignore[attr-defined]
-
-
-def shows_only(collector: Collector) -> bool:
-    """Return whether ``collector`` only lists what would be deleted, as the admin's ``NestedObjects`` does."""
-    return hasattr(collector, "add_edge")
 
 
 class _Counted(set):  # type: ignore[type-arg]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from .. import protocol
 from ..conf import conf
@@ -16,8 +16,10 @@ from ..delivery.deadline import Deadline
 from ..delivery.send import call_many, call_one
 from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
+from .announcing import announce_ends
 from .batches import batches
-from .recipients import GoneRows, targets_of
+from .handovers import close_companions
+from .recipients import ConnectionsUrls, GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
@@ -51,6 +53,28 @@ def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: 
     return list(report.sent)
 
 
+def delete_sockets(targets: Sequence[Target], deadline: Deadline) -> None:
+    """Close the sockets of ``targets`` through AWS. Log those that stay open. Raise nothing."""
+    report = DeliveryReport()
+    try:
+        call_many(DELETE, targets, report=report, deadline=deadline.remaining())
+    except WebSocketsError as error:
+        logger.error("None of %d sockets was closed, although their rows are: %s", len(targets), error)
+    done = {*report.sent, *report.gone}
+    for connection_id in (target.connection_id for target in targets):
+        if connection_id not in done:
+            why = report.failed.get(connection_id, "AWS did not answer in time")
+            logger.error("The connection %s was not closed, so its client can still listen: %s", connection_id, why)
+
+
+def _disconnect_companions(closed: SessionRows[Any], reason: str, deadline: Deadline) -> None:
+    """Close the other connections of the hand-overs of ``closed``. They are not part of the caller's report."""
+    sockets = close_companions(closed, reason)
+    if sockets:
+        urls = ConnectionsUrls(closed.db)
+        delete_sockets([urls.target(*socket[:3]) for socket in sockets], deadline)
+
+
 def disconnect_rows(
     sessions: SessionRows[Any], reason: str, again: bool | float, seconds: float | None
 ) -> DeliveryReport:
@@ -72,7 +96,9 @@ def disconnect_rows(
         report.gone = type(report.gone)(one for one in report.gone if one not in ids)
         report.sent.extend(left)
     for batch in batches(report.sent):
-        sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
+        closed = sessions.written().filter(connection_id__in=batch)
+        closed.mark_disconnected(reason)
+        _disconnect_companions(closed, reason, deadline)
     for batch in batches(report.gone):
         sessions.written().filter(connection_id__in=batch).mark_disconnected(ClosedReason.GONE)
     return report
@@ -93,9 +119,13 @@ def _tell_rows(
     targets = list(targets_of(sessions.filter(protocol_version__gt=0)))
     # The row is closed before the frame is sent. Otherwise, the client could close first, and the reason would be
     # "client".
-    for batch in batches(target.connection_id for target in targets):
-        sessions.written().filter(connection_id__in=batch).mark_disconnected(reason)
+    closed = [
+        session
+        for batch in batches(target.connection_id for target in targets)
+        for session in sessions.written().filter(connection_id__in=batch).close_unannounced(reason)[1]
+    ]
     ids = set(tell(targets, reason, again, deadline)) if targets else set()
+    announce_ends([session for session in closed if session.connection_id in ids], sessions.write_db)
     for batch in batches(target.connection_id for target in targets if target.connection_id not in ids):
         sessions.written().filter(connection_id__in=batch).reopen()
     return [target for target in targets if target.connection_id in ids], ids
@@ -110,14 +140,20 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
         if not told:
             session.mark_disconnected(ClosedReason.GONE)
             return False
+    session.own_row.never_return(reason)
     session.mark_disconnected(reason)
+    _disconnect_companions(session.own_row, reason, Deadline(conf.SEND_DEADLINE))
     return True
 
 
 def _tell_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:
-    session.mark_disconnected(reason)
+    rows = session.own_row
+    count, ended = rows.close_unannounced(reason)
     if tell([target], reason, again, Deadline(conf.SEND_DEADLINE)):
+        announce_ends(ended, rows.write_db)
+        if count:
+            session.closed_reason = reason
         return True
-    session.own_row.reopen()
-    session.connected, session.closed_reason = True, ""
+    if count:
+        rows.reopen()
     return False

@@ -7,6 +7,8 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
+from .rows import MAY_RETURN
+
 
 class ConnectedIndex(models.Index):
     """An index that finds connected rows by ``fields``, however many closed rows there are.
@@ -15,11 +17,20 @@ class ConnectedIndex(models.Index):
     every row, with ``connected`` after the first of ``fields``, so that rows can be read in the order of the others.
     """
 
+    #: The rows of a partial index.
+    contains = Q(connected=True)
+
     def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
         index: models.Index
         if schema_editor.connection.features.supports_partial_indexes:
-            index = models.Index(fields=self.fields, name=self.name, condition=Q(connected=True))
+            index = models.Index(fields=self.fields, name=self.name, condition=self.contains)
         else:
             first, *others = self.fields
             index = models.Index(fields=[first, "connected", *others], name=self.name)
         return index.create_sql(model, schema_editor, using, **kwargs)
+
+
+class SpeakingIndex(ConnectedIndex):
+    """An index that also contains the closed rows whose clients may still speak."""
+
+    contains = Q(connected=True) | Q(closed_reason__in=MAY_RETURN)

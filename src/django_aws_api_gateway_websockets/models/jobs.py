@@ -7,27 +7,10 @@ from typing import Any, NamedTuple, Sequence
 
 from ..conf import conf
 from ..delivery.payload import Message
-from ..registry import Registry
 from .batches import batches
-from .recipients import connected_rows
+from .engines import ENGINES, Job
+from .recipients import open_rows
 from .rows import ClosedReason, SessionRows
-
-#: A function that ``WEBSOCKETS["BACKGROUND"]`` may name: ``(jobs: Sequence[Job]) -> None``. It passes jobs to workers,
-#: which call ``background.work.run(job)``.
-ENGINES = Registry(
-    "BACKGROUND",
-    {
-        "celery": "django_aws_api_gateway_websockets.background.celery_engine.enqueue",
-        "tasks": "django_aws_api_gateway_websockets.background.django_tasks.enqueue",
-    },
-)
-
-
-class Job(NamedTuple):
-    """One task for a worker. Both fields can be written as JSON."""
-
-    name: str  #: of ``background.work.JOBS``
-    arguments: Sequence[Any]
 
 
 class Chunk(NamedTuple):
@@ -69,7 +52,7 @@ def enqueue_broadcast(sessions: SessionRows[Any], message: Message) -> str:
     """
     enqueue = ENGINES.find(conf.BACKGROUND)
     broadcast = uuid.uuid4().hex
-    keys = list(batches((row[0] for row in connected_rows(sessions)), conf.BACKGROUND_CHUNK))
+    keys = list(batches((row[0] for row in open_rows(sessions)), conf.BACKGROUND_CHUNK))
     chunks = [
         Chunk(broadcast, number, len(keys), sessions.write_db, message.data.decode(), message.has_id, chunk)
         for number, chunk in enumerate(keys, 1)

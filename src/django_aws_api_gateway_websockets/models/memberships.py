@@ -9,7 +9,7 @@ from django.db.models.deletion import CASCADE, Collector
 from django.utils.translation import gettext_lazy as _
 
 from ..fields import ExactCharField
-from .deletion import shows_only
+from .cascades import shows_only
 
 
 def cascade_unseen(collector: Collector, field: Any, rows: Any, using: str) -> None:
@@ -25,19 +25,22 @@ class DerivedTable(models.Subquery):
 
 
 class ChannelMembership(models.Model):
-    """One channel that a connection has joined. It counts while the session row is connected."""
+    """One channel that a connection has joined. It counts while the connection is open."""
 
     session = models.ForeignKey(
         "WebSocketSession", on_delete=cascade_unseen, related_name="memberships", verbose_name=_("session")
     )
     channel_name = ExactCharField(_("channel name"), max_length=255)
+    # A copy of the session's field, so that an index finds open members, however many closed ones there are.
+    connected = models.BooleanField(_("connected"), default=True, editable=False)
 
     class Meta:
         verbose_name = _("channel membership")
         verbose_name_plural = _("channel memberships")
-        # The index of this constraint also finds the members of a channel.
+        # The index of this constraint also finds the members of a channel. Only an open connection can join, and the
+        # memberships of a row are opened and closed together, so this allows no second membership of the same channel.
         constraints = [
-            models.UniqueConstraint(fields=["channel_name", "session"], name="websockets_one_membership"),
+            models.UniqueConstraint(fields=["channel_name", "connected", "session"], name="websockets_one_membership"),
         ]
 
     def __str__(self) -> str:

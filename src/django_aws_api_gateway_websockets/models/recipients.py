@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Iterator
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.utils import timezone
 
 from ..delivery.transport import Target
 from ..exceptions import GatewayNotCreated, WebSocketsError
-from .batches import ROWS_PER_STATEMENT
+from .batches import ROWS_PER_STATEMENT, batches
 from .gateways import ApiGateway
-from .rows import ClosedReason, SessionRows
+from .rows import ClosedReason, SessionRows, oldest_open
 
 # API Gateway answers 410 while $connect is still running, so a row this young stays open.
 FRESH = timedelta(seconds=10)
@@ -53,20 +54,22 @@ def connections_url(gateway: ApiGateway, stage: str) -> str:
 
 
 def targets_of(sessions: SessionRows[Any]) -> Iterator[Target]:
-    """Yield a target for each connected row of ``sessions``, in the order of the primary key."""
+    """Yield a target for each open row of ``sessions``, in the order of the primary key."""
     urls = ConnectionsUrls(sessions.db)
     # Most recipients share a stage with the previous one, and this runs for each of them.
     place: tuple[int, str] | None = None
     url, problem = "", None
-    for _, connection_id, gateway_id, stage in connected_rows(sessions):
+    for _, connection_id, gateway_id, stage in open_rows(sessions):
         if place != (gateway_id, stage):
             place = (gateway_id, stage)
             _, url, problem = urls.target(connection_id, gateway_id, stage)
         yield Target(connection_id, url, problem)
 
 
-def connected_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any, ...]]:
-    """Yield the primary key, connection id, gateway, stage and ``more`` columns of each connected row once.
+def open_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any, ...]]:
+    """Yield the primary key, connection id, gateway, stage and ``more`` columns of each open row once.
+
+    Connected rows that are older than two hours are closed and left out, because AWS has ended their connections.
 
     Rows are read by ranges of the key, not by a cursor. With a cursor, PyMySQL and pgbouncer would hold a million rows
     in memory. Also, rows are closed while others are still being read.
@@ -75,14 +78,19 @@ def connected_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any
         sessions = sessions.model._default_manager.using(sessions.db).filter(pk__in=sessions.values("pk"))
     if not sessions.query.standard_ordering:  # order_by() would be reversed too
         sessions = sessions.reverse()
-    connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS, *more)
+    # The database compares the times, because Python would need longer to parse one than for all other columns.
+    is_expired = ExpressionWrapper(Q(created_on__lte=oldest_open()), output_field=BooleanField())
+    connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS, *more, is_expired)
     last, size = None, _FIRST_CHUNK
     while True:
         chunk = list((connected if last is None else connected.filter(pk__gt=last))[:size])
+        for batch in batches(row[0] for row in chunk if row[-1]):
+            sessions.written().filter(pk__in=batch).mark_disconnected(ClosedReason.EXPIRED)
         for row in chunk:
             if row[0] != last:  # a join may repeat a row
                 last = row[0]
-                yield row
+                if not row[-1]:
+                    yield row[:-1]
         if len(chunk) < size:
             return
         size = min(size * 2, _LARGEST_CHUNK)

@@ -1,4 +1,4 @@
-"""Sends whose caller does not wait: after the commit, or in the background. They report by log and signal."""
+"""Signals, and sends whose caller does not wait: after the commit, or in the background."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any, Callable
 
 from django.db import models, transaction
+from django.dispatch import Signal
 
+from .. import signals
 from ..delivery import DeliveryReport
 from ..signals import message_delivered
 
@@ -39,8 +41,15 @@ def announce(
     level = logging.INFO if report.complete else logging.WARNING
     of = f"broadcast {broadcast}, chunk {chunk} of {chunks}" if broadcast else "after the commit"
     logger.log(level, "Message delivered (%s): %s", of, report)
-    for receiver, error in message_delivered.send_robust(
-        sender=model, report=report, broadcast=broadcast, chunk=chunk, chunks=chunks
-    ):
+    send_signal(message_delivered, model, report=report, broadcast=broadcast, chunk=chunk, chunks=chunks)
+
+
+def send_signal(signal: Signal, sender: Any, **arguments: Any) -> None:
+    """Send ``signal``. Log the exceptions of its receivers."""
+    for receiver, error in signal.send_robust(sender, **arguments):
         if isinstance(error, Exception):
-            logger.error("A receiver of message_delivered failed: %r", receiver, exc_info=error)
+            logger.error("A receiver of %s failed: %r", _name(signal), receiver, exc_info=error)
+
+
+def _name(signal: Signal) -> str:
+    return next((name for name in signals.__all__ if getattr(signals, name) is signal), "a signal")

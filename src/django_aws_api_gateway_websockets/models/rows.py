@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..conf import conf
+from ..protocol import IDLE_TIMEOUT, MAX_CONNECTION_AGE
 from .activity import count
+from .announcing import announce_ends, ends_are_heard
+from .batches import batches
 
 Row = TypeVar("Row", bound=models.Model, covariant=True)
+Rows = TypeVar("Rows", bound="SessionRows[Any]")
 
 # The characters that a session row has for its client.
 MAX_ADDRESS, MAX_USER_AGENT = 45, 255
 
 
 class ClosedReason(models.TextChoices):
-    """The reason why a connection was closed; empty if it is not known."""
+    """The reason why a connection is not connected; empty if it is not known.
+
+    The sockets of ``WAITING`` and ``MOVED`` rows are open: see ``models.handovers``.
+    """
 
     CLIENT = "client", _("closed by the client or by API Gateway")
     GONE = "gone", _("found gone while sending")
@@ -32,6 +41,36 @@ class ClosedReason(models.TextChoices):
     USER_DELETED = "user_deleted", _("user deleted")
     SITE = "site", _("closed by the site")
     KICKED = "kicked", _("removed by the site")
+    WAITING = "waiting", _("not yet open: waits for its hand-over")
+    MOVED = "moved", _("replaced by another connection")
+
+
+# Not connected, but not closed either: see models.handovers.
+_WAITING = models.Q(connected=False, closed_reason=ClosedReason.WAITING)
+#: Rows that were closed without the client's or the site's doing. If the client still speaks, the row is opened again.
+MAY_RETURN = (ClosedReason.GONE, ClosedReason.SWEPT)
+# API Gateway disconnects a client after ten minutes without a message, and nothing is sent to closed rows.
+_RETURNS_WITHIN = timedelta(seconds=IDLE_TIMEOUT + 60)
+
+
+def may_return() -> models.Q:
+    """Return the condition for closed rows whose clients may still speak."""
+    since = timezone.now() - _RETURNS_WITHIN
+    return models.Q(connected=False, closed_reason__in=MAY_RETURN, updated_on__gt=since, created_on__gt=oldest_open())
+
+
+def oldest_open() -> datetime:
+    """Return the time before which no open connection can have begun, because AWS closes it after two hours."""
+    return timezone.now() - timedelta(seconds=MAX_CONNECTION_AGE)
+
+
+def silent_since() -> datetime:
+    """Return the time since when a connection that is not in use has sent nothing.
+
+    API Gateway closes a connection that is idle for ``IDLE_TIMEOUT``, and ``last_activity_on`` is exact to
+    ``ACTIVITY_INTERVAL``.
+    """
+    return timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
 
 
 class SessionRows(models.QuerySet[Row]):
@@ -47,13 +86,92 @@ class SessionRows(models.QuerySet[Row]):
         """All rows, from the database that this queryset is written to."""
         return self.model._default_manager.using(self.write_db).all()  # type: ignore[return-value]
 
+    def open(self: Rows) -> Rows:
+        """Return the rows of open connections: they are marked as connected, and younger than two hours."""
+        return self.filter(connected=True, created_on__gt=oldest_open())
+
+    def expired(self: Rows) -> Rows:
+        """Return the rows that are marked as connected, although AWS has ended their connections after two hours."""
+        return self.filter(connected=True, created_on__lte=oldest_open())
+
+    def stale(self: Rows) -> Rows:
+        """Return the open rows without a message for so long that the client has probably disconnected.
+
+        API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client.
+        """
+        return self.open().filter(last_activity_on__lt=silent_since())
+
     def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the connected rows as closed, for one of ``ClosedReason``. Return how many there were."""
-        closed = self.filter(connected=True).update(connected=False, closed_reason=reason, updated_on=timezone.now())
-        if closed:
-            transaction.on_commit(partial(count, reason, closed), using=self.write_db)
+        """Mark the connected and the waiting rows as closed, for one of ``ClosedReason``. Return how many there were.
+
+        The signal ``session_disconnected`` is sent after the commit for each that was connected.
+        """
+        closed, ended = self.close_unannounced(reason)
+        announce_ends(ended, self.write_db)
         return closed
 
+    def close_unannounced(self, reason: str) -> tuple[int, list[Row]]:
+        """Do what ``mark_disconnected`` does, but announce nothing.
+
+        Return how many rows there were, and those that the caller has to announce with ``announce_ends``.
+        """
+        with transaction.atomic(using=self.write_db):
+            locked = self._lock(models.Q(connected=True) | _WAITING)
+            closed = sum(self._write(batch, False, reason) for batch in batches(key for key, _ in locked))
+            self._count(reason, closed)
+            return closed, self._heard([key for key, connected in locked if connected], reason)
+
+    def close_one(self, key: Any, reason: str) -> bool:
+        """Mark the row with the primary key ``key`` as closed, which does not wait. Return whether it was connected.
+
+        It does what ``mark_disconnected`` does, but needs no lock.
+        """
+        with transaction.atomic(using=self.write_db):
+            closed = self._write([key], False, reason)
+            self._count(reason, closed)
+            announce_ends(self._heard([key] if closed else [], reason), self.write_db)
+            return bool(closed)
+
     def reopen(self) -> int:
-        """Mark closed rows as connected again, because their connections could not be closed. Return how many."""
-        return self.filter(connected=False).update(connected=True, closed_reason="", updated_on=timezone.now())
+        """Mark closed rows as connected again, because their connections are still open. Return how many."""
+        with transaction.atomic(using=self.write_db):
+            locked = self._lock(models.Q(connected=False))
+            return sum(self._write(batch, True, "") for batch in batches(key for key, _ in locked))
+
+    def never_return(self, reason: str) -> int:
+        """Keep rows that were found gone from being opened again, because of ``reason``. Return how many."""
+        # updated_on stays the time when the connection ended.
+        return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
+
+    def _lock(self, which: models.Q) -> list[tuple[Any, bool]]:
+        """Lock the rows ``which``, and return their primary keys and whether they are connected."""
+        # The subquery makes any queryset lockable, such as one with distinct().
+        these = self.using(self.write_db).order_by().values("pk")
+        rows = self.written().filter(which, pk__in=these).order_by("pk")
+        return list(rows.select_for_update().values_list("pk", "connected"))
+
+    def _write(self, keys: list[Any], connected: bool, reason: str) -> int:
+        """Open or close the rows with these keys, which are locked. A single row needs no lock."""
+        before = models.Q(connected=False) if connected else models.Q(connected=True) | _WAITING
+        rows = self.written().filter(before, pk__in=keys)
+        changed = rows.update(connected=connected, closed_reason=reason, updated_on=timezone.now())
+        if changed:
+            memberships_of(self.model, self.write_db).filter(session__in=keys).update(connected=connected)
+        return changed
+
+    def _heard(self, closed: list[Any], reason: str) -> list[Row]:
+        """Return the rows with these keys if anything has to be told about their end."""
+        # A connection that was refused has never been announced.
+        if reason == ClosedReason.REFUSED or not ends_are_heard():
+            return []
+        rows = self.written().select_related("user")
+        return [row for batch in batches(closed) for row in rows.filter(pk__in=batch)]
+
+    def _count(self, reason: str, closed: int) -> None:
+        if closed:
+            transaction.on_commit(partial(count, reason, closed), using=self.write_db)
+
+
+def memberships_of(model: Any, using: str) -> Any:
+    """Return the memberships of the session rows of ``model``."""
+    return model._meta.get_field("memberships").related_model._base_manager.using(using)

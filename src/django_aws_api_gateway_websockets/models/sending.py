@@ -19,10 +19,11 @@ from ..delivery.transport import Call, Target, post
 from ..exceptions import ConnectionGone, SendDuringConnect, WebSocketsError
 from .activity import note_failure
 from .goodbye import check_farewell, disconnect_one, disconnect_rows
+from .handovers import successor_of
 from .jobs import enqueue_broadcast
 from .recipients import FRESH, GoneRows, connections_url, targets_of
 from .reporting import after_commit
-from .rows import ClosedReason, Row, SessionRows
+from .rows import ClosedReason, Row, SessionRows, oldest_open
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
@@ -61,8 +62,8 @@ class SendingQuerySet(SessionRows[Row]):
 
         ``data``: a dict or a list that JSON can hold. ``deadline``: seconds for the whole send. ``rate``: sends per
         second. ``on_commit``: wait for the commit of the current transaction. None is returned, and the report arrives
-        with the signal ``message_delivered``. ``message_id``: sent under ``MESSAGE_ID_KEY``. A random id is the
-        default. ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
+        with the signal ``message_delivered``. ``message_id``: the id by which ``GatewaySocket`` drops
+        repetitions. ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, **options)
 
@@ -205,8 +206,8 @@ class SendingSession:
         disconnected.
 
         ``data``: a dict or a list that JSON can hold. ``on_commit``: wait for the commit of the current transaction.
-        None is returned, and errors are logged. ``message_id``: sent under ``MESSAGE_ID_KEY``. ``fail_silently``: log
-        any other error and return False instead of raising it.
+        None is returned, and errors are logged. ``message_id``: the id by which ``GatewaySocket`` drops repetitions.
+        ``fail_silently``: log any other error and return False instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, fail_silently)
 
@@ -273,6 +274,8 @@ class SendingSession:
 
     def check_connection(self) -> ConnectionInfo | None:
         """Ask AWS about this connection. If the client has disconnected, close the row and return None."""
+        if self._close_expired():
+            return None
         try:
             return look_up(self._target())
         except ConnectionGone:
@@ -290,7 +293,7 @@ class SendingSession:
             "cannot be closed",
             "To refuse the connection, return an HttpResponseForbidden from connect(), or raise PermissionDenied.",
         )
-        return disconnect_one(self, self._target(), reason, again)
+        return not self._close_expired() and disconnect_one(self, self._target(), reason, again)
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
@@ -310,8 +313,13 @@ class SendingSession:
                 "takes no message",
                 "Wait for a first message from the client, and answer it.",
             )
+            if self._close_expired():
+                return False
             call_one(post(message.data, message.has_id), self._target())
         except ConnectionGone:
+            successor = successor_of(self)
+            if successor is not None:
+                return bool(successor._deliver(message, fail_silently))
             self._close_gone()
             return False
         except WebSocketsError as error:
@@ -330,6 +338,13 @@ class SendingSession:
 
     def _target(self) -> Target:
         return Target(self.connection_id, connections_url(self.api_gateway, self.stage_name))
+
+    def _close_expired(self) -> bool:
+        """Close the row if it is older than the two hours that AWS allows. Return whether it is."""
+        if self.created_on > oldest_open():
+            return False
+        self.mark_disconnected(ClosedReason.EXPIRED)
+        return True
 
     def _close_gone(self) -> None:
         """Close the row because AWS says that the client is gone, unless its ``$connect`` may still be running."""

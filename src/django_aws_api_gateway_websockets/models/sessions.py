@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -14,13 +16,15 @@ from ..conf import conf
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
 from ..security.channel_rules import check_joinable
+from .announced import ONLINE, arrive, joined, left
 from .clearing import CleanUp, clean_up
 from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
+from .departures import find_departures
 from .gateways import ApiGateway
-from .indexes import ConnectedIndex
+from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
-from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
 
@@ -51,29 +55,46 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
             pass
         if verify:
             close_gone(self, done, rate)
+        find_departures(self)
         return done
 
     def in_channel(self, channel_name: str) -> WebSocketSessionQuerySet:
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
         rows = type(self)(self.model)
         connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
-        joined = ChannelMembership.objects.filter(channel_name=channel_name).values("session")
+        # "IN (true)", because SQLite uses no index for a bare boolean column.
+        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True]).values("session")
         # Each half has its own index. With OR, databases would scan all rows.
         return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
 
-    def open(self, **values: Any) -> WebSocketSession:
+    def for_user(self, users: Any) -> WebSocketSessionQuerySet:
+        """Return the rows of a user, or of the users in a list or a queryset.
+
+        A queryset of users is evaluated together with this one, at the moment of a send. An anonymous user has no rows.
+        """
+        if isinstance(users, AnonymousUser):
+            return self.none()
+        if isinstance(users, get_user_model()):
+            return self.filter(user=users)
+        if isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
+            raise TypeError(f"for_user() takes a user, or a list or a queryset of users, not {users!r}.")
+        return self.filter(user__in=users)
+
+    def record(self, **values: Any) -> WebSocketSession:
         """Record a connection. A repeated ``$connect`` gets the row of the first one, which may already be closed.
 
         Raise ``UnknownConnection`` if the gateway or the user has been deleted meanwhile.
         """
         try:
             with transaction.atomic(using=self.write_db):
-                return self.create(**values)
+                session: WebSocketSession = self.create(**values)
+                session.is_new = True
+                return session
         except IntegrityError as error:
-            session = self.using(self.write_db).filter(connection_id=values["connection_id"]).first()
-            if session is None:
+            known = self.using(self.write_db).filter(connection_id=values["connection_id"]).first()
+            if known is None:
                 raise UnknownConnection("The gateway or the user of this connection was deleted.") from error
-            return session
+            return known
 
 
 class WebSocketSession(SendingSession, models.Model):
@@ -109,6 +130,8 @@ class WebSocketSession(SendingSession, models.Model):
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
     protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The connection that this one replaces, or that replaces this one. See models.handovers.
+    hand_over_with = ExactCharField(max_length=128, blank=True, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
     last_activity_on = models.DateTimeField(_("last activity on"), default=timezone.now)
@@ -116,6 +139,8 @@ class WebSocketSession(SendingSession, models.Model):
     updated_on = models.DateTimeField(_("updated on"), auto_now=True)
 
     objects = WebSocketSessionQuerySet.as_manager()
+    #: Whether ``open()`` has just written the row. A repeated ``$connect`` announces nothing.
+    is_new = False
 
     class Meta:
         verbose_name = _("WebSocket session")
@@ -125,8 +150,8 @@ class WebSocketSession(SendingSession, models.Model):
         indexes = [
             # The recipients of a channel, in the order in which a send reads them.
             ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
-            # The connections that a logout closes.
-            ConnectedIndex(fields=["session_key_hash"], name="websockets_login"),
+            # The connections that a logout closes, and those that it keeps from being opened again.
+            SpeakingIndex(fields=["session_key_hash"], name="websockets_login"),
             # The connections of a gateway.
             ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
             # Open connections, and all rows of a user who is deleted.
@@ -155,9 +180,21 @@ class WebSocketSession(SendingSession, models.Model):
 
     def mark_disconnected(self, reason: str = "") -> None:
         """Mark this row as no longer connected, for one of ``ClosedReason``."""
-        if self.own_row.mark_disconnected(reason):
+        waits = self.closed_reason == ClosedReason.WAITING
+        if self.own_row.mark_disconnected(reason) if waits else self.own_row.close_one(self.pk, reason):
             self.closed_reason = reason
         self.connected = False
+
+    def reopen(self) -> None:
+        """Open a closed row again, because its client still speaks. Its memberships count again too.
+
+        Raise ``UnknownConnection`` unless the row was closed because AWS did not know the connection.
+        """
+        # Another message of the same client may have been faster.
+        if not (self.own_row.filter(may_return()).reopen() or self.own_row.filter(connected=True).exists()):
+            raise UnknownConnection("The connection is closed.")
+        self.connected, self.closed_reason = True, ""
+        arrive(self, {ONLINE, *self.channels})
 
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
@@ -176,8 +213,14 @@ class WebSocketSession(SendingSession, models.Model):
         for name in channel_names:
             check_joinable(name)
         wanted = [name for name in dict.fromkeys(channel_names) if name != self.channel_name]
-        if not wanted:
-            return list(channel_names)
+        inside = {self.channel_name, *(self._write_memberships(wanted, at_most) if wanted else ())}
+        present = [name for name in channel_names if name in inside]
+        for name in present:
+            joined(self, name)
+        return present
+
+    def _write_memberships(self, wanted: Sequence[str], at_most: int | None) -> set[str]:
+        """Write the memberships that do not exist yet. Return those of ``wanted`` that exist afterwards."""
         database = self.own_row.write_db
         with transaction.atomic(using=database):
             # Locked, so that the row cannot be closed and deleted before its memberships are written, and so that
@@ -193,8 +236,7 @@ class WebSocketSession(SendingSession, models.Model):
             memberships.bulk_create(
                 (ChannelMembership(session=self, channel_name=name) for name in added), ignore_conflicts=True
             )
-        inside = present.union(added, [self.channel_name])
-        return [name for name in channel_names if name in inside]
+        return present.union(added)
 
     def leave(self, channel_name: str) -> None:
         """Remove this connection from a channel, also from the one that it connected to."""
@@ -210,6 +252,13 @@ class WebSocketSession(SendingSession, models.Model):
                 self.own_row.update(channel_name="", updated_on=timezone.now())
         if self.channel_name in channel_names:
             self.channel_name = ""
+        left(self)
+
+    @property
+    def channels(self) -> list[str]:
+        """The names of all channels of this connection, the one that it connected to first."""
+        joined = {membership.channel_name for membership in self.memberships.all()} - {self.channel_name}
+        return [name for name in (self.channel_name, *sorted(joined)) if name]
 
     @property
     def own_row(self) -> WebSocketSessionQuerySet:

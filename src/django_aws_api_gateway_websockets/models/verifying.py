@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Callable, Iterator
 
-from django.utils import timezone
-
-from ..conf import conf
 from ..delivery import DeliveryReport
 from ..delivery.send import call_many
 from ..delivery.transport import GET, Target
-from ..protocol import IDLE_TIMEOUT
 from .clearing import CleanUp, windows
 from .recipients import GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
@@ -28,9 +23,7 @@ def close_gone(
 ) -> None:
     """Close the rows of connections that AWS does not know, and count them in ``done``.
 
-    API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client. The
-    doubtful connections are therefore those that have been silent for longer. Raise ``WebSocketsError`` if AWS cannot
-    be reached at all.
+    AWS is asked about the ``stale()`` rows. Raise ``WebSocketsError`` if AWS cannot be reached at all.
     """
     report, gone = DeliveryReport(), GoneRows(rows, ClosedReason.SWEPT)
 
@@ -55,6 +48,5 @@ def close_gone(
 
 def _doubtful(rows: SessionRows[Any]) -> Iterator[Target]:
     rows = rows.using(rows.write_db).order_by("pk")
-    silent_since = timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
     for first, last, _ in windows(rows):
-        yield from targets_of(rows.filter(pk__gte=first, pk__lte=last, last_activity_on__lt=silent_since))
+        yield from targets_of(rows.filter(pk__gte=first, pk__lte=last).stale())

@@ -115,6 +115,11 @@ def matches(pattern: str, user: Any, channel_name: str) -> bool:
     return _compiled(pattern, str(user.pk) if personal else "").match(channel_name) is not None
 
 
+def matches_text(pattern: str, channel_name: str) -> bool:
+    """Return whether the whole ``channel_name`` matches ``pattern``, which has wildcards only."""
+    return _compiled(pattern, "").match(channel_name) is not None
+
+
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str, user_pk: str) -> re.Pattern[str]:
     """Compile ``pattern`` to an expression that never backtracks over an earlier ``*``.

@@ -1,5 +1,5 @@
 """``{% gateway_socket %}`` adds the socket to a page, and ``{% websocket_url %}`` only returns its URL. No script is
-inline."""
+inline. ``{% position %}`` and ``{% live %}`` are for channels with a history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from django.templatetags.static import static
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
-from .. import protocol
+from .. import history, protocol
+from ..conf import SETTING
 from ..exceptions import GatewayNotCreated
 from ..models import ApiGateway
 from ..models.crowd import reconnect_window
@@ -69,6 +70,53 @@ def gateway_socket(
     hashed = format_html(' integrity="{}"', _integrity(path)) if integrity else ""
     script = format_html('<script type="module" src="{}"{}{}></script>', static(path), hashed, _nonce(context, request))
     return json_script(settings, id) + script
+
+
+@register.simple_tag
+def position(channel_name: str) -> str:
+    """Return the position of a channel, or an empty text if it has no history.
+
+    Write it before the rows that belong to it.
+    """
+    return history.position(str(channel_name)) or ""
+
+
+class _Live(template.Node):
+    """A part of a page that the client fetches again after a gap."""
+
+    def __init__(
+        self, channel: template.base.FilterExpression, at: template.base.FilterExpression | None, content: Any
+    ) -> None:
+        self._channel, self._at, self._content = channel, at, content
+
+    def render(self, context: template.Context) -> SafeString:
+        name = str(self._channel.resolve(context))
+        # The position first: rows that the template reads are then at least as new as it is.
+        at = self._at.resolve(context) if self._at is not None else history.position(name)
+        if not at:
+            raise template.TemplateSyntaxError(
+                f"The channel {name!r} of the tag live has no history. Add it to {SETTING}['HISTORY']."
+            )
+        content = self._content.render(context)
+        return format_html('<div data-live="{}" data-at="{}">{}</div>', name, at, content)
+
+
+@register.tag
+def live(parser: template.base.Parser, token: template.base.Token) -> _Live:
+    """Mark a part of a page that shows the messages of a channel: ``{% live "room-1" %}…{% endlive %}``.
+
+    The page joins the channel from the position of this part. After a gap, it fetches the part again from its own URL
+    and replaces it. If your view has read the rows already, pass the position that it read before:
+    ``{% live room at=position %}``.
+    """
+    _, *arguments = token.split_contents()
+    named = len(arguments) == 2 and arguments[1].startswith("at=")
+    if not (len(arguments) == 1 or named):
+        raise template.TemplateSyntaxError('live takes a channel, and optionally a position: {% live "room-1" at=at %}')
+    content = parser.parse(("endlive",))
+    parser.delete_first_token()
+    at = parser.compile_filter(arguments[1][len("at=") :]) if named else None
+    return _Live(parser.compile_filter(arguments[0]), at, content)
 
 
 def _gateway(gateway: ApiGateway | str) -> ApiGateway:

@@ -16,12 +16,17 @@ boto3 would post.
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Any, Iterable, Mapping
 
+from django.db.models import F
 from django.test import Client
 
 from ..models import ApiGateway, WebSocketSession
+from ..models.announced import AnnouncedUser
+from ..models.departures import find_departures
 from ..security.limits import CONNECTS_OF_ADDRESS, CONNECTS_OF_USER, REFUSED_ORIGINS, forget
+from .commits import committed
 from .faults import Faults
 from .sent import Sent, described
 from .sockets import SOURCE_IP, GatewaySocket
@@ -86,6 +91,18 @@ class GatewayClient(Faults):
                 handshake[name] = value
         socket._open(self._browser, parameters, handshake)
         return socket
+
+    def travel(self, duration: timedelta, *sockets: Any) -> None:
+        """Let time pass, for all sockets of this client or for some.
+
+        API Gateway closes connections that have been idle for 10 minutes or open for 2 hours. Without ``sockets``, the
+        clean-up then announces who has left.
+        """
+        super().travel(duration, *sockets)
+        if not sockets:
+            AnnouncedUser.objects.filter(check_after__isnull=False).update(check_after=F("check_after") - duration)
+            with committed():
+                find_departures(WebSocketSession.objects.all())
 
     def sent(self, to: Any = None, containing: Any = None) -> list[Sent]:
         """Return the messages sent through the gateways of this client's sockets, to ``to`` and with ``containing``.

@@ -1,4 +1,5 @@
-"""The views of this package: ``WebSocketView`` for events, and two for pages: connect tokens, and refusals."""
+"""The views of this package: ``WebSocketView`` for events, and three for pages: connect tokens, refusals, and
+the history of a channel."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from ..security.bodies import parse_json
 from ..security.channel_rules import Channel
 from .check import WebSocketCheckView
 from .handlers import handler
+from .history import WebSocketHistoryView
 from .tokens import WebSocketTokenView
 from .view import WebSocketView, handler_names
 
@@ -14,6 +16,7 @@ __all__ = [
     "Channel",
     "ManagedChannels",
     "WebSocketCheckView",
+    "WebSocketHistoryView",
     "WebSocketTokenView",
     "WebSocketView",
     "handler",

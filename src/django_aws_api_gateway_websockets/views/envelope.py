@@ -6,7 +6,7 @@ docs/protocol.md describes it for clients.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Mapping
 
 from django.http import HttpRequest
@@ -20,7 +20,7 @@ KEY = protocol.RESERVED_KEY
 VERSION = protocol.CLIENT_VERSION
 _ACCEPTED = (VERSION - 1, VERSION)
 
-_SERVED = {"beat", "id", "join", "leave", "v"}
+_SERVED = {"beat", "id", "join", "leave", "move", "v"}
 #: How many channels one message may join and leave. Each costs the queries of ``can_join`` and a write.
 MAX_CHANNELS = 100
 _VERSION_NUMBER = re.compile(r"[0-9]{1,4}\Z")
@@ -31,16 +31,17 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """The requests of a client to this package in one message.
 
-    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` and ``leave`` name
-    channels, as the client sent them. ``unserved`` has other
-    members, such as ``move``, which this version of the view does not answer.
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` maps channels
+    to positions, and ``leave`` names channels, as the client sent them. ``move`` is the token of a hand-over.
+    ``unserved`` has other members, which this version of the view does not answer.
     """
 
     request_id: str = ""
     beat: bool = False
-    join: tuple[str, ...] = ()
+    join: Mapping[str, Any] = field(default_factory=dict)
     leave: tuple[Any, ...] = ()
     unserved: tuple[str, ...] = ()
+    move: str = ""
 
     @classmethod
     def from_body(cls, body: Any) -> Envelope | None:
@@ -62,9 +63,12 @@ class Envelope:
             raise InvalidBody(f"{KEY}.join must be an object that maps channels to positions, {KEY}.leave a list.")
         if len(join) + len(leave) > MAX_CHANNELS:
             raise InvalidBody(f"One message can join and leave at most {MAX_CHANNELS} channels.")
+        move = content.get("move", "")
+        if not isinstance(move, str):
+            raise InvalidBody(f"{KEY}.move must be the token of a hand-over, a string.")
         # The reply repeats these names. The parse() of a view may let through what no reply can contain.
         check_texts([*unserved, *join])
-        return cls(request_id, content.get("beat") is True, tuple(join), tuple(leave), unserved)
+        return cls(request_id, content.get("beat") is True, join, tuple(leave), unserved, move)
 
 
 def spoken_version(request: HttpRequest) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any, Callable, Mapping, Protocol
 
 from django.conf import settings
@@ -11,13 +12,15 @@ from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
+from ..history.transactions import after_transaction
 from ..models import WebSocketSession
-from ..models.crowd import reconnect_window
 from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
+from .moves import for_later
+from .recovery import positions_in_frames, with_positions
 from .request_ids import RequestMemory
 
-__all__ = ["change_channels", "heartbeat", "push", "run_once"]
+__all__ = ["answer_heartbeat", "change_channels", "leave_lost_channels", "push", "run_once"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -60,9 +63,29 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
         status, data = _failure(error)
         raise
     finally:
-        reply = reply_to(envelope.request_id, status, data, **view.channels_answer)
-        memory.finish(reply)
-        push(session, reply)
+        answer = partial(_answer, view.channels_answer, session, envelope, memory, status, data)
+        # A transaction hides the joins from publishers until its commit. It is rolled back after an error.
+        if view.channels_answer and status < _FAILED:
+            after_transaction(session.own_row.write_db, answer)
+        else:
+            answer()
+
+
+def _answer(
+    channels: Mapping[str, Any],
+    session: WebSocketSession,
+    envelope: Envelope,
+    memory: RequestMemory,
+    status: int,
+    data: Mapping[str, Any],
+) -> None:
+    """Push the reply, and what the client has missed in the channels that it joins."""
+    channels, missed = with_positions(session, envelope.join, channels)
+    reply = reply_to(envelope.request_id, status, data, **channels)
+    memory.finish(reply)
+    push(session, reply)
+    for frame in missed:
+        push_text(session, frame)
 
 
 def _owner(session: WebSocketSession, envelope: Envelope) -> str:
@@ -70,10 +93,10 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
 
     On its next connection, an anonymous client is identified only by the request id. An id that could be guessed
     therefore counts for one connection only. Otherwise, a client could get another client's reply. The same holds for
-    a join, because another connection has not joined anything yet.
+    a join and a move, because they change this connection and no other.
     """
     client = f"connection {session.connection_id}"
-    if not (envelope.join or envelope.leave):
+    if not (envelope.join or envelope.leave or envelope.move):
         if session.user_id is not None:
             client = f"user {session.user_id}"
         elif len(envelope.request_id) >= UNGUESSABLE_LENGTH:
@@ -81,9 +104,10 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
     return f"{session.api_gateway_id}/{client}"
 
 
-def heartbeat() -> dict[str, Any]:
-    """Return the answer to a heartbeat."""
-    return {KEY: {"beat": True, "window": reconnect_window()}}
+def answer_heartbeat(session: WebSocketSession) -> None:
+    """Push the answer to a heartbeat. Many channels take more than one frame."""
+    for positions in positions_in_frames(session):
+        push(session, {KEY: {"beat": True, **for_later(session), **positions}})
 
 
 def change_channels(
@@ -105,7 +129,6 @@ def change_channels(
         except EventRefused as error:
             statuses.update(dict.fromkeys(allowed, error.status))
     answer: dict[str, dict[str, Any]] = {
-        # There are no positions without a history.
         "joined": {name: None for name, status in statuses.items() if not status},
         "refused": {name: status for name, status in statuses.items() if status},
     }
@@ -135,10 +158,38 @@ def _why_refused(check_may_join: Callable[[Any], None], name: str) -> int:
     return 0
 
 
+def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> bool:
+    """Leave the joined channels that the user may no longer be in.
+
+    Return whether the user may no longer be in the channel that the connection connected to, which it does not leave.
+    """
+    lost = {name for name in session.channels if not _may_stay(may_join, name)}
+    joined = lost - {session.channel_name}
+    if joined:
+        session.leave_all(sorted(joined))
+    return session.channel_name in lost
+
+
+def _may_stay(may_join: Callable[[str], bool], name: str) -> bool:
+    try:
+        return may_join(name)
+    except (PermissionDenied, EventRefused, Http404):
+        return False
+
+
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:
     """Send ``message``. Log a failure, because a client that misses a reply repeats its request."""
+    _push(session, partial(session.send_message, message))
+
+
+def push_text(session: WebSocketSession, frame: str) -> None:
+    """Send a frame of missed messages. Log a failure, because the client asks again."""
+    _push(session, partial(session.send_text, frame))
+
+
+def _push(session: WebSocketSession, send: Callable[[], object]) -> None:
     try:
-        session.send_message(message)
+        send()
     except WebSocketsError as error:
         logger.warning("A reply to the connection %s was not sent: %s", session.connection_id, error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Awaitable, Callable, Mapping, Optional, Sequence, Union
 from urllib.parse import quote
@@ -30,17 +31,22 @@ from ..exceptions import (
     UnknownConnection,
 )
 from ..logins.connections import check_login_stands, record_connect, record_disconnect
+from ..logins.handovers import check_waits, waits_for_move
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
-from ..logins.speaker import check_may_speak, find_session, set_user
+from ..logins.speaker import check_may_speak, find_session, find_speaking_session, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
+from ..models.announced import joined, left
+from ..models.announcing import announce_connected
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
+from .announcing import run_and_announce
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
-from .exchange import change_channels, heartbeat, push, run_once
+from .exchange import answer_heartbeat, change_channels, leave_lost_channels, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
+from .moves import answer_move, for_later
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
 from .subprotocols import accepting, offered, warn_if_unanswered
@@ -95,7 +101,7 @@ class WebSocketView(View):
     permission_classes: Sequence[Any] = ()
     #: Rules that decide who may join which channel. None: everybody may join every channel.
     channel_rules: Sequence[Rule] | None = None
-    #: Check for each message whether the user may still be in the channel, not only when joining.
+    #: Check for each message whether the user may still be in the channels of the connection, not only when joining.
     recheck_channel = False
     http_method_names = ["post"]
     #: False even if an ``async def`` handler is called ``post``.
@@ -117,6 +123,8 @@ class WebSocketView(View):
         #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
         self._rehearses = False
         self._refusal: EventRefused | None = None
+        #: Whether this message opened the row again.
+        self._was_closed = False
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
@@ -170,12 +178,14 @@ class WebSocketView(View):
         self._find_session(request)
 
     def _find_session(self, request: HttpRequest) -> None:
-        session = self.websocket_session = find_session(self.event)
+        ends = self._route_key == protocol.DISCONNECT
+        session = self.websocket_session = (find_session if ends else find_speaking_session)(self.event)
         self._debug(f"connection {self.event.connection_id!r}: {'known' if session else 'unknown'}")
         self.api_gateway = session.api_gateway if session else None
-        if self._route_key == protocol.DISCONNECT:
+        if ends:
             set_user(request, session.user if session else None)
         else:
+            self._was_closed = session is not None and not session.connected
             set_user(request, check_may_speak(session))
 
     def _check_headers(self, request: HttpRequest) -> None:
@@ -195,8 +205,9 @@ class WebSocketView(View):
             return self._receive_connect(request, *args, **kwargs)
         session = self.websocket_session
         # Only $connect carries a cookie and Accept-Language, so its language is stored.
-        language = (session and session.language) or translation.get_language()
-        with translation.override(language):
+        active = translation.get_language()
+        language = (session and session.language) or active
+        with nullcontext() if language == active else translation.override(language):
             request.LANGUAGE_CODE = language
             if self._route_key == protocol.DISCONNECT:
                 return self._run(self.disconnect, request, *args, **kwargs)
@@ -215,7 +226,9 @@ class WebSocketView(View):
         try:
             with connecting(self.event.connection_id):
                 response = self._run(self.connect, request, *args, **kwargs)
-            accepted = 200 <= response.status_code < 300
+                accepted = 200 <= response.status_code < 300
+                if accepted and self.websocket_session.pk is not None and self.websocket_session.connected:
+                    announce_connected(self.websocket_session)
         finally:
             # A row may have been written before the refusal, but the client never gets this connection.
             if not accepted:
@@ -243,21 +256,30 @@ class WebSocketView(View):
 
     def _run_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         picked = self._pick_handler()
+        moves = picked == self._answer_client and self.envelope is not None and bool(self.envelope.move)
+        check_waits(self.websocket_session, moves)
         activity.count(activity.MESSAGES)
-        if self.websocket_session is not None:
-            self.websocket_session.touch()
-        return self._run(picked, request, *args, **kwargs)
+        session = self.websocket_session
+        assert session is not None  # noqa: S101  check_may_speak has looked.
+        session.touch()
+        run = partial(self._run, picked, request, *args, **kwargs)
+        if picked == self._answer_client:
+            return run()
+        return run_and_announce(self, session, getattr(picked, "__name__", ""), run)
 
     def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Handle a message for this package: a heartbeat, or channels to join and leave."""
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
             self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+        elif self.envelope.move and self.websocket_session is not None:
+            self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
             check = partial(self._check_may_join, request)
-            self.channels_answer = change_channels(self.websocket_session, self.envelope, check)
+            answer = change_channels(self.websocket_session, self.envelope, check)
+            self.channels_answer = {**answer, **for_later(self.websocket_session)}
         if self.envelope.beat and self.websocket_session is not None:
-            push(self.websocket_session, heartbeat())
+            answer_heartbeat(self.websocket_session)
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
         """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
@@ -287,7 +309,7 @@ class WebSocketView(View):
         gateway = self.api_gateway
         assert gateway is not None  # noqa: S101  _receive_connect has set it.
         self.websocket_session = record_connect(
-            self.event, gateway, user, self._login, channel_name, spoken_version(request)
+            self.event, gateway, user, self._login, channel_name, spoken_version(request), waits_for_move(request)
         )
         check_login_stands(self.event, self._login, user)
         return None
@@ -330,6 +352,9 @@ class WebSocketView(View):
         if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
         session.channel_name = channel_name
+        left(session)
+        if channel_name:
+            joined(session, channel_name)
 
     def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
         check_channel_name(channel_name)
@@ -337,9 +362,14 @@ class WebSocketView(View):
             raise ChannelRefused(f"You may not join the channel {channel_name!r}.")
 
     def _check_may_stay(self, request: HttpRequest) -> None:
-        channel_name = self.websocket_session.channel_name if self.websocket_session else ""
-        if self.recheck_channel and channel_name and not self.can_join(request, channel_name):
-            raise ChannelRefused(f"You may no longer be in the channel {channel_name!r}.")
+        session = self.websocket_session
+        # A row that is opened again is checked like a new connection.
+        if session is None or not (self.recheck_channel or self._was_closed):
+            return
+        if leave_lost_channels(session, partial(self.can_join, request)):
+            if self._was_closed:
+                session.mark_disconnected(ClosedReason.REFUSED)
+            raise ChannelRefused(f"You may no longer be in the channel {session.channel_name!r}.")
 
     # --- Handlers -------------------------------------------------------------------------------
 

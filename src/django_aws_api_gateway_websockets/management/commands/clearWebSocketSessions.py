@@ -10,8 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...exceptions import WebSocketsError
+from ...history.upkeep import Swept, sweep
 from ...models import WebSocketSession, WebSocketSessionQuerySet
 from ...models.clearing import CleanUp, clean_up
+from ...models.departures import find_departures
 from ...models.verifying import VERIFY_RATE, close_gone
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -19,8 +21,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 class Command(BaseCommand):
     help = (
-        "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Run it from a "
-        "scheduler, like Django's clearsessions."
+        "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Trim the "
+        "histories of channels. Run it from a scheduler, like Django's clearsessions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -51,12 +53,16 @@ class Command(BaseCommand):
         for done in clean_up(sessions, options["older_than"], dry_run=options["dry_run"]):
             self._show_progress(f"\r{done.seen:,} sessions looked at, {done.deleted:,} deleted")
         problem = self._verify(sessions, done, options["rate"]) if options["verify"] and not options["dry_run"] else ""
+        histories = Swept()
+        if not options["dry_run"]:
+            find_departures(sessions)
+            histories = sweep()
         self._show_progress("\n")
         if options["format"] == "json":
             result = {name: count for name, count in asdict(done).items() if name != "seen"}
-            self.stdout.write(json.dumps({**result, "dry_run": options["dry_run"]}))
+            self.stdout.write(json.dumps({**result, **histories._asdict(), "dry_run": options["dry_run"]}))
         else:
-            self.stdout.write(_text(done, options["dry_run"]))
+            self.stdout.write(_text(done, histories, options["dry_run"]))
         if problem:
             raise CommandError(problem)
 
@@ -92,7 +98,7 @@ def _refuse(text: str) -> timedelta:
     raise ArgumentTypeError(f"{text!r} is not a time. Write a number with a unit: 90s, 30m, 12h, 7d or 2w.")
 
 
-def _text(done: CleanUp, dry_run: bool) -> str:
+def _text(done: CleanUp, histories: Swept, dry_run: bool) -> str:
     deleted, expired = _sessions(done.deleted, "closed WebSocket session"), _sessions(done.expired)
     if dry_run:
         return f"Would delete {deleted} and close {expired} older than two hours. Nothing was changed."
@@ -105,6 +111,10 @@ def _text(done: CleanUp, dry_run: bool) -> str:
         sentences.append(f"Asked AWS about {_sessions(done.asked)}, and closed {done.swept} that it does not know.")
     if done.unanswered:
         sentences.append(f"AWS gave no answer about {_sessions(done.unanswered)}.")
+    if histories.published:
+        sentences.append(f"Published {_sessions(histories.published, 'message')} that a crash had left unpublished.")
+    if histories.trimmed:
+        sentences.append(f"Deleted {_sessions(histories.trimmed, 'old message')} from histories.")
     return " ".join(sentences)
 
 

@@ -56,12 +56,16 @@ function count() {
   countdown.textContent = socket.nextAttempt && seconds > 0 ? `Next attempt in ${seconds} s` : "";
 }
 
+// The messages that the page came with, also after it has fetched them again.
+function showAll() {
+  log.replaceChildren(...JSON.parse(document.getElementById("messages").textContent).map(bubble));
+  scrollDown();
+}
+
 const receive = {
-  history({messages}) {
-    log.replaceChildren(...messages.map(bubble));
-    scrollDown();
-  },
   message(message) {
+    // A message that is newer than the position of the page comes once more.
+    if (document.getElementById(`message-${message.id}`)) return;
     clearTyping();
     log.append(bubble(message));
     scrollDown();
@@ -84,14 +88,17 @@ const receive = {
   },
 };
 
+showAll();
+socket.addEventListener("live", showAll);
 for (const [type, handler] of Object.entries(receive)) socket.on(type, handler);
 
 function clearTyping() {
   typing.textContent = "";
 }
 
-function bubble({from, text, sent_on}) {
+function bubble({id, from, text, sent_on}) {
   const item = element("li", "message");
+  item.id = `message-${id}`;
   item.classList.toggle("mine", from === chat.dataset.user);
   const time = element("time", "", new Date(sent_on).toLocaleTimeString([], {hour: "2-digit", minute: "2-digit"}));
   time.dateTime = sent_on;

@@ -1,0 +1,35 @@
+/**
+ * Parts of a page that show the messages of a channel, as the template tag `live` writes them: the page joins from the
+ * part's position. After a gap, it fetches the part again and goes on from the position in it.
+ */
+
+/** Milliseconds until another attempt, where the site did not give the page. */
+const AGAIN = 3_000;
+
+const find = (page, name) => [...page.querySelectorAll("[data-live]")].find(({ dataset }) => dataset.live === name);
+
+/** @param {any} socket a GatewaySocket with channels */
+export const live = (socket) => {
+  const join = ({ dataset: { live, at } }) => socket.join(live, { at });
+
+  const renew = async (name) => {
+    const old = find(document, name);
+    if (!old) return;
+    try {
+      const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!response.ok) throw Error(response.statusText);
+      const part = find(new DOMParser().parseFromString(await response.text(), "text/html"), name);
+      // The page has another content now, such as a login.
+      if (!part) return;
+      old.replaceWith(part);
+      join(part);
+      socket.emit_("live", { channel: name, element: part });
+    } catch {
+      setTimeout(renew, AGAIN, name);
+    }
+  };
+
+  socket.addEventListener("gap", ({ channel }) => renew(channel));
+  document.querySelectorAll("[data-live]").forEach(join);
+  return socket;
+};

@@ -1,0 +1,92 @@
+/** Live parts of a page: joined from their position, and fetched again after a gap. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { STATIC } from "../build.js";
+import { Server } from "./server.js";
+import { World } from "./world.js";
+
+await import(new URL("gateway-socket.page.js", STATIC));
+let world, server, page;
+
+/** A part as the tag writes it. Pages are lists of parts here. */
+const part = (live, at, rows) => ({
+  dataset: { live, at },
+  rows,
+  replaceWith(next) {
+    page[page.indexOf(this)] = next;
+  },
+});
+
+beforeEach(() => {
+  world = new World();
+  server = new Server(world);
+  server.histories.set("room-1", []);
+  page = [part("room-1", "e1:0:t", 0)];
+  world.document.querySelectorAll = () => page;
+  world.document.getElementById = () => ({ textContent: JSON.stringify({ url: "wss://ws.example.com" }) });
+  globalThis.location = { href: "https://example.com/room/" };
+  globalThis.DOMParser = class {
+    parseFromString = (text) => ({ querySelectorAll: () => eval(text) });
+  };
+  globalThis.part_ = part;
+});
+
+const open = async () => {
+  const socket = globalThis.gatewaySocket({ handover: 0 });
+  socket.seen = [];
+  socket.addEventListener("message", ({ message }) => socket.seen.push(message.n));
+  await world.advance(1);
+  return socket;
+};
+const say = (first, last) => {
+  for (let n = first; n <= last; n++) server.broadcast("room-1", { n });
+};
+/** The site's answer: the page with all rows so far and their position. */
+const render = () => new Response(`[part_("room-1", "${server.position("room-1")}", ${server.histories.get("room-1").length})]`);
+const away = async (run) => {
+  server.drop(world.socket);
+  world.socket.end(1001);
+  run();
+  await world.advance(2);
+};
+
+test("a live part is joined from its position", async () => {
+  say(1, 3);
+  assert.deepEqual((await open()).seen, [1, 2, 3]);
+});
+
+test("after a gap the part is fetched again, once, and goes on from there", async () => {
+  const socket = await open();
+  const renewed = [];
+  socket.addEventListener("live", ({ channel, element }) => renewed.push([channel, element.rows]));
+  world.site = render;
+  await away(() => say(1, 60));
+  say(61, 62);
+  await world.advance(1);
+  assert.deepEqual(world.fetched.map(({ url }) => url), ["https://example.com/room/"]);
+  assert.deepEqual(renewed, [["room-1", 60]]);
+  assert.equal(page[0].rows, 60);
+  assert.deepEqual(socket.seen, [61, 62]);
+});
+
+test("a site that fails is asked again after 3 s", async () => {
+  const socket = await open();
+  world.site = () => new Response("", { status: 503 });
+  await away(() => say(1, 60));
+  world.site = render;
+  assert.equal(page[0].rows, 0);
+  await world.advance(3);
+  say(61, 61);
+  await world.advance(1);
+  assert.deepEqual([page[0].rows, socket.seen], [60, [61]]);
+});
+
+test("a page without the part is left alone", async () => {
+  await open();
+  world.site = () => new Response("[]");
+  await away(() => say(1, 60));
+  await world.advance(20);
+  assert.deepEqual([world.fetched.length, page[0].rows], [1, 0]);
+});

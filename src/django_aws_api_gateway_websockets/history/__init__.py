@@ -1,0 +1,8 @@
+"""Channels with a history: publish messages that pages do not miss, and read the position of a channel."""
+
+from __future__ import annotations
+
+from .positions import position
+from .publishing import Published, apublish, publish
+
+__all__ = ["Published", "apublish", "position", "publish"]

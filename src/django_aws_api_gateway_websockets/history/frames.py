@@ -1,0 +1,60 @@
+"""The frames of docs/protocol.md that carry messages of a channel. Bodies are JSON text and are not parsed again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Mapping, Sequence
+
+from .. import protocol
+from ..conf import conf
+from ..delivery.payload import ENCODERS, Message
+from ..exceptions import MessageTooLarge
+
+_KEY = protocol.RESERVED_KEY
+#: The largest body of a message. The rest of its frame is for the channel's name, the position and the id.
+MAX_BODY_BYTES = protocol.MAX_MESSAGE_BYTES - 4096
+#: The bytes of all missed messages in one frame. There is room for at least one.
+MAX_MISSED_BYTES = protocol.MAX_MESSAGE_BYTES - 3072
+
+
+def encoded_body(data: Any) -> str:
+    """Return ``data`` as the text of a JSON object. Raise ``TypeError``, ``ValueError`` or ``MessageTooLarge``."""
+    if not isinstance(data, Mapping) or not data:
+        raise TypeError(f"publish takes a dict with at least one key, not {data!r:.80}.")
+    if _KEY in data:
+        raise ValueError(f"The key {_KEY!r} is reserved. Rename it in the data of publish.")
+    body: str = ENCODERS.find(conf.MESSAGE_ENCODER)(data).strip()
+    if not (body.startswith("{") and body.endswith("}")):
+        raise ValueError("publish needs a MESSAGE_ENCODER that returns a JSON object for a dict.")
+    size = len(body.encode())
+    if size > MAX_BODY_BYTES:
+        raise MessageTooLarge(
+            f"The message has {size} bytes, but a message of a channel can have at most {MAX_BODY_BYTES}. Publish a "
+            "reference to the data instead."
+        )
+    return body
+
+
+def message_frame(channel_name: str, body: str, at: str = "", message_id: str | None = None) -> Message:
+    """Return a message of a channel. Without a body, it is a position whose message is not for the recipient."""
+    about = {"channel": channel_name, **({"at": at} if at else {}), **({"id": message_id} if message_id else {})}
+    frame = f'{{"{_KEY}":{_dump(about)}}}'
+    text = f"{body[:-1]},{frame[1:]}" if body else frame
+    # A client drops a message whose position or id it has seen, so the frame may be sent again.
+    return Message(text.encode(), has_id=bool(at or message_id))
+
+
+def missed_frame(channel_name: str, since: str, messages: Sequence[tuple[str, str]], at: str, more: bool) -> str:
+    """Return the frame with the missed messages of a channel, as pairs of position and body."""
+    missed = ",".join(f'{{"at":{_dump(place)},"message":{body}}}' for place, body in messages)
+    about = _dump({"channel": channel_name, "since": since, "at": at, "more": more})
+    return f'{{"{_KEY}":{about[:-1]},"missed":[{missed}]}}}}'
+
+
+def entry_size(position: str, size: int) -> int:
+    """Return the bytes that a message takes in the list of missed messages."""
+    return len(position) + size + len('{"at":"","message":},')
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

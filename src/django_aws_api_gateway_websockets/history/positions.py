@@ -1,0 +1,66 @@
+"""Positions in a channel's history, as ``EPOCH:OFFSET:TAG``."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import NamedTuple
+
+from django.db import router
+
+from ..models import ChannelHistory
+from .retention import limits_of
+
+_FORM = re.compile(r"([0-9a-z]{1,16}):([0-9]{1,18}):([0-9a-z]{1,16})\Z", re.ASCII)
+
+
+class Position(NamedTuple):
+    """The place of a message: the history's epoch, the message's offset, and its random tag.
+
+    The tag shows whether the message at this offset is still the same, for example after the table was restored from
+    a copy.
+    """
+
+    epoch: str
+    offset: int
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.offset}:{self.tag}"
+
+    @classmethod
+    def parse(cls, text: object) -> Position | None:
+        """Return the position that a client sent, or None if it is malformed."""
+        found = _FORM.match(text) if isinstance(text, str) else None
+        return cls(found[1], int(found[2]), found[3]) if found else None
+
+
+#: The position in a channel without any message.
+START = Position("0", 0, "0")
+
+
+def new_epoch() -> str:
+    return secrets.token_hex(5)
+
+
+def new_tag() -> str:
+    return secrets.token_hex(4)
+
+
+def position_of(history: ChannelHistory | None) -> Position:
+    """Return the position of the newest message."""
+    if history is None or not history.last_offset:
+        return START
+    return Position(history.epoch, history.last_offset, history.last_tag)
+
+
+def position(channel_name: str) -> str | None:
+    """Return the position of a channel, or None if it has no history.
+
+    Read it **before** the rows of a page, and from the same database. The database is the one from which your router
+    reads ``ChannelHistory``.
+    """
+    if limits_of(channel_name) is None:
+        return None
+    rows = ChannelHistory.objects.using(router.db_for_read(ChannelHistory))
+    return str(position_of(rows.filter(channel_name=channel_name).first()))

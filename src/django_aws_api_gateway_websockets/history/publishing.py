@@ -1,0 +1,159 @@
+"""Publish a message to a channel: it is numbered, kept in the channel's history, and pushed to everyone in it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db import router, transaction
+
+from ..delivery import DeliveryReport
+from ..delivery.payload import Message
+from ..models import ChannelHistory, HistoryMessage, WaitingMessage, WebSocketSession, WebSocketSessionQuerySet
+from ..models.jobs import enqueue_broadcast
+from ..models.reporting import announce
+from ..models.sending import send_to_many
+from ..security.channel_rules import check_joinable
+from .frames import encoded_body, message_frame
+from .numbering import NewMessage, Numbered, number, number_waiting
+from .recipients import exclusion, recipients
+from .retention import limits_of, trim
+from .transactions import in_transaction
+
+logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
+
+#: A history is trimmed after so many of its messages.
+_TRIM_EVERY = 64
+_MAX_ID_LENGTH = 128
+
+
+@dataclass
+class Published(DeliveryReport):
+    """The report of ``publish``: that of the push, and the position of the message."""
+
+    #: The position in the channel's history. It is empty if the channel has none.
+    position: str = ""
+    #: The message's id was in the history already. Nothing was pushed again.
+    repeated: bool = False
+    #: The id of the broadcast, if a task engine pushes the message.
+    broadcast: str = ""
+
+
+def publish(
+    channel_name: str,
+    data: Any,
+    *,
+    exclude: Any = None,
+    message_id: str | None = None,
+    user: Any = None,
+    background: bool = False,
+) -> Published | None:
+    """Send ``data`` to everyone in a channel, and keep it in the channel's history if it has one.
+
+    Inside a transaction, the message is written with it, and pushed after the commit. None is returned, and the report
+    arrives with the signal ``message_delivered``. A rollback publishes nothing.
+
+    ``data``: a dict that JSON can hold. ``exclude``: a session row or a user that does not get the message.
+    ``message_id``: if the history has this id already, nothing happens. ``user``: whose message it is. It is emptied
+    when this user is deleted. ``background``: the task engine pushes it.
+
+    If a channel has a history, a push that fails is logged and not raised, because clients notice that they have
+    missed a message.
+    """
+    check_joinable(channel_name)
+    _check_id(message_id)
+    message = NewMessage(channel_name, encoded_body(data), message_id, getattr(user, "pk", None), exclusion(exclude))
+    using = router.db_for_write(HistoryMessage)
+    if limits_of(channel_name) is None:
+        return _send_plainly(message, using, background)
+    if in_transaction(using):
+        # It names no row that others write, so a long transaction delays nobody.
+        WaitingMessage.objects.using(using).create(channel_name=channel_name, **message.fields())
+        transaction.on_commit(partial(_publish_after_commit, channel_name, using, background), using=using)
+        return None
+    numbered = number(message, using)
+    if numbered.repeated:
+        return Published(position=str(numbered.position), repeated=True)
+    report = _push(numbered, background)
+    if numbered.others_wait:
+        # Their process was killed between its commit and the numbering, or is about to number them itself.
+        publish_waiting(channel_name, using)
+    _trim_sometimes(numbered, using)
+    return report
+
+
+async def apublish(channel_name: str, data: Any, **options: Any) -> Published | None:
+    """Call ``publish`` from async code, without blocking the event loop."""
+    return await sync_to_async(publish)(channel_name, data, **options)
+
+
+def publish_waiting(channel_name: str, using: str, background: bool = False) -> int:
+    """Number and push the messages of a channel whose transactions are committed. Return how many."""
+    numbered = number_waiting(channel_name, using)
+    for one in numbered:
+        announce(WebSocketSession, _push(one, background))
+        _trim_sometimes(one, using)
+    return len(numbered)
+
+
+def _publish_after_commit(channel_name: str, using: str, background: bool) -> None:
+    try:
+        publish_waiting(channel_name, using, background)
+    except Exception:
+        # The work of the transaction is saved, and the next publisher or the clean-up publishes the message.
+        logger.exception("A message of the channel %r was not published after the commit", channel_name)
+
+
+def _check_id(message_id: object) -> None:
+    if message_id is None:
+        return
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= _MAX_ID_LENGTH or not message_id.isprintable():
+        raise ValueError(f"message_id is {message_id!r:.80}. Pass 1 to {_MAX_ID_LENGTH} printable characters.")
+
+
+def _send_plainly(message: NewMessage, using: str, background: bool) -> Published | None:
+    """Push a message to a channel without a history, after the commit if there is a transaction."""
+    if in_transaction(using):
+        transaction.on_commit(partial(_send_after_commit, message, using, background), using=using)
+        return None
+    members, _ = recipients(message.channel_name, message.excluded)
+    frame = message_frame(message.channel_name, message.body, message_id=message.message_id)
+    return _send(members, frame, background, fail_silently=False)
+
+
+def _send_after_commit(message: NewMessage, using: str, background: bool) -> None:
+    try:
+        report = _send_plainly(message, using, background)
+    except Exception:
+        logger.exception("A message was not sent after the commit")
+    else:
+        if report is not None:
+            announce(WebSocketSession, report)
+
+
+def _push(numbered: Numbered, background: bool) -> Published:
+    message, at = numbered.message, str(numbered.position)
+    members, left_out = recipients(message.channel_name, message.excluded)
+    if left_out is not None:
+        # Only its place, so that they do not wait for it.
+        _send(left_out, message_frame(message.channel_name, "", at), background, fail_silently=True)
+    frame = message_frame(message.channel_name, message.body, at, message.message_id)
+    report = _send(members, frame, background, fail_silently=True)
+    report.position = at
+    return report
+
+
+def _send(members: WebSocketSessionQuerySet, frame: Message, background: bool, fail_silently: bool) -> Published:
+    if background:
+        return Published(broadcast=enqueue_broadcast(members, frame))
+    return Published(**vars(send_to_many(members, frame, fail_silently=fail_silently)))
+
+
+def _trim_sometimes(numbered: Numbered, using: str) -> None:
+    if numbered.position.offset % _TRIM_EVERY == 0:
+        history = ChannelHistory.objects.using(using).filter(pk=numbered.history_id).first()
+        if history is not None:
+            trim(history, using)

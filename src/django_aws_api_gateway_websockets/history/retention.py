@@ -1,0 +1,87 @@
+"""How long each channel's history is kept, and deleting what is older."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Mapping
+
+from django.utils import timezone
+
+from ..conf import SETTING, conf
+from ..models import ChannelHistory, HistoryMessage
+from ..models.batches import ROWS_PER_STATEMENT
+from ..security.channel_rules import check_pattern, matches_text
+
+_KEYS = ("size", "seconds")
+_REMEDY = 'Write a channel or a pattern, as in {"room-*": {"size": 1000, "seconds": 300}}.'
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a history keeps: the newest ``size`` messages, those of the last ``seconds``, or what is within both."""
+
+    size: int | None = None
+    seconds: float | None = None
+
+
+def limits_of(channel_name: str) -> Limits | None:
+    """Return the limits of a channel's history: those of the first pattern that matches. None: it has no history."""
+    for pattern, limits in conf.HISTORY.items():
+        if matches_text(pattern, channel_name):
+            return Limits(**limits)
+    return None
+
+
+def problems(setting: Any) -> list[tuple[str, str]]:
+    """Return what is wrong with the setting ``HISTORY``: each problem with its remedy."""
+    if not isinstance(setting, Mapping):
+        return [(f"{SETTING}['HISTORY'] is a {type(setting).__name__}, not a dict.", _REMEDY)]
+    found = []
+    for pattern, limits in setting.items():
+        where = f"{SETTING}['HISTORY'][{pattern!r}]"
+        found += [(f"{where} {text}", remedy) for text, remedy in [*_of_pattern(pattern), *_of_limits(limits)]]
+    return found
+
+
+def _of_pattern(pattern: Any) -> list[tuple[str, str]]:
+    if not isinstance(pattern, str) or not pattern:
+        return [("has a key that is not a channel pattern.", _REMEDY)]
+    if "{user_pk}" in pattern:
+        return [("has {user_pk}, which works in channel rules only.", 'Write "*" in its place.')]
+    try:
+        check_pattern(pattern)
+    except ValueError as error:
+        return [(f"cannot be used: {error}", "Shorten the pattern.")]
+    return []
+
+
+def _of_limits(limits: Any) -> list[tuple[str, str]]:
+    if not isinstance(limits, Mapping) or not limits:
+        return [(f"is {limits!r}, which sets no limit.", 'Write {"size": 1000}, {"seconds": 300} or both.')]
+    unknown = sorted(set(limits) - set(_KEYS), key=str)
+    if unknown:
+        return [(f"has the unknown key {unknown[0]!r}.", 'The keys are "size" and "seconds".')]
+    return [
+        (f"has {key!r}: {value!r}.", "Write a whole number above 0.")
+        for key, value in limits.items()
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1
+    ]
+
+
+def trim(history: ChannelHistory, using: str) -> int:
+    """Delete up to 500 of the oldest messages of a history that are beyond its limits. Return how many.
+
+    The newest message beyond the limits stays, so that a client that has seen it can go on from there.
+    """
+    limits = limits_of(history.channel_name) or Limits(size=1)
+    rows = HistoryMessage.objects.using(using).filter(history=history)
+    oldest = list(rows.order_by("offset").values_list("offset", "created_on")[: ROWS_PER_STATEMENT + 1])
+    keep_from = 0
+    if limits.size is not None:
+        keep_from = history.last_offset - limits.size
+    if limits.seconds is not None:
+        since = timezone.now() - timedelta(seconds=limits.seconds)
+        keep_from = max([keep_from, *(offset for offset, created_on in oldest if created_on < since)])
+    beyond = [offset for offset, _ in oldest[:ROWS_PER_STATEMENT] if offset < keep_from]
+    return rows.filter(offset__lte=beyond[-1])._raw_delete(using) if beyond else 0

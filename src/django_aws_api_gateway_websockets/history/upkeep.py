@@ -1,0 +1,43 @@
+"""The clean-up of the histories: publish what a crash left without a number, and delete what is too old."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.db import router
+
+from ..models import ChannelHistory, HistoryMessage, WaitingMessage
+from ..models.batches import ROWS_PER_STATEMENT
+from .publishing import publish_waiting
+from .retention import limits_of, trim
+
+
+class Swept(NamedTuple):
+    """What a clean-up of the histories has done."""
+
+    published: int = 0  #: messages that a crash had left without a number
+    trimmed: int = 0  #: messages beyond the limits of their history, which are deleted
+
+
+def sweep() -> Swept:
+    """Publish the messages that wait for their numbers, and trim every history."""
+    using = router.db_for_write(HistoryMessage)
+    waiting = WaitingMessage.objects.using(using).values_list("channel_name", flat=True)
+    published = sum(publish_waiting(name, using) for name in waiting.order_by("channel_name").distinct())
+    trimmed = 0
+    histories = ChannelHistory.objects.using(using)
+    for pk in list(histories.values_list("pk", flat=True)):
+        history = histories.filter(pk=pk).first()
+        if history is not None:
+            trimmed += _trim_all(history, using)
+    return Swept(published, trimmed)
+
+
+def _trim_all(history: ChannelHistory, using: str) -> int:
+    trimmed, deleted = 0, ROWS_PER_STATEMENT
+    while deleted == ROWS_PER_STATEMENT:
+        deleted = trim(history, using)
+        trimmed += deleted
+    if limits_of(history.channel_name) is None:
+        history.delete()
+    return trimmed

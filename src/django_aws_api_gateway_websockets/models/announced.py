@@ -1,0 +1,174 @@
+"""Which users have been announced as present, so that each coming and going is announced once.
+
+A user who comes gets a row. When one of the user's connections ends, the row is due to be checked after
+``PRESENCE_GRACE`` seconds (see ``departures``). The row is deleted if the user has not come back by then.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from functools import partial
+from typing import Any, Collection, Iterable
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, models, transaction
+from django.db.models.deletion import Collector
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from ..conf import conf
+from ..fields import ExactCharField
+from ..signals import user_joined, user_left, user_offline, user_online
+from .cascades import shows_only
+from .engines import ENGINES, Job
+from .pushing import is_pushed, push_changes, push_list
+from .reporting import send_signal
+
+logger = logging.getLogger("django_aws_api_gateway_websockets")
+
+#: The ``channel_name`` of the row that says that a user is online, in whichever channel.
+ONLINE = ""
+
+
+def announce_and_delete(collector: Collector, field: Any, rows: Any, using: str) -> None:
+    """Delete the rows of a deleted user, and announce that the user has left. For ``ForeignKey(on_delete=…)``."""
+    if not shows_only(collector):
+        collector.fast_deletes.append(_RowsOfDeletedUsers(rows.model, rows.query.chain(), using))
+
+
+class _RowsOfDeletedUsers(models.QuerySet["AnnouncedUser"]):
+    """Rows that a cascade is about to delete. ``Collector`` runs ``_raw_delete`` inside its transaction."""
+
+    def _raw_delete(self, using: str | None) -> int:
+        gone = list(self.select_related("user"))
+        if gone:
+            transaction.on_commit(partial(announce_departures, gone), using=using, robust=True)
+            return super()._raw_delete(using)
+        return 0
+
+
+class AnnouncedUser(models.Model):
+    """A user who has been announced as present in a channel, or as online."""
+
+    channel_name = ExactCharField(_("channel name"), max_length=255, blank=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=announce_and_delete, related_name="+", verbose_name=_("user")
+    )
+    #: When to check whether the user is still there. None: not before a connection ends.
+    check_after = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("announced user")
+        verbose_name_plural = _("announced users")
+        constraints = [
+            models.UniqueConstraint(fields=["channel_name", "user"], name="websockets_one_announcement"),
+        ]
+        indexes = [models.Index(fields=["check_after"], name="websockets_check_after")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.channel_name!r}"
+
+
+def tracks_presence() -> bool:
+    """Return whether anybody wants to know who comes and goes."""
+    return bool(conf.PRESENCE_CHANNELS) or _is_tracked(ONLINE) or is_heard(user_joined, user_left)
+
+
+def _is_tracked(channel_name: str) -> bool:
+    if channel_name == ONLINE:
+        return is_heard(user_online, user_offline)
+    return is_heard(user_joined, user_left) or is_pushed(channel_name)
+
+
+def is_heard(*signals: Any) -> bool:
+    # has_listeners() would miss receivers that are connected for one sender.
+    return any(signal.receivers for signal in signals)
+
+
+def arrive(session: Any, channel_names: Iterable[str]) -> None:
+    """Announce after the commit that the user of ``session`` is in these channels, unless the user was there before.
+
+    ``ONLINE`` stands for being online.
+    """
+    names = {name for name in channel_names if _is_tracked(name)}
+    if names and session.user_id is not None:
+        using = session.own_row.write_db
+        transaction.on_commit(partial(_announce_arrival, session, names, using), using=using, robust=True)
+
+
+def _announce_arrival(session: Any, names: Collection[str], using: str) -> None:
+    announced = AnnouncedUser.objects.using(using).filter(user=session.user_id, channel_name__in=names)
+    with transaction.atomic(using=using):
+        # Wait for a check of these rows. If it deletes them, the user has left, and is announced again.
+        known = announced.select_for_update().order_by("pk").values_list("channel_name", flat=True)
+        new = sorted(set(names).difference(known))
+    for name in new:
+        try:
+            with transaction.atomic(using=using):
+                AnnouncedUser.objects.using(using).create(user_id=session.user_id, channel_name=name)
+        except IntegrityError:
+            continue  # Another connection of the user came at the same time, or the user was deleted.
+        if name == ONLINE:
+            send_signal(user_online, get_user_model(), user=session.user)
+        else:
+            send_signal(user_joined, get_user_model(), user=session.user, channel_name=name)
+            push_changes(name, but=session, joined=[session.user])
+
+
+def joined(session: Any, channel_name: str) -> None:
+    """Announce after the commit that ``session`` has joined a channel, and show its page who is there."""
+    arrive(session, [channel_name])
+    if is_pushed(channel_name) and session.protocol_version:
+        using = session.own_row.write_db
+        transaction.on_commit(partial(_show_list, session, channel_name, using), using=using, robust=True)
+
+
+def _show_list(session: Any, channel_name: str, using: str) -> None:
+    present = AnnouncedUser.objects.using(using).filter(channel_name=channel_name).order_by("pk")
+    push_list(session, channel_name, [one.user for one in present.select_related("user")])
+
+
+def left(session: Any) -> None:
+    """Note after the commit that ``session`` has left a channel."""
+    if session.user_id is not None and tracks_presence():
+        using = session.own_row.write_db
+        transaction.on_commit(partial(depart, [session.user_id], using), using=using, robust=True)
+
+
+def depart(user_ids: Iterable[Any], using: str) -> None:
+    """Let the presence of these users be checked after the grace period, because a connection of each has ended."""
+    users = {user_id for user_id in user_ids if user_id is not None}
+    if not (users and tracks_presence()):
+        return
+    rows = AnnouncedUser.objects.using(using).filter(user__in=users)
+    with transaction.atomic(using=using):
+        # Everybody locks these rows in the same order, so nobody runs into a deadlock.
+        found = list(rows.select_for_update().order_by("pk").values_list("pk"))
+        if found:
+            rows.update(check_after=timezone.now() + timedelta(seconds=conf.PRESENCE_GRACE))
+    if found:
+        _enqueue_check(using)
+
+
+def _enqueue_check(using: str) -> None:
+    if not conf.BACKGROUND:
+        return
+    try:
+        ENGINES.find(conf.BACKGROUND)([Job("check_presence", [using], conf.PRESENCE_GRACE)])
+    except Exception:
+        logger.exception("The task engine %r did not accept a check of presence. The clean-up does it", conf.BACKGROUND)
+
+
+def announce_departures(gone: Iterable[AnnouncedUser]) -> None:
+    """Announce that these users have left their channels or gone offline."""
+    left: dict[str, list[Any]] = {}
+    for row in gone:
+        if row.channel_name == ONLINE:
+            send_signal(user_offline, get_user_model(), user=row.user)
+        else:
+            send_signal(user_left, get_user_model(), user=row.user, channel_name=row.channel_name)
+            left.setdefault(row.channel_name, []).append(row.user)
+    for name, users in left.items():
+        push_changes(name, left=users)

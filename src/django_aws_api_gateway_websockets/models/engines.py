@@ -1,0 +1,25 @@
+"""The site's task engine, and what it is given."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Sequence
+
+from ..registry import Registry
+
+#: A function that ``WEBSOCKETS["BACKGROUND"]`` may name: ``(jobs: Sequence[Job]) -> None``. It passes jobs to workers,
+#: which call ``background.work.run(job)``.
+ENGINES = Registry(
+    "BACKGROUND",
+    {
+        "celery": "django_aws_api_gateway_websockets.background.celery_engine.enqueue",
+        "tasks": "django_aws_api_gateway_websockets.background.django_tasks.enqueue",
+    },
+)
+
+
+class Job(NamedTuple):
+    """One task for a worker. Name and arguments can be written as JSON."""
+
+    name: str  #: of ``background.work.JOBS``
+    arguments: Sequence[Any]
+    delay: float = 0  #: seconds to wait before it runs. An engine may ignore it.

@@ -1,0 +1,49 @@
+"""Who is there: the users of connections that are open, as far as the rows can be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable
+
+from django.contrib.auth import get_user_model
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from .lifetime import living
+from .sessions import WebSocketSession
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Who is in a channel."""
+
+    #: The users, and how many connections each of them has in the channel.
+    users: dict[Any, int]
+    #: The connections of visitors who are not logged in.
+    anonymous: int
+
+
+def presence(channel_name: str) -> Presence:
+    """Return who is in a channel, by two queries.
+
+    A connection that vanished without ``$disconnect`` is counted for at most two hours after it was opened. With
+    ``GatewaySocket``, it is counted for at most 11 minutes after its last message or beat.
+    """
+    rows = living(WebSocketSession.objects.in_channel(channel_name)).order_by()
+    counts = dict(rows.values_list("user").annotate(Count("pk")))
+    anonymous = counts.pop(None, 0)
+    found = get_user_model()._default_manager.using(rows.db).in_bulk(list(counts))
+    return Presence({found[pk]: counts[pk] for pk in sorted(found)}, anonymous)
+
+
+def is_online(user: Any) -> bool:
+    """Return whether ``user`` has an open connection, by one query. See ``presence`` for lost connections."""
+    return user.pk is not None and living(WebSocketSession.objects.filter(user=user.pk)).exists()
+
+
+def online(users: Iterable[Any]) -> set[Any]:
+    """Return those of ``users`` that have an open connection, by one query. ``users`` is a list or a queryset."""
+    if isinstance(users, QuerySet) and not users.query.is_sliced:
+        return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
+    asked = {user.pk: user for user in users}
+    rows = living(WebSocketSession.objects.filter(user__in=asked)).order_by()
+    return {asked[pk] for pk in set(rows.values_list("user", flat=True))}

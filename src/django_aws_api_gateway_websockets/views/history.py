@@ -1,0 +1,79 @@
+"""The view that answers over HTTP what a channel's history has since a position, for clients without a socket."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from django.core.exceptions import PermissionDenied
+from django.db import router
+from django.http import HttpRequest, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.cache import never_cache
+
+from ..exceptions import EventRefused, NotPermitted
+from ..history.recipients import exclusions_of
+from ..history.recovery import Recovery, recover
+from ..history.retention import limits_of
+from ..models import HistoryMessage
+from ..security.channel_rules import check_joinable
+from .answers import for_gateways, refusal
+from .permissions import check_permissions
+from .view import WebSocketView
+
+__all__ = ["WebSocketHistoryView"]
+
+_GAP = 409
+
+
+@method_decorator(never_cache, name="dispatch")
+class WebSocketHistoryView(View):
+    """A view that answers what was missed in a channel, under the rules and permissions of ``socket_view``.
+
+    Mount it beside that view::
+
+        path("ws-history/", WebSocketHistoryView.as_view(socket_view=ChatView))
+
+    It takes a GET with ``?channel=room-1&since=POSITION``. The user is that of the page's session. Without ``since``,
+    it answers the current position only.
+    """
+
+    http_method_names = ["get"]
+    #: The class that handles the events of the socket.
+    socket_view: type[WebSocketView] = WebSocketView
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        return for_gateways(super().as_view(**initkwargs))
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        name, since = request.GET.get("channel", ""), request.GET.get("since") or None
+        try:
+            self._check(request, name)
+        except EventRefused as refused:
+            return refusal(refused, request.path, None)
+        except PermissionDenied as denied:
+            return refusal(NotPermitted(str(denied) or "You may not do this."), request.path, None)
+        if limits_of(name) is None:
+            return JsonResponse({"message": f"The channel {name!r} has no history."}, status=404)
+        using = router.db_for_write(HistoryMessage)
+        return _answer(recover({name: since}, exclusions_of(request.user.pk), using)[name])
+
+    def _check(self, request: HttpRequest, name: str) -> None:
+        check_joinable(name)
+        view = self.socket_view()
+        view.request, view.args, view.kwargs = request, (), {}
+        check_permissions(view, request, view)
+        view._check_may_join(request, name)
+
+
+def _answer(found: Recovery) -> JsonResponse:
+    if found.gap:
+        message = "The history does not reach back to this position. Load the state again, with its position."
+        return JsonResponse({"message": message, "gap": found.at}, status=_GAP)
+    # The bodies are JSON already.
+    missed = ",".join(f'{{"at":"{at}","message":{body}}}' for at, body in found.missed)
+    answer = JsonResponse({"at": found.upto or found.at, "more": found.more})
+    answer.content = answer.content[:-1] + f', "missed": [{missed}]}}'.encode()
+    return answer

@@ -1,0 +1,293 @@
+"""GatewaySocket in Chromium for a long time: hand-overs, drops, a network that goes, tabs that freeze and close.
+
+The numbers are small enough for every run. ``ENDURANCE=1`` runs the full ones.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from contextlib import nullcontext
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.views import WebSocketView
+
+from .test_gateway_socket import (  # noqa: F401  fixtures
+    ask,
+    events,
+    local,
+    opened,
+    page_script,
+    row,
+    visit,
+    wait_for_state,
+    wait_until,
+    window,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+FULL = bool(os.environ.get("ENDURANCE"))
+HAND_OVERS, MESSAGES = (200, 10_000) if FULL else (20, 1_000)
+DROPS, REQUESTS = (50, 1_000) if FULL else (10, 200)
+TABS = 20
+
+
+#: SQLite in memory has one connection for all threads, and so one transaction. Only one of them may use it at a time.
+ONE_AT_A_TIME = threading.Lock() if connection.vendor == "sqlite" else nullcontext()
+
+
+class TrafficView(WebSocketView):
+    notes: list = []
+    runs: list = []
+
+    def note(self, request, *args, **kwargs):
+        self.notes.append(self.body["n"])
+
+    def ask(self, request, *args, **kwargs):
+        self.runs.append(self.body["question"])
+        self.reply({"answer": self.body["question"] * 2})
+
+    def say(self, request, *args, **kwargs):
+        self.websocket_session.send_message({"type": "said", "text": self.body["text"]})
+
+
+def alone(view):
+    def answer(request, *args, **kwargs):
+        with ONE_AT_A_TIME:
+            return view(request, *args, **kwargs)
+
+    answer.csrf_exempt = True
+    return answer
+
+
+def bare_page(request):
+    return HttpResponse('<!doctype html><body><script type="module" src="/page.js"></script></body>')
+
+
+urlpatterns = [
+    path("ws/<slug:route>", alone(TrafficView.as_view(require_origin=False))),
+    path("page/", bare_page),
+    path("page.js", page_script),
+]
+
+
+@pytest.fixture(autouse=True)
+def own_urls(row, settings):  # noqa: F811
+    settings.ROOT_URLCONF = __name__
+    TrafficView.notes.clear()
+    TrafficView.runs.clear()
+
+
+class Wire(threading.Thread):
+    """A TCP proxy in front of the gateway. Its connections can be cut, or stay open while nothing goes through."""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self._target = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._pairs = []
+        self.goes_through = threading.Event()
+        self.goes_through.set()
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                near, _ = self._listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._target)
+            self._pairs.append((near, far))
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    def _copy(self, source, target):
+        try:
+            while data := source.recv(65536):
+                self.goes_through.wait()
+                target.sendall(data)
+        except OSError:
+            pass
+        self._close(source, target)
+
+    def _close(self, *sockets):
+        for one in sockets:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            one.close()
+
+    def cut(self):
+        """Cut all connections. Return how many there were."""
+        pairs, self._pairs = self._pairs, []
+        for pair in pairs:
+            self._close(*pair)
+        return len(pairs)
+
+    def stop(self):
+        self.goes_through.set()
+        self._listener.close()
+        self.cut()
+
+
+@pytest.fixture
+def wire(local):  # noqa: F811
+    wire = Wire(local.port)
+    yield wire
+    wire.stop()
+
+
+def note(text):
+    """Show the measured numbers with ``pytest -s``."""
+    sys.stdout.write(f"\n{text}\n")
+
+
+def doubled(numbers):
+    return {number: times for number, times in Counter(numbers).items() if times > 1}
+
+
+def test_hand_overs_under_traffic_lose_and_double_nothing(window, row, local):  # noqa: F811
+    local.stop()
+    local.start("--max-connection-age", "8")
+    window.run("events.length = 0")
+    window.run("start(arguments[0] + '?channel=room', {handover: 1, beat: 0.5})", row.websocket_url)
+    wait_for_state(window, "open")
+    window.run(
+        "let n = 0; window.answers = [];"
+        "window.traffic = setInterval(() => {"
+        "  if (n >= arguments[0]) return clearInterval(traffic);"
+        "  if (n % 10) socket.send({action: 'note', n});"
+        "  else socket.request('ask', {question: n}).then(({answer}) => answers.push(answer / 2));"
+        "  n++;"
+        "}, arguments[1])",
+        MESSAGES,
+        20,
+    )
+    room, sent = WebSocketSession.objects.filter(channel_name="room"), 0
+    while sent < MESSAGES or moved() < HAND_OVERS:
+        with ONE_AT_A_TIME:
+            report = room.send_message({"n": sent})
+        assert len(report.sent) == 1, report
+        sent += 1
+        time.sleep(0.015)
+    asked = list(range(0, MESSAGES, 10))
+    wait_until(lambda: len(TrafficView.notes) + len(TrafficView.runs) >= MESSAGES, 60)
+    wait_until(lambda: len(events(window, "message")) >= sent)
+    wait_until(lambda: sorted(window.run("return answers")) == asked)
+    got = [message["n"] for (message,) in events(window, "message")]
+    assert (doubled(got), sorted(got)) == ({}, list(range(sent)))
+    assert sorted(TrafficView.runs) == asked
+    assert sorted(TrafficView.notes) == [n for n in range(MESSAGES) if n % 10]
+    assert events(window, "close") == []
+    assert events(window, "state") == [["open"]]
+    assert moved() >= HAND_OVERS
+    note(f"{moved()} hand-overs, {sent} pushes, {MESSAGES} messages")
+
+
+def moved():
+    with ONE_AT_A_TIME:
+        return WebSocketSession.objects.filter(closed_reason="moved").count()
+
+
+def test_requests_across_drops_run_once_and_are_answered_once(window, row, wire, local):  # noqa: F811
+    url = row.websocket_url.replace(f":{local.port}", f":{wire.port}")
+    window.run("start(arguments[0], {window: 0.05})", url)
+    wait_for_state(window, "open")
+    window.run(
+        "let n = 0; window.answers = []; window.failures = [];"
+        "window.traffic = setInterval(() => {"
+        "  if (n >= arguments[0]) return clearInterval(traffic);"
+        "  const question = n++;"
+        "  const [done, failed] = [({answer}) => answers.push(answer / 2), ({message}) => failures.push(message)];"
+        "  socket.request('ask', {question}).then(done, failed);"
+        "}, 20)",
+        REQUESTS,
+    )
+    drops = 0
+    while drops < DROPS:
+        time.sleep(REQUESTS * 0.02 / DROPS / 2)
+        wait_for_state(window, "open")
+        drops += wire.cut() > 0
+        wait_for_state(window, "waiting", "connecting")
+        # Do not wait for the backoff, which grows with each drop.
+        window.run("dispatchEvent(new Event('online'))")
+    wait_until(lambda: len(window.run("return answers")) >= REQUESTS, 60)
+    numbers = list(range(REQUESTS))
+    assert sorted(TrafficView.runs) == numbers
+    assert sorted(window.run("return answers")) == numbers
+    assert window.run("return failures") == []
+    assert len(events(window, "close")) >= DROPS
+    note(f"{drops} drops, {len(TrafficView.runs)} runs of {REQUESTS} requests")
+
+
+def test_the_network_goes_and_comes_back(window, row, wire, local):  # noqa: F811
+    window.run("start(arguments[0])", row.websocket_url.replace(f":{local.port}", f":{wire.port}"))
+    wait_for_state(window, "open")
+    # Chromium's own switch fires `offline` and refuses new connections. It leaves open ones alone.
+    wire.goes_through.clear()
+    set_online(window, False)
+    wait_until(lambda: window.run("return socket.state") in ("waiting", "connecting"), 10)
+    assert window.run("return socket.send({action: 'say', text: 'kept'})") is False
+    ask(window, 21)
+    wire.goes_through.set()
+    set_online(window, True)
+    wait_for_state(window, "open")
+    wait_until(lambda: window.run("return answers") == [42] and events(window, "message"))
+    assert events(window, "message") == [[{"type": "said", "text": "kept"}]]
+    assert TrafficView.runs == [21]
+
+
+def set_online(window, online):  # noqa: F811
+    conditions = {"offline": not online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    window.cdp("Network.enable", {})
+    window.cdp("Network.emulateNetworkConditions", conditions)
+
+
+def test_a_frozen_tab_comes_back_after_the_idle_limit(window, row, local):  # noqa: F811
+    local.stop()
+    local.start("--idle-timeout", "1")
+    opened(window, row, beat=0.4)
+    window.cdp("Page.setWebLifecycleState", {"state": "frozen"})
+    wait_until(lambda: not WebSocketSession.objects.filter(connected=True).exists())
+    time.sleep(2)
+    window.cdp("Page.setWebLifecycleState", {"state": "active"})
+    wait_for_state(window, "open")
+    ask(window, 21)
+    wait_until(lambda: window.run("return answers") == [42])
+    assert WebSocketSession.objects.count() == 2
+
+
+def test_20_tabs_share_a_connection_that_moves_within_a_second(window, row, live_server):  # noqa: F811
+    opened(window, row, share="chat")
+    tabs = [window.new_tab() for _ in range(TABS - 1)]
+    for tab in tabs:
+        window.switch_to(tab)
+        opened(visit(window, live_server), row, share="chat")
+    assert WebSocketSession.objects.count() == 1
+    took = []
+    while len(tabs) > 1:
+        before = WebSocketSession.objects.count()
+        closed_at = time.monotonic()
+        window.close_first_tab()
+        wait_until(lambda: WebSocketSession.objects.count() > before)  # noqa: B023
+        took.append(time.monotonic() - closed_at)
+        tabs.pop(0)
+        window.switch_to(tabs[-1])
+        wait_for_state(window, "open")
+    assert max(took) < 1, took
+    wait_until(lambda: WebSocketSession.objects.filter(connected=True).count() == 1)
+    ask(window, 21)
+    wait_until(lambda: window.run("return answers") == [42])
+    note(f"{TABS} tabs, the next one leads after {max(took):.2f} s at most")

@@ -1,0 +1,403 @@
+"""Who is there: the answers to questions, the signals, and what pages are told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
+from django.utils import timezone
+
+from django_aws_api_gateway_websockets import signals
+from django_aws_api_gateway_websockets.background.work import JOBS
+from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.models.announced import AnnouncedUser, joined
+from django_aws_api_gateway_websockets.models.closing import close_connections
+from django_aws_api_gateway_websockets.presence import is_online, online, presence
+from django_aws_api_gateway_websockets.testing import GatewayClient
+from django_aws_api_gateway_websockets.testing.commits import committed
+from django_aws_api_gateway_websockets.views import WebSocketView
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+NAMES = ("user_joined", "user_left", "user_online", "user_offline")
+
+
+class RoomView(WebSocketView):
+    def move(self, request, *args, **kwargs):
+        self.join_channel(request, self.body["to"])
+
+    def enter(self, request, *args, **kwargs):
+        self.websocket_session.join(self.body["room"])
+
+    def quit(self, request, *args, **kwargs):
+        self.websocket_session.leave(self.body["room"])
+
+
+urlpatterns = [path("ws/<slug:route>", RoomView.as_view())]
+
+
+@pytest.fixture
+def page():
+    """``page(user, channel)``: the socket of a new page. ``page.clients[user]`` is the user's browser."""
+
+    def page(user=None, channel=None, speaks=True):
+        client = page.clients.setdefault(user, GatewayClient())
+        if user is not None:
+            client.force_login(user)
+        return client.connect("/ws/", channel, query={"ws_v": "1"} if speaks else {})
+
+    page.clients = {}
+    return page
+
+
+@pytest.fixture
+def heard():
+    """What receivers of the four signals got, in order, such as ("user_joined", "alice", "room-1")."""
+    heard, receivers = [], []
+    for name in NAMES:
+
+        def receive(sender, user, signal, channel_name="", _name=name):
+            assert sender is get_user_model()
+            heard.append((_name, user.username, channel_name))
+
+        getattr(signals, name).connect(receive)
+        receivers.append((getattr(signals, name), receive))
+    yield heard
+    for signal, receive in receivers:
+        signal.disconnect(receive)
+
+
+@pytest.fixture
+def options(settings):
+    def options(**values):
+        settings.WEBSOCKETS = {**getattr(settings, "WEBSOCKETS", {}), **values}
+
+    return options
+
+
+def later(page, **duration):
+    """Let time pass for everybody. The clean-up runs at the end."""
+    duration = timedelta(**duration)
+    for client in page.clients.values():
+        for socket in client._sockets():
+            socket.travel(duration)
+    AnnouncedUser.objects.filter(check_after__isnull=False).update(check_after=F("check_after") - duration)
+    clean_up()
+
+
+def clean_up():
+    with committed():
+        call_command("clearWebSocketSessions", "--older-than", "1d", verbosity=0)
+
+
+def taken(heard):
+    found, heard[:] = heard[:], []
+    return found
+
+
+# --- Questions ----------------------------------------------------------------------------------
+
+
+def test_presence_counts_the_connections_of_each_user(page, alice, bob, django_assert_num_queries):
+    for user, channel in (
+        (alice, "room"),
+        (alice, "room"),
+        (alice, "other"),
+        (bob, "room"),
+        (None, "room"),
+        (None, ""),
+    ):
+        page(user, channel)
+    page(bob, "other").session.join("room")
+    with django_assert_num_queries(2):
+        found = presence("room")
+    assert (found.users, found.anonymous) == ({alice: 2, bob: 2}, 1)
+    assert (presence("nowhere").users, presence("nowhere").anonymous) == ({}, 0)
+
+
+def test_a_list_and_a_queryset_of_users_are_asked_at_once(page, make_user, alice, bob, django_assert_num_queries):
+    carol = make_user("carol")
+    page(alice), page(alice), page(carol).disconnect(), page()
+    everybody = get_user_model().objects.order_by("pk")
+    for users in ([alice, bob, carol], (alice,), everybody, everybody.exclude(pk=bob.pk)):
+        with django_assert_num_queries(1):
+            assert online(users) == {alice}
+    assert online(everybody[:2]) == {alice}
+    assert online([]) == online(everybody.none()) == set()
+
+
+def test_is_online_asks_one_question(page, alice, bob, django_assert_num_queries):
+    page(alice), page()
+    with django_assert_num_queries(2):
+        assert (is_online(alice), is_online(bob)) == (True, False)
+    with django_assert_num_queries(0):
+        assert not is_online(AnonymousUser())
+
+
+@pytest.mark.parametrize("speaks", [False, True], ids=["plain", "GatewaySocket"])
+def test_a_lost_connection_is_gone_within_the_bound(page, alice, speaks):
+    socket = page(alice, "room", speaks)
+    page.clients[alice].lost_disconnect()
+    WebSocketSession.objects.update(created_on=timezone.now())
+    socket.travel(timedelta(minutes=10, seconds=30))
+    assert is_online(alice)
+    socket.travel(timedelta(minutes=1))
+    assert is_online(alice) is not speaks
+    socket.travel(timedelta(hours=1, minutes=47))
+    assert is_online(alice) is not speaks
+    socket.travel(timedelta(minutes=2))
+    assert not is_online(alice)
+    assert presence("room").users == {}
+    assert online([alice]) == set()
+
+
+def test_beats_keep_a_connection_in_the_list(page, alice):
+    socket = page(alice, "room")
+    for _ in range(4):
+        socket.travel(timedelta(minutes=8))
+        socket.send_json({"action": "_ws", "_ws": {"beat": True}})
+    assert presence("room").users == {alice: 1}
+
+
+# --- Signals ------------------------------------------------------------------------------------
+
+
+def test_the_first_tab_joins_and_the_last_one_leaves(page, alice, heard):
+    tabs = [page(alice, "room"), page(alice, "room")]
+    assert taken(heard) == [("user_online", "alice", ""), ("user_joined", "alice", "room")]
+    tabs[0].disconnect()
+    later(page, minutes=1)
+    assert taken(heard) == []
+    tabs[1].disconnect()
+    clean_up()
+    assert taken(heard) == []
+    later(page, seconds=16)
+    assert sorted(taken(heard)) == [("user_left", "alice", "room"), ("user_offline", "alice", "")]
+    later(page, minutes=1)
+    assert taken(heard) == []
+    page(alice, "room")
+    assert taken(heard) == [("user_online", "alice", ""), ("user_joined", "alice", "room")]
+
+
+def test_a_reload_announces_nothing(page, alice, heard):
+    page(alice, "room").disconnect()
+    taken(heard)
+    later(page, seconds=14)
+    page(alice, "room")
+    later(page, minutes=1)
+    assert taken(heard) == []
+
+
+def test_the_grace_period_begins_with_the_last_end(page, alice, heard):
+    tabs = [page(alice, "room"), page(alice, "room")]
+    taken(heard)
+    tabs[0].disconnect()
+    later(page, seconds=14)
+    tabs[1].disconnect()
+    later(page, seconds=14)
+    assert taken(heard) == []
+    later(page, seconds=2)
+    assert len(taken(heard)) == 2
+
+
+def test_the_grace_period_is_an_option(page, alice, heard, options):
+    options(PRESENCE_GRACE=60)
+    page(alice).disconnect()
+    later(page, seconds=59)
+    assert [name for name, *_ in heard] == ["user_online"]
+    later(page, seconds=2)
+    assert [name for name, *_ in heard] == ["user_online", "user_offline"]
+
+
+def test_joins_and_leaves_of_one_connection_are_announced(page, alice, heard):
+    socket = page(alice, "lobby")
+    taken(heard)
+    socket.send_json({"action": "enter", "room": "one"})
+    socket.send_json({"action": "enter", "room": "one"})
+    socket.send_json({"action": "_ws", "_ws": {"id": "r-1", "join": {"two": None}}})
+    socket.send_json({"action": "move", "to": "hall"})
+    assert taken(heard) == [("user_joined", "alice", name) for name in ("one", "two", "hall")]
+    socket.send_json({"action": "quit", "room": "one"})
+    socket.send_json({"action": "_ws", "_ws": {"id": "r-2", "leave": ["two"]}})
+    later(page, seconds=16)
+    assert sorted(taken(heard)) == [("user_left", "alice", name) for name in ("lobby", "one", "two")]
+
+
+def test_anonymous_visitors_are_not_announced(page, heard):
+    page(None, "room").disconnect()
+    later(page, minutes=1)
+    assert heard == []
+
+
+@pytest.mark.parametrize("wait", [{"minutes": 12}, {"hours": 2, "minutes": 1}], ids=["GatewaySocket", "plain"])
+def test_a_lost_connection_is_announced_by_the_clean_up(page, alice, heard, wait):
+    page(alice, "room", speaks="hours" not in wait).vanish()
+    taken(heard)
+    later(page, minutes=9)
+    assert taken(heard) == []
+    later(page, **wait)
+    later(page, seconds=16)
+    assert sorted(taken(heard)) == [("user_left", "alice", "room"), ("user_offline", "alice", "")]
+
+
+def test_many_closed_at_once_leave(page, alice, bob, heard, django_capture_on_commit_callbacks):
+    page(alice, "room"), page(alice, "room"), page(bob, "room")
+    taken(heard)
+    with django_capture_on_commit_callbacks(execute=True):
+        close_connections(WebSocketSession.objects.all(), "logout")
+    later(page, seconds=16)
+    assert sorted(taken(heard)) == sorted(
+        (name, user, "room" if name == "user_left" else "")
+        for name in ("user_left", "user_offline")
+        for user in ("alice", "bob")
+    )
+
+
+def test_a_deleted_user_leaves_at_once(page, alice, heard, django_capture_on_commit_callbacks):
+    page(alice, "room")
+    taken(heard)
+    with django_capture_on_commit_callbacks(execute=True):
+        alice.delete()
+    assert sorted(taken(heard)) == [("user_left", "alice", "room"), ("user_offline", "alice", "")]
+    assert not AnnouncedUser.objects.exists()
+
+
+def test_the_task_engine_announces_who_left(page, alice, heard, options):
+    options(BACKGROUND=f"{__name__}.remember")
+    jobs.clear()
+    page(alice, "room").disconnect()
+    taken(heard)
+    (job,) = jobs
+    assert (job.name, job.delay) == ("check_presence", 15)
+    JOBS[job.name](*job.arguments)
+    assert taken(heard) == []
+    AnnouncedUser.objects.update(check_after=timezone.now())
+    with committed():
+        JOBS[job.name](*job.arguments)
+    assert len(taken(heard)) == 2
+
+
+jobs = []
+
+
+def remember(new):
+    jobs.extend(new)
+
+
+def test_a_broken_task_engine_breaks_no_disconnect(page, alice, heard, options, caplog):
+    options(BACKGROUND=f"{__name__}.no_such_engine")
+    assert page(alice, "room").disconnect().status_code == 200
+    assert "did not accept a check of presence" in caplog.text
+    later(page, seconds=16)
+    assert len(taken(heard)) == 4
+
+
+def test_only_what_is_heard_is_kept(page, alice):
+    def receive(sender, **kwargs):
+        pass
+
+    page(alice, "room")
+    assert not AnnouncedUser.objects.exists()
+    signals.user_left.connect(receive)
+    try:
+        page(alice, "room")
+        assert list(AnnouncedUser.objects.values_list("channel_name", flat=True)) == ["room"]
+    finally:
+        signals.user_left.disconnect(receive)
+
+
+def test_a_site_without_presence_pays_nothing(page, alice):
+    session = page(alice, "room").session
+    with CaptureQueriesContext(connection) as asked:
+        session.mark_disconnected("client")
+    statements = [one["sql"].split()[0] for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]]
+    assert statements == ["UPDATE", "UPDATE"]  # the row and its memberships
+
+
+def test_presence_costs_one_statement_per_coming(page, alice, heard):
+    page(alice, "room")
+    session = page(alice).session
+    session.user  # noqa: B018  loads it
+    session.join("room")
+    with CaptureQueriesContext(connection) as asked, committed():
+        joined(session, "room")
+    assert [one["sql"].split()[0] for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]] == ["SELECT"]
+
+
+# --- What pages are told ------------------------------------------------------------------------
+
+
+def presence_frames(socket):
+    return [message["_ws"]["presence"] for message in socket.receive_all() if "presence" in message["_ws"]]
+
+
+def join(socket, channel):
+    assert (
+        socket.send_json({"action": "_ws", "_ws": {"id": f"join-{channel}", "join": {channel: None}}}).status_code
+        == 200
+    )
+
+
+def seen(user):
+    return {"id": user.pk, "name": user.username}
+
+
+def test_pages_are_told_who_is_there_who_comes_and_who_goes(page, alice, bob, options):
+    options(PRESENCE_CHANNELS=["room-*"])
+    first, plain = page(alice), page(None, "room-1", speaks=False)
+    join(first, "room-1")
+    assert presence_frames(first) == [{"list": [seen(alice)]}]
+    second = page(bob)
+    join(second, "room-1")
+    assert presence_frames(second) == [{"list": [seen(alice), seen(bob)]}]
+    assert presence_frames(first) == [{"joined": [seen(bob)]}]
+    second.disconnect()
+    later(page, seconds=16)
+    assert presence_frames(first) == [{"left": [seen(bob)]}]
+    assert plain.receive_nothing()
+
+
+def test_the_channel_of_the_connect_is_told_too(page, alice, bob, options):
+    options(PRESENCE_CHANNELS=["room-*"])
+    first = page(alice, "room-1")
+    assert first.receive_nothing()
+    join(first, "room-1")
+    assert presence_frames(first) == [{"list": [seen(alice)]}]
+    page(bob, "room-1")
+    assert presence_frames(first) == [{"joined": [seen(bob)]}]
+
+
+def test_other_channels_are_told_nothing(page, alice, bob, options):
+    options(PRESENCE_CHANNELS=["room-*"])
+    first = page(alice)
+    join(first, "lobby")
+    page(bob, "lobby")
+    assert presence_frames(first) == []
+
+
+def hide_bob(user, channel_name):
+    return None if user.username == "bob" else f"{user.username} in {channel_name}"
+
+
+def test_the_site_decides_what_is_shown_of_a_user(page, alice, bob, make_user, options):
+    options(PRESENCE_CHANNELS=["*"], PRESENCE_USER=f"{__name__}.hide_bob")
+    first = page(alice)
+    join(first, "room")
+    page(bob, "room"), page(make_user("carol"), "room")
+    assert presence_frames(first) == [{"list": ["alice in room"]}, {"joined": ["carol in room"]}]
+
+
+def fail(user, channel_name):
+    raise RuntimeError("a bug in the site")
+
+
+def test_a_bug_in_the_hook_breaks_no_connect(page, alice, options, caplog):
+    options(PRESENCE_CHANNELS=["*"], PRESENCE_USER=f"{__name__}.fail")
+    page(alice, "room")
+    assert "were not told who came or went" in caplog.text
