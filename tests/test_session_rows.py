@@ -284,7 +284,7 @@ def test_a_row_does_not_come_back_after_its_end(gone, alice, end, reason):
     assert not everyone.in_channel("room-1").exists()
 
 
-def test_a_row_comes_back_without_channels_that_its_user_lost(gone):
+def test_a_row_comes_back_without_channels_its_user_lost(gone):
     barred.add("room-1")
     assert speak(gone[1]) == 200
     assert gone[1].session.connected
