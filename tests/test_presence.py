@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -288,6 +288,31 @@ jobs = []
 
 def remember(new):
     jobs.extend(new)
+
+
+def test_celery_checks_after_the_grace_period(page, alice, heard, options):
+    app = pytest.importorskip("celery").Celery("presence", broker="memory://", set_as_current=True)
+    options(BACKGROUND="celery")
+    page(alice, "room").disconnect()
+    with app.connection_for_read() as broker:
+        message = broker.SimpleQueue("celery").get_nowait()
+    assert message.headers["task"].endswith(".check_presence")
+    wait = datetime.fromisoformat(message.headers["eta"]) - timezone.now()
+    assert 10 < wait.total_seconds() <= 15
+
+
+@pytest.mark.parametrize(("backend", "tasks"), [("dummy.DummyBackend", 1), ("immediate.ImmediateBackend", 0)])
+def test_django_tasks_check_after_the_grace_period(page, alice, heard, options, settings, backend, tasks):
+    """A backend that cannot wait leaves it to the clean-up."""
+    engine = pytest.importorskip("django_aws_api_gateway_websockets.background.django_tasks")
+    settings.TASKS = {"default": {"BACKEND": f"{engine._tasks.__name__}.backends.{backend}"}}
+    options(BACKGROUND="tasks")
+    page(alice, "room").disconnect()
+    results = getattr(engine.task_backends["default"], "results", [])
+    assert [result.args[0] for result in results] == ["check_presence"] * tasks
+    assert all(10 < (result.task.run_after - timezone.now()).total_seconds() <= 15 for result in results)
+    later(page, seconds=16)
+    assert len(taken(heard)) == 4
 
 
 def test_a_broken_task_engine_breaks_no_disconnect(page, alice, heard, options, caplog):

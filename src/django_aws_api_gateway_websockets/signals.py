@@ -41,15 +41,17 @@ message_received = Signal()
 #: ``ATOMIC_REQUESTS``, what a receiver writes to the database is therefore rolled back.
 message_failed = Signal()
 
-#: Sent when a user comes to a channel, with the first of the user's connections. Arguments: ``user``, ``channel_name``.
+#: Sent when a user comes to a channel, with the first of the user's connections. The sender is the user model.
+#: Arguments: ``user``, ``channel_name``.
 user_joined = Signal()
 
-#: Sent when a user has been absent from a channel for ``PRESENCE_GRACE`` seconds. Arguments: ``user``,
-#: ``channel_name``.
+#: Sent when a user has been absent from a channel for ``PRESENCE_GRACE`` seconds, or was deleted. The sender is the
+#: user model. Arguments: ``user``, ``channel_name``.
 user_left = Signal()
 
-#: Sent when a user opens the first connection. Argument: ``user``.
+#: Sent when a user opens the first connection. The sender is the user model. Argument: ``user``.
 user_online = Signal()
 
-#: Sent when a user has had no connection for ``PRESENCE_GRACE`` seconds. Argument: ``user``.
+#: Sent when a user has had no connection for ``PRESENCE_GRACE`` seconds, or was deleted. The sender is the user model.
+#: Argument: ``user``.
 user_offline = Signal()
