@@ -126,6 +126,13 @@ def inspector(count):
         print(f"| {route} | {without:.0f} µs | {watched:.0f} µs | {watched / without - 1:.1%} |", flush=True)
 
 
+def history():
+    """Print the table of ``benchmarks.history``, which needs a database server."""
+    environment = {"TEST_DATABASE": "postgresql", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    command = [sys.executable, "-m", "benchmarks.history"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true", help="a quarter of the messages, a tenth of the rows")
@@ -139,6 +146,8 @@ def main():
     receive(["SQLite", *(["PostgreSQL"] if options.postgresql else [])])
     stream(100_000 if options.quick else 1_000_000)
     inspector(1_000 if options.quick else 4_000)
+    if options.postgresql:
+        history()
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def channels(count=1_000):
         f"in_channel of {members:,} open and {rows.count() - members:,} closed connections",
         f"{took}, {each:.1f} µs per row",
     )
-    few = rows.in_channel("Group 77")
+    few = rows.in_channel("Group 71")
     report(f"in_channel of {few.count()} open connections", milliseconds(lambda: list(open_rows(few))))
     joining = list(rows.open()[:count])
     took = milliseconds(lambda: [session.join("New") for session in joining], 1)
@@ -164,7 +164,7 @@ def admin_pages():
         ("connected ones", "?connected__exact=1"),
         ("search by user", "?q=user77"),
         ("search by channel", "?q=Room+77"),
-        ("search by joined channel", "?q=Group+77"),
+        ("search by joined channel", "?q=Group+71"),
         ("search by connection id", f"?q={one}"),
     ):
         report(f"admin: {name}", milliseconds(lambda query=query: client.get(f"{base}/websocketsession/{query}"), 3))

@@ -342,6 +342,19 @@ def test_a_kick_closes_both_connections(page, old, many):
     assert (state(old), state(new)) == ((False, "kicked"), (False, "kicked"))
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_kick_by_a_row_read_before_the_move_reaches_both(page, old, ends):
+    before = old.session
+    new = move(old, wait_with(page))
+    if ends:
+        old.disconnect()
+        before.refresh_from_db()
+    assert before.disconnect("kicked") is True
+    assert old.closed
+    assert new.closed
+    assert state(new) == (False, "kicked")
+
+
 @pytest.mark.parametrize("many", [False, True])
 def test_a_kick_before_the_move_closes_the_waiting_connection(page, old, many):
     token, new = token_of(old), wait_with(page)
@@ -383,6 +396,17 @@ def test_a_row_read_before_the_move_reaches_the_new_connection(page, old):
     old.disconnect()
     assert before.send_message({"n": 2}) is True
     assert new.receive_all() == [{"n": 2}]
+
+
+def test_a_row_read_before_the_move_joins_for_the_new_connection(page, old):
+    before = old.session
+    before.join("kitchen")
+    new = move(old, wait_with(page))
+    before.join("lobby")
+    before.leave("kitchen")
+    before.leave("room")
+    rows = WebSocketSession.objects
+    assert [list(rows.in_channel(name)) for name in ("lobby", "kitchen", "room")] == [[new.session], [], []]
 
 
 def test_a_broadcast_in_the_background_follows_a_move(page, old):

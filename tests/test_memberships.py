@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from django_aws_api_gateway_websockets.exceptions import InvalidBody, UnknownConnection
+from django_aws_api_gateway_websockets.exceptions import ChannelRefused, InvalidBody, UnknownConnection
 from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
@@ -217,6 +217,21 @@ def test_recheck_channel_covers_joined_channels():
     assert members("room-1") == set()
     barred.add("lobby")
     assert socket.send_json({"action": "hello"}).status_code == 403
+
+
+@pytest.mark.parametrize("error", [Http404(), PermissionDenied(), ChannelRefused("no")])
+def test_a_recheck_that_a_page_would_refuse_is_a_leave(error, monkeypatch):
+    socket = GatewayClient().connect("/watchful/", channel="lobby")
+    socket.session.join_all([f"room-{number}" for number in range(3)])
+
+    def can_join(self, request, channel_name):
+        if channel_name in ("room-0", "room-2"):
+            raise error
+        return True
+
+    monkeypatch.setattr(WatchfulView, "can_join", can_join)
+    assert socket.send_json({"action": "hello"}).status_code == 200
+    assert socket.session.channels == ["lobby", "room-1"]
 
 
 # A search with both columns, so that closed members of the channel are not read.

@@ -118,15 +118,75 @@ def test_page_can_be_used_by_keyboard_on_a_phone(windows):
     bob.resize(390, 700)
     bob.set_dark()
     assert bob.run("return document.documentElement.scrollWidth") <= 390
-    bob.run("document.activeElement.blur()")
-    for key in ("TAB",) * 20:
-        bob.press(key)
-        if bob.run("return document.activeElement.id") == "text":
-            break
+    press_until(bob, "text")
     for letter in "Hi":
         bob.press(letter)
     bob.press("ENTER")
     windows["alice"].wait_for_text("#log li:last-child .text", "Hi")
+
+
+AXE = """
+const done = arguments[arguments.length - 1];
+axe.run().then(({violations}) => done(violations.filter(({impact}) => impact === "serious" || impact === "critical")
+  .flatMap(({id, nodes}) => nodes.map(({html, any}) => `${id}: ${html} ${any[0]?.message}`))));
+"""
+
+
+def test_axe_finds_nothing_serious(demo, windows):
+    script = Path(pytest.importorskip("axe_selenium_python").__file__).with_name("node_modules") / "axe-core/axe.min.js"
+    alice = windows["alice"]
+    alice.resize(390, 700)
+    for page in ("/rooms/workshop/", "/board/"):
+        alice.open(demo.url + page)
+        alice.wait_for_text(".state", "Connected")
+        alice.fill("#text", "Hello", "\n")
+        alice.wait_for_text(".text", "Hello")
+        alice.run(script.read_text(encoding="utf-8"))
+        found = {}
+        for dark in (False, True):
+            alice.set_dark(dark)
+            found[dark] = alice.run_async(AXE)
+        assert found == {False: [], True: []}, page
+
+
+def test_the_board_can_be_used_by_keyboard_on_a_phone(demo, windows):
+    for window in windows.values():
+        window.resize(390, 700)
+        window.open(demo.url + "/board/")
+        assert window.run("return document.documentElement.scrollWidth") <= 390
+    alice, bob = windows["alice"], windows["bob"]
+    for window in (alice, bob):
+        wait_until(lambda: window.run("return document.documentElement.dataset.socket") == "open")  # noqa: B023
+    press_until(bob, "text")
+    for key in ("O", "k", "ENTER"):
+        bob.press(key)
+    for window in (alice, bob):
+        window.wait_for_text("#notes li .text", "Ok")
+    assert bob.run("return document.getElementById('text').value") == ""
+    # What was missed during a drop is there after it.
+    alice.run("dispatchEvent(new Event('freeze'))")
+    wait_until(lambda: alice.run("return document.documentElement.dataset.socket") == "waiting")
+    bob.fill("#text", "Missed", "\n")
+    bob.wait_for_text("#notes li .text", "Missed")
+    assert "Missed" not in alice.text("#notes")
+    alice.run("dispatchEvent(new Event('resume'))")
+    alice.wait_for_text("#notes li .text", "Missed")
+
+
+def press_until(window, name):
+    """Press Tab until the element with this id has the focus."""
+    window.run("document.activeElement.blur()")
+    for _ in range(20):
+        window.press("TAB")
+        if window.run("return document.activeElement.id") == name:
+            return
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 15
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def keep_picture(windows):

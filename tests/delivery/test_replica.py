@@ -25,7 +25,7 @@ def test_a_site_that_reads_from_a_replica(server, tmp_path):
         "disconnected": 3,
         "open": 0,
         "repeated": False,
-        "left": 0,
+        "left": 1,  # found gone a moment ago, so it may come back
     }
     # Nothing of what was rolled back was sent.
     assert server.received == {name: [{"n": "sent"}] for name in ("0=", "2=", "3=")}

@@ -7,9 +7,11 @@ import socket as sockets
 import struct
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 from websockets.sync.client import connect as open_socket
 
@@ -101,13 +103,13 @@ def test_a_connection_that_aws_calls_gone_is_marked(connect, alice, created):
     session = WebSocketSession.objects.create(
         connection_id="AAAAAAAAAAAAAAA=", api_gateway=created, user=alice, channel_name="x"
     )
-    WebSocketSession.objects.update(created_on="2020-01-01T00:00:00Z")
+    WebSocketSession.objects.update(created_on=timezone.now() - timedelta(hours=1))
     session.refresh_from_db()
 
     assert session.send_message({"anyone": "there?"}) is False
 
     session.refresh_from_db()
-    assert not session.connected
+    assert (session.connected, session.closed_reason) == (False, "gone")
 
 
 def test_a_refused_connect_is_refused_before_the_upgrade(connect, alice, created):

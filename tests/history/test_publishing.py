@@ -305,3 +305,21 @@ def test_a_long_transaction_delays_nobody_and_never_fails():
             in_a_thread(lambda number=number: publish("room-1", {"n": number}))
         publish("room-1", {"n": 5})
     assert (offsets(), texts()) == ([1, 2, 3, 4, 5], [2, 3, 4, 1, 5])
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
+@pytest.mark.django_db(transaction=True)
+def test_publishers_with_repeatable_read_try_again(monkeypatch):
+    level = "repeatable read"
+    if connection.vendor == "postgresql":
+        from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+        level = IsolationLevel.REPEATABLE_READ
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "isolation_level", level)
+
+    def write():
+        for number in range(10):
+            publish("room-1", {"n": number})
+
+    in_a_thread(*[write] * 6)
+    assert offsets() == list(range(1, 61))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from django_aws_api_gateway_websockets.aws import control_client
@@ -48,6 +50,39 @@ def test_a_refused_creation_tells_no_secret(local_aws, row, watch, fault, status
         row.create_gateway()
     secret = gateway_secret(ApiGateway.objects.get().api_id)
     assert secret not in shown(raised.value)
+
+
+QUOTES = [
+    "Invalid mapping expression specified: '{}'",
+    "Validation Result: warnings : [], errors : [Invalid mapping expression specified: {}]",
+    '{{"RequestParameters": {{"integration.request.header.X": "\'{}\'"}}}} and again {}',
+    "x" * 470 + "'{}'",
+]
+
+
+@pytest.mark.parametrize(("status", "quote"), list(zip((400, 403, 500, 400), QUOTES)), ids=range(4))
+def test_no_secret_is_shown_that_aws_quotes(local_aws, row, watch, admin_client, status, quote):
+    row.create_gateway()
+    secret = gateway_secret(row.api_id)
+    route = row.additional_routes.model(
+        api_gateway=row, name="Orders", route_key="orders", integration_url="https://www.example.com/ws/orders"
+    )
+    row.additional_routes.bulk_create([route])
+    text = quote.format(secret, secret)
+    watch(Refuse(-1, status, "BadRequestException", text, methods=("POST", "PATCH"), path="/integrations"))
+    with pytest.raises(Exception, match="AWS answered") as raised:
+        update_gateway(row)
+    out = io.StringIO()
+    with pytest.raises(CommandError) as failed:
+        call_command("updateApiGateway", pk=row.pk, stdout=out, stderr=out)
+    url = "/admin/django_aws_api_gateway_websockets/apigateway/"
+    action = {"action": "update_api_gateway", "_selected_action": [row.pk], "confirmed": "yes"}
+    pages = [admin_client.post(url, action, follow=True), admin_client.get(f"{url}{row.pk}/history/")]
+    row.refresh_from_db()
+    told = [shown(raised.value), raised.value.said, str(failed.value), out.getvalue(), row.last_error]
+    told += [page.content.decode() for page in pages]
+    assert not [text for text in told if secret[:8] in text]
+    assert "(hidden)" in raised.value.said
 
 
 @pytest.mark.parametrize("error", [TimeoutError("soft limit"), KeyError("x"), ValueError("broken")])

@@ -56,7 +56,7 @@ class Browser:
         self.sockets._browser.cookies = self.page.cookies
 
     def login(self, user):
-        response = self.page.post("/admin/login/?next=/cycle/", {"username": user.username, "password": "secret"})
+        response = self.page.post("/admin/login/?next=/cycle/", {"username": user.get_username(), "password": "secret"})
         assert response.status_code == 302
 
     def logout(self):

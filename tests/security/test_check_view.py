@@ -61,7 +61,7 @@ class AsyncView(WebSocketView):
 
 
 class MembersView(WebSocketView):
-    @handler(permission_required="auth.change_user")
+    @handler(permission_required="auth.change_group")
     def connect(self, request, *args, **kwargs):
         return super().connect(request, *args, **kwargs)
 
@@ -155,7 +155,7 @@ def test_an_async_connect_is_asked_too():
 
 def test_a_permission_on_connect_counts(alice):
     assert ask("members", user=alice).status_code == 403
-    alice.user_permissions.add(Permission.objects.get(codename="change_user"))
+    alice.user_permissions.add(Permission.objects.get(codename="change_group"))
     assert ask("members", user=alice).status_code == 200
 
 

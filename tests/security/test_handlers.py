@@ -387,6 +387,6 @@ def test_an_async_handler_is_picked_by_the_same_rules(connect, alice):
     assert {"slow", "slow.members"} <= handler_names(HandlersView)
     assert not {"_slow_secret", "slow_helper", "slow_members"} & handler_names(HandlersView)
     socket = connect(alice)
-    assert socket.send_json({"action": "slow"}).content == b"ok alice"
+    assert socket.send_json({"action": "slow"}).content.decode() == f"ok {alice}"
     assert socket.send_json({"action": "slow.members"}).status_code == 200
     assert connect().send_json({"action": "slow.members"}).status_code == 403

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import AllowAllUsersModelBackend, ModelBackend
-from django.contrib.auth.models import User, UserManager
+from django.contrib.auth.models import UserManager
 from django.db import transaction
 from django.test import Client
 from django.urls import path
@@ -251,7 +251,7 @@ def test_a_login_without_session_ends_with_password_or_activity(alice, gateway, 
 def TokenMiddleware(get_response):
     def middleware(request):
         if "Authorization" in request.headers:
-            request.user = User.objects.get(username=request.headers["Authorization"])
+            request.user = get_user_model().objects.get(username=request.headers["Authorization"])
         return get_response(request)
 
     return middleware

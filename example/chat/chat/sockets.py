@@ -10,7 +10,7 @@ from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.views import WebSocketView
 
 from .models import Message
-from .rooms import ROOMS
+from .rooms import BOARD, ROOMS
 
 
 class ChatView(WebSocketView):
@@ -18,7 +18,7 @@ class ChatView(WebSocketView):
         """Accept the connection. Nothing can be sent here, because the socket opens after this returns."""
         if not request.user.is_authenticated:
             return HttpResponseForbidden("Log in first.")
-        if self.get_channel_name(request) not in ROOMS:
+        if self.get_channel_name(request) not in {*ROOMS, BOARD}:
             return HttpResponseBadRequest("There is no such room.")
         return super().connect(request, *args, **kwargs)
 
@@ -32,13 +32,16 @@ class ChatView(WebSocketView):
         self.send_who()
 
     def say(self, request, *args, **kwargs):
-        text = self.body.get("text")
-        if not isinstance(text, str) or not 0 < len(text.strip()) <= Message.MAX_LENGTH:
-            self.send_error(f"A message has 1 to {Message.MAX_LENGTH} characters.")
-            return
         with transaction.atomic():
-            message = Message.objects.create(room=self.room, user=request.user, text=text.strip())
-            publish(self.room, {"type": "message", **message.as_json()}, user=request.user)
+            message = self.write_message(request.user)
+            if message:
+                publish(self.room, {"type": "message", **message.as_json()}, user=request.user)
+
+    def pin(self, request, *args, **kwargs):
+        """Add a note to the board. Its page uses htmx, so everybody gets HTML."""
+        note = self.write_message(request.user)
+        if note:
+            self.everyone().send_html("chat/pinned.html", {"note": note})
 
     def typing(self, request, *args, **kwargs):
         self.everyone().exclude(user=request.user).send_message({"type": "typing", "user": request.user.username})
@@ -54,6 +57,14 @@ class ChatView(WebSocketView):
     def everyone(self):
         """The open connections of this room. A user has one for each tab."""
         return WebSocketSession.objects.filter(channel_name=self.room, connected=True)
+
+    def write_message(self, user):
+        """Save the message of the client. Tell the client if it is not a message."""
+        text = self.body.get("text")
+        if isinstance(text, str) and 0 < len(text.strip()) <= Message.MAX_LENGTH:
+            return Message.objects.create(room=self.room, user=user, text=text.strip())
+        self.send_error(f"A message has 1 to {Message.MAX_LENGTH} characters.")
+        return None
 
     def send_who(self):
         names = self.everyone().order_by("user__username").values_list("user__username", flat=True)

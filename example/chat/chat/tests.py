@@ -124,6 +124,19 @@ class PageTests(TestCase):
         self.assertEqual(self.client.get("/ws-check/?channel=lobby", **page).json(), {"window": 0.5})
         self.assertEqual(self.client.get("/ws-check/?channel=cellar", **page).status_code, 400)
 
+    def test_a_note_on_the_board_is_html_for_everybody(self):
+        browsers = [GatewayClient(ApiGateway.objects.get(), SERVER_NAME="127.0.0.1") for _ in range(2)]
+        for browser in browsers:
+            browser.force_login(self.alice)
+        first, second = [browser.connect("/ws/", channel="board") for browser in browsers]
+        first.send_json({"action": "pin", "text": "<b>Milk</b>"})
+
+        for html in (first.receive(), second.receive()):
+            self.assertIn('hx-swap-oob="afterbegin"', html)
+            self.assertIn("&lt;b&gt;Milk&lt;/b&gt;", html)
+        self.client.force_login(self.alice)
+        self.assertContains(self.client.get("/board/"), "&lt;b&gt;Milk&lt;/b&gt;")
+
     def test_there_are_no_other_rooms(self):
         self.client.force_login(self.alice)
         self.assertEqual(self.client.get("/rooms/cellar/").status_code, 404)

@@ -8,11 +8,12 @@ from django.views.generic import RedirectView
 from django_aws_api_gateway_websockets.views import WebSocketCheckView
 
 from .sockets import ChatView
-from .views import room
+from .views import board, room
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="room"), {"slug": "lobby"}),
     path("rooms/<slug:slug>/", room, name="room"),
+    path("board/", board, name="board"),
     path("login/", LoginView.as_view(template_name="chat/login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("ws/<slug:route>", ChatView.as_view()),

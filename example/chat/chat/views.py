@@ -10,7 +10,10 @@ from django_aws_api_gateway_websockets.history import position
 from django_aws_api_gateway_websockets.models import ApiGateway
 
 from .models import Message
-from .rooms import ROOMS
+from .rooms import BOARD, ROOMS
+
+#: The newest notes, which the board shows.
+NOTES = 20
 
 #: The messages that a page begins with.
 SHOWN = 30
@@ -23,13 +26,21 @@ def room(request, slug):
     # The position before the rows, so that no message falls between them.
     at = position(slug)
     latest = Message.objects.filter(room=slug).select_related("user").order_by("-sent_on", "-pk")[:SHOWN]
-    context = {
-        "at": at,
-        "messages": [message.as_json() for message in reversed(latest)],
+    messages = [message.as_json() for message in reversed(latest)]
+    return render(request, "chat/room.html", {**context_of(slug, ROOMS[slug]), "at": at, "messages": messages})
+
+
+@login_required
+def board(request):
+    notes = Message.objects.filter(room=BOARD).select_related("user").order_by("-sent_on", "-pk")[:NOTES]
+    return render(request, "chat/board.html", {**context_of(BOARD, "Board"), "notes": notes})
+
+
+def context_of(slug, name):
+    return {
         "rooms": ROOMS,
         "slug": slug,
-        "name": ROOMS[slug],
+        "name": name,
         "gateway": get_object_or_404(ApiGateway, api_created=True),
         "max_length": Message.MAX_LENGTH,
     }
-    return render(request, "chat/room.html", context)

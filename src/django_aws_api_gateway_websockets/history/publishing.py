@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import router, transaction
+from django.db import DatabaseError, router, transaction
 
 from ..delivery import DeliveryReport
 from ..delivery.payload import Message
@@ -72,7 +72,7 @@ def publish(
     if in_transaction(using):
         # It names no row that others write, so a long transaction delays nobody.
         WaitingMessage.objects.using(using).create(channel_name=channel_name, **message.fields())
-        transaction.on_commit(partial(_publish_after_commit, channel_name, using, background), using=using)
+        transaction.on_commit(partial(_publish_committed, channel_name, using, background), using=using)
         return None
     numbered = number(message, using)
     if numbered.repeated:
@@ -80,7 +80,7 @@ def publish(
     report = _push(numbered, background)
     if numbered.others_wait:
         # Their process was killed between its commit and the numbering, or is about to number them itself.
-        publish_waiting(channel_name, using)
+        _publish_committed(channel_name, using)
     _trim_sometimes(numbered, using)
     return report
 
@@ -99,12 +99,12 @@ def publish_waiting(channel_name: str, using: str, background: bool = False) -> 
     return len(numbered)
 
 
-def _publish_after_commit(channel_name: str, using: str, background: bool) -> None:
+def _publish_committed(channel_name: str, using: str, background: bool = False) -> None:
     try:
         publish_waiting(channel_name, using, background)
     except Exception:
-        # The work of the transaction is saved, and the next publisher or the clean-up publishes the message.
-        logger.exception("A message of the channel %r was not published after the commit", channel_name)
+        # The messages are saved, and the next publisher or the clean-up publishes them.
+        logger.exception("Messages of the channel %r were not published after their commit", channel_name)
 
 
 def _check_id(message_id: object) -> None:
@@ -153,7 +153,12 @@ def _send(members: WebSocketSessionQuerySet, frame: Message, background: bool, f
 
 
 def _trim_sometimes(numbered: Numbered, using: str) -> None:
-    if numbered.position.offset % _TRIM_EVERY == 0:
+    if numbered.position.offset % _TRIM_EVERY:
+        return
+    try:
         history = ChannelHistory.objects.using(using).filter(pk=numbered.history_id).first()
         if history is not None:
             trim(history, using)
+    except DatabaseError:
+        # The message is published, and a later one trims again.
+        logger.exception("The history of the channel %r was not trimmed", numbered.message.channel_name)

@@ -8,7 +8,7 @@ from django.db import OperationalError, connections, transaction
 
 T = TypeVar("T")
 
-_TRIES = 5
+_TRIES = 20
 #: Serialization failures and deadlocks: of PostgreSQL, and of MySQL and MariaDB. The transaction was rolled back.
 _TRY_AGAIN = {"40001", "40P01", 1213, 1020}
 

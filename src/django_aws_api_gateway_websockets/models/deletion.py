@@ -36,6 +36,13 @@ class _ConnectedRows(SessionRows[Any]):
         return SessionRows(self.model, using=self.write_db)
 
 
+class _ClosedRows(SessionRows[Any]):
+    """The same rows, which are closed by then."""
+
+    def _raw_delete(self, using: str | None) -> int:
+        return delete_closed(SessionRows(self.model, self.query.chain(), using))
+
+
 def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: str) -> None:
     """Delete the rows of a user, and close their connections first. For ``ForeignKey(on_delete=…)``."""
     if shows_only(collector):
@@ -45,7 +52,7 @@ def disconnect_and_cascade(collector: Collector, field: Any, rows: Any, using: s
     # the deletion.
     collector.fast_deletes.append(_ConnectedRows(rows.model, rows.query.chain(), using))
     if _is_free(rows.model):
-        collector.fast_deletes += [_memberships_of(rows, using), rows]
+        collector.fast_deletes.append(_ClosedRows(rows.model, rows.query.chain(), using))
     else:
         CASCADE(collector, field, rows, using)
 
@@ -85,10 +92,6 @@ def _is_free(model: Any) -> bool:
     """
     listens = any(signal.has_listeners(model) for signal in (pre_delete, post_delete))
     return not listens and [one.name for one in get_candidate_relations_to_delete(model._meta)] == ["memberships"]
-
-
-def _memberships_of(rows: Any, using: str) -> Any:
-    return memberships_of(rows.model, using).filter(session__in=rows.values("pk"))
 
 
 def why_gateway_stays(gateway: Any, connected: int) -> str:

@@ -71,7 +71,8 @@ def _make_due_now(using: str, rows: QuerySet[AnnouncedUser]) -> None:
 def _is_there(sessions: SessionRows[Any]) -> Q:
     """Return the condition that the user of an ``AnnouncedUser`` has a connection there."""
     open_now = living(sessions.written()).filter(user=OuterRef("user"))
-    joined = ChannelMembership.objects.filter(session=OuterRef("pk"), channel_name=OuterRef(OuterRef("channel_name")))
+    channel = OuterRef(OuterRef("channel_name"))
+    joined = ChannelMembership.objects.filter(session=OuterRef("pk"), channel_name=channel, connected=True)
     here = open_now.filter(Q(channel_name=OuterRef("channel_name")) | Exists(joined))
     return Q(Q(channel_name=ONLINE), Exists(open_now)) | Q(Exists(here))
 

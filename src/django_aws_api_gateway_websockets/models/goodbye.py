@@ -18,7 +18,7 @@ from ..delivery.transport import DELETE, Call, Target, post
 from ..exceptions import ConnectionGone, WebSocketsError
 from .announcing import announce_ends
 from .batches import batches
-from .handovers import close_companions
+from .handovers import close_companions, successor_of
 from .recipients import ConnectionsUrls, GoneRows, targets_of
 from .rows import ClosedReason, SessionRows
 
@@ -138,6 +138,9 @@ def disconnect_one(session: Any, target: Target, reason: str, again: bool | floa
         call_one(DELETE, target)
     except ConnectionGone:
         if not told:
+            successor = successor_of(session)
+            if successor is not None:
+                return bool(successor.disconnect(reason, again=again))
             session.mark_disconnected(ClosedReason.GONE)
             return False
     session.own_row.never_return(reason)

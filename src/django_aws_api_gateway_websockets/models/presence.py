@@ -31,7 +31,7 @@ def presence(channel_name: str) -> Presence:
     ``GatewaySocket``, it is counted for at most 11 minutes after its last message or beat.
     """
     connected = living(WebSocketSession.objects.filter(channel_name=channel_name)).values_list("pk", "user")
-    memberships = ChannelMembership.objects.using(connected.db).filter(channel_name=channel_name)
+    memberships = ChannelMembership.objects.using(connected.db).filter(channel_name=channel_name, connected=True)
     joined = living(memberships, "session__").values_list("session", "session__user")
     # Read as pairs, because a connection can be in both halves. Each half has its own index.
     counts = Counter(user for _, user in connected.order_by().union(joined))

@@ -23,6 +23,7 @@ from .closing import close_connections
 from .deletion import disconnect_and_cascade, refuse_or_cascade
 from .departures import find_departures
 from .gateways import ApiGateway
+from .handovers import successor_of
 from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
 from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
@@ -230,7 +231,11 @@ class WebSocketSession(SendingSession, models.Model):
             # Locked, so that the row cannot be closed and deleted before its memberships are written, and so that
             # joins at the same time count each other.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
-                raise UnknownConnection(f"The connection {self.connection_id} is closed.")
+                successor = successor_of(self)
+                if successor is None:
+                    raise UnknownConnection(f"The connection {self.connection_id} is closed.")
+                written: set[str] = successor._write_memberships(wanted, at_most)
+                return written
             memberships = ChannelMembership.objects.using(database)
             present: set[str] = set()
             if at_most is not None:
@@ -251,9 +256,13 @@ class WebSocketSession(SendingSession, models.Model):
         database = self.own_row.write_db
         with transaction.atomic(using=database):
             memberships = ChannelMembership.objects.using(database).filter(session=self.pk)
-            memberships.filter(channel_name__in=channel_names).delete()
+            ended = memberships.filter(channel_name__in=channel_names).delete()[0]
             if self.channel_name and self.channel_name in channel_names:
-                self.own_row.update(channel_name="", updated_on=timezone.now())
+                row = self.own_row.exclude(closed_reason=ClosedReason.MOVED)
+                ended += row.update(channel_name="", updated_on=timezone.now())
+            successor = None if ended else successor_of(self)
+            if successor is not None:
+                successor.leave_all(channel_names)
         if self.channel_name in channel_names:
             self.channel_name = ""
         left(self)

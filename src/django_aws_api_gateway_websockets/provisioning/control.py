@@ -21,6 +21,8 @@ _DENIED = re.compile(r"not authorized to perform: (\S+)(?: on resource: ([^\s\"]
 # second.
 _FIRST_DELAY = {"CreateDeployment": 5.0, "CreateDomainName": 30.0, "UpdateDomainName": 30.0}
 _ATTEMPTS = 6
+# Values of at most this length, such as '1', appear in every text.
+_SHORTEST_SECRET = 5
 
 
 def delays(operation: str, error: AwsError) -> Iterator[float]:
@@ -98,8 +100,11 @@ class ControlPlane:
         failure: Exception
         try:
             return _call(self.endpoint, operation, parameters)
-        except PermissionMissing as error:
-            failure = _with_action(error, operation)
+        except AwsError as error:
+            failure = error
+            _hide_quotes(error, parameters)
+            if isinstance(error, PermissionMissing):
+                failure = _with_action(error, operation)
         except Exception as error:
             failure = error
         # The local variables of botocore's frames hold the body and with it the gateway's secret.
@@ -126,6 +131,32 @@ def _hiding(answer: Any) -> Any:
         if isinstance(found.get(name), dict):
             found[name] = {key: _hidden(value) for key, value in found[name].items()}
     return found
+
+
+@sensitive_variables()
+def _hide_quotes(error: AwsError, parameters: dict[str, Any]) -> None:
+    """Hide the hidden values of ``parameters`` in the text of ``error``.
+
+    AWS quotes what it refuses: "Invalid mapping expression specified: 'VALUE'". A long quote may be cut.
+    """
+    for value in _hidden_values(parameters):
+        said = error.said.replace(value, "(hidden)")
+        for length in range(len(value) - 1, _SHORTEST_SECRET, -1):
+            if said.endswith(value[:length]):
+                said = f"{said[:-length]}(hidden)"
+                break
+        error.args = (str(error).replace(error.said, said).replace(value, "(hidden)"),)
+        error.said = said
+
+
+def _hidden_values(parameters: Any) -> Iterator[str]:
+    if isinstance(parameters, HiddenStr):
+        value = str.strip(parameters, "'")
+        if len(value) > _SHORTEST_SECRET:
+            yield value
+    elif isinstance(parameters, dict):
+        for value in parameters.values():
+            yield from _hidden_values(value)
 
 
 def _hidden(value: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Mapping, Protocol
 
@@ -164,15 +163,18 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
 
     Return whether the user may no longer be in the channel that the connection connected to, which it does not leave.
     """
-    lost = set()
-    for name in session.channels:
-        with suppress(PermissionDenied, EventRefused):
-            if may_join(name):
-                continue
-        lost.add(name)
-        if name != session.channel_name:
-            session.leave(name)
+    lost = {name for name in session.channels if not _may_stay(may_join, name)}
+    joined = lost - {session.channel_name}
+    if joined:
+        session.leave_all(sorted(joined))
     return session.channel_name in lost
+
+
+def _may_stay(may_join: Callable[[str], bool], name: str) -> bool:
+    try:
+        return may_join(name)
+    except (PermissionDenied, EventRefused, Http404):
+        return False
 
 
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:
