@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.models import Session
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.urls import path
 
 from django_aws_api_gateway_websockets.background.work import JOBS
@@ -193,3 +193,16 @@ def test_the_task_engine_says_goodbye(client, page, settings):
 def run_at_once(jobs):
     for job in jobs:
         JOBS[job.name](*json.loads(json.dumps(job.arguments)))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_logout_is_complete_if_the_database_fails_after_it(client, page, caplog):
+    def fail(execute, sql, *arguments):
+        if sql.startswith("SELECT") and 'FROM "django_aws_api_gateway_websockets_apigateway"' in sql.replace("`", '"'):
+            raise DatabaseError("The server is gone.")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(fail):
+        client.logout()
+    assert (page.session.connected, page.session.closed_reason) == (False, "logout")
+    assert "_close_soon failed after the commit" in caplog.text

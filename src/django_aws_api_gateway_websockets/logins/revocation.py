@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet, signals
 
 from ..conf import conf
 from ..models import ClosedReason, WebSocketSession
+from ..models.after_commit import call_after_commit
 from ..models.batches import batches
 from ..models.closing import close_for_good
 from .authority import standing_marks
@@ -106,4 +107,4 @@ def _on_user_saved(
     if connections[using].in_atomic_block:
         # A $connect that is still being answered does not see this transaction, and may have written its row after the
         # query above.
-        transaction.on_commit(partial(close_for_good, ended.all(), reason), using=using, robust=True)
+        call_after_commit(using, close_for_good, ended.all(), reason)

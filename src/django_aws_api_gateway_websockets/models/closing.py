@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
 from typing import Any, Sequence
-
-from django.db import transaction
 
 from ..conf import conf
 from ..delivery.deadline import Deadline
+from .after_commit import call_after_commit
 from .batches import batches
 from .goodbye import delete_sockets, tell
 from .handovers import close_companions
@@ -36,9 +34,8 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
             closed = sessions.written().filter(pk__in=batch)
             closed.mark_disconnected(reason)
             sockets += close_companions(closed, reason)
-        close = partial(_close_soon, database, sockets, str(reason), deadline)
-        # robust=True, because a logout is complete even if AWS fails to close the sockets.
-        transaction.on_commit(close, using=database, robust=True)
+        # A logout is complete even if this fails.
+        call_after_commit(database, _close_soon, database, sockets, str(reason), deadline)
         count += len(chunk)
     return count
 
