@@ -1,7 +1,7 @@
 const socket = gatewaySocket();
 
 socket.on("said", ({ pk, text }) => {
-  // A row that was newer than the position of the page comes once more.
+  // The page may show this row already, because a row can be newer than the page's position.
   if (document.getElementById(`entry-${pk}`)) return;
   const item = document.createElement("li");
   item.id = `entry-${pk}`;
