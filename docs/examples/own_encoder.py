@@ -11,5 +11,5 @@ def camel_case(data) -> str:
 
 
 def _camel_case(key: str) -> str:
-    # Not at the beginning, so that the reserved key "_ws" keeps its name.
+    # An underscore at the beginning stays, so that the reserved key "_ws" keeps its name.
     return re.sub(r"(?<=\w)_(\w)", lambda match: match[1].upper(), key)

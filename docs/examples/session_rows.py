@@ -8,5 +8,5 @@ def is_online(user):
 
 
 def tell_watchers(order, text):
-    """Send to everyone who watches the order when the message is sent, wherever they have the page open."""
+    """Send to every open page of the users who watch the order at the time of the send."""
     WebSocketSession.objects.for_user(order.watchers.all()).send_message({"text": text}, on_commit=True)
