@@ -123,8 +123,8 @@ def main():
 
     created = setup_databases(verbosity=0, interactive=False)
     try:
-        print("\n## Publishing with a history\n")
-        print("| database | clients | channels | INSERT | numbered | | publish | | by hand | |")
+        print("\n## Publish with a history\n")
+        print("| database | clients | channels | INSERT | numbered | ratio | publish | ratio | by hand | ratio |")
         print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
         for clients in (1, 8):
             for channels in (1, 100):
