@@ -1,4 +1,4 @@
-"""Channels with a history: publish messages that pages do not miss, and read the position of a channel."""
+"""Channels with a history: publish messages that are kept, and read the position of a channel."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from ..delivery.payload import ENCODERS, Message
 from ..exceptions import MessageTooLarge
 
 _KEY = protocol.RESERVED_KEY
-#: The largest body of a message. The rest of its frame is for the channel's name, the position and the id.
+#: The largest body of a message, in bytes. The rest of its frame holds the channel's name, the position and the id.
 MAX_BODY_BYTES = protocol.MAX_MESSAGE_BYTES - 4096
-#: The bytes of all missed messages in one frame. There is room for at least one.
+#: The most bytes of missed messages in one frame. At least one message of the largest size fits.
 MAX_MISSED_BYTES = protocol.MAX_MESSAGE_BYTES - 3072
 
 
@@ -36,7 +36,7 @@ def encoded_body(data: Any) -> str:
 
 
 def message_frame(channel_name: str, body: str, at: str = "", message_id: str | None = None) -> Message:
-    """Return a message of a channel. Without a body, it is a position whose message is not for the recipient."""
+    """Return the frame of a message. Without a body, it only tells an excluded recipient the position."""
     about = {"channel": channel_name, **({"at": at} if at else {}), **({"id": message_id} if message_id else {})}
     frame = f'{{"{_KEY}":{_dump(about)}}}'
     text = f"{body[:-1]},{frame[1:]}" if body else frame
@@ -45,14 +45,14 @@ def message_frame(channel_name: str, body: str, at: str = "", message_id: str | 
 
 
 def missed_frame(channel_name: str, since: str, messages: Sequence[tuple[str, str]], at: str, more: bool) -> str:
-    """Return the frame with the missed messages of a channel, as pairs of position and body."""
+    """Return the frame with the missed messages of a channel. ``messages``: pairs of position and body."""
     missed = ",".join(f'{{"at":{_dump(place)},"message":{body}}}' for place, body in messages)
     about = _dump({"channel": channel_name, "since": since, "at": at, "more": more})
     return f'{{"{_KEY}":{about[:-1]},"missed":[{missed}]}}}}'
 
 
 def entry_size(position: str, size: int) -> int:
-    """Return the bytes that a message takes in the list of missed messages."""
+    """Return how many bytes a message needs in the list of missed messages."""
     return len(position) + size + len('{"at":"","message":},')
 
 

@@ -1,7 +1,8 @@
 """Give messages the next offset of their channel, in the order of the commits and without holes.
 
-The row of the channel is a counter. A sequence would not do, because transactions commit in another order than they
-take its numbers. The counter is locked for one statement on PostgreSQL, and for a short transaction elsewhere.
+The row of the channel is a counter. A database sequence would not work, because transactions can commit in another
+order than they take numbers from it. The counter is locked for one statement on PostgreSQL, and for a short transaction
+on other databases.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from ..models import ChannelHistory, HistoryMessage, WaitingMessage
 from .positions import Position, new_epoch, new_tag
 from .transactions import again_after_conflict
 
-#: How many waiting messages one transaction numbers.
+#: The most waiting messages that one transaction numbers.
 _AT_ONCE = 500
-#: The columns that a message has before it gets its place, in the order of the statements below.
+#: The columns that a message has before it gets its offset, in the order of the statements below.
 _GIVEN = ("tag", "message_id", "user", "excluded", "body", "size", "created_on")
 
 
-#: The statements, each made of those before it.
+#: The SQL statements. A statement can contain earlier ones by name.
 _TEMPLATES = {
     "count": "UPDATE $counter SET $counter_last_offset = $counter_last_offset + 1, $counter_last_tag = %s "
     "WHERE $counter_channel_name = %s",
@@ -45,7 +46,7 @@ _TABLES = {"counter": ChannelHistory, "message": HistoryMessage, "waiting": Wait
 
 
 class NewMessage(NamedTuple):
-    """A message that has no place yet."""
+    """A message that has no offset yet."""
 
     channel_name: str
     body: str
@@ -54,25 +55,25 @@ class NewMessage(NamedTuple):
     excluded: str = ""
 
     def fields(self) -> dict[str, Any]:
-        """Return the values of ``StoredMessage``."""
+        """Return the values for the fields of ``StoredMessage``."""
         size = len(self.body.encode())
         own = {"message_id": self.message_id, "excluded": self.excluded, "body": self.body, "size": size}
         return {**own, "user_id": self.user_id, "created_on": timezone.now()}
 
 
 class Numbered(NamedTuple):
-    """A message with its position. ``others_wait``: messages of this channel wait for their numbers."""
+    """A message with its position. ``others_wait``: other messages of the channel still wait for their offsets."""
 
     message: NewMessage
     history_id: int
     position: Position
     others_wait: bool = False
-    #: Its id was in the history already, so the position is that of the earlier message.
+    #: The history already had a message with this id. ``position`` is the position of that message.
     repeated: bool = False
 
 
 def number(message: NewMessage, using: str) -> Numbered:
-    """Add ``message`` to the history of its channel. Outside of a transaction only."""
+    """Add ``message`` to the history of its channel. Call this only outside of a transaction."""
     try:
         return again_after_conflict(using, partial(_insert, message, using))
     except IntegrityError:
@@ -86,7 +87,7 @@ def number(message: NewMessage, using: str) -> Numbered:
 def number_waiting(channel_name: str, using: str) -> list[Numbered]:
     """Number the messages of a channel whose transactions are committed. Return them in order.
 
-    If two processes do this at once, each message is numbered by one of them.
+    If two processes do this at the same time, only one of them numbers each message.
     """
     waiting = WaitingMessage.objects.using(using).filter(channel_name=channel_name)
     found: list[Numbered] = []
@@ -103,7 +104,7 @@ def _with_id(message: NewMessage, using: str) -> HistoryMessage | None:
 
 
 def _create_history(channel_name: str, using: str) -> None:
-    """Create the counter of a channel, unless another process does at the same time."""
+    """Create the counter of a channel, unless another process creates it at the same time."""
     history = ChannelHistory(channel_name=channel_name, epoch=new_epoch())
     ChannelHistory.objects.using(using).bulk_create([history], ignore_conflicts=True)
 
@@ -175,7 +176,7 @@ def _statements(alias: str) -> dict[str, str]:
 
 
 def _move(waiting: models.QuerySet[WaitingMessage], channel_name: str, using: str) -> list[Numbered]:
-    """Move waiting messages to the history, in one transaction. The lock on the counter keeps others out."""
+    """Move waiting messages to the history, in one transaction. Other processes wait for the lock on the counter."""
     counters = ChannelHistory.objects.using(using).filter(channel_name=channel_name)
     with transaction.atomic(using=using):
         if not counters.update(last_offset=F("last_offset")):
@@ -193,7 +194,7 @@ def _move(waiting: models.QuerySet[WaitingMessage], channel_name: str, using: st
 
 
 def _once(rows: Sequence[WaitingMessage], history: ChannelHistory, using: str) -> list[WaitingMessage]:
-    """Leave out the rows whose message id is already in the history, or came before."""
+    """Leave out rows whose message id is already in the history or in an earlier row."""
     ids = [row.message_id for row in rows if row.message_id is not None]
     known: set[str] = set()
     if ids:

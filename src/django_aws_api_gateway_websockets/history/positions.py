@@ -17,8 +17,8 @@ _FORM = re.compile(r"([0-9a-z]{1,16}):([0-9]{1,18}):([0-9a-z]{1,16})\Z", re.ASCI
 class Position(NamedTuple):
     """The place of a message: the history's epoch, the message's offset, and its random tag.
 
-    The tag shows whether the message at this offset is still the same, for example after the table was restored from
-    a copy.
+    The tag shows whether the message at this offset is still the same. It differs, for example, after the table was
+    restored from a backup.
     """
 
     epoch: str
@@ -35,7 +35,7 @@ class Position(NamedTuple):
         return cls(found[1], int(found[2]), found[3]) if found else None
 
 
-#: The position in a channel without any message.
+#: The position of a channel that has had no message.
 START = Position("0", 0, "0")
 
 
@@ -57,8 +57,8 @@ def position_of(history: ChannelHistory | None) -> Position:
 def position(channel_name: str) -> str | None:
     """Return the position of a channel, or None if it has no history.
 
-    Read it **before** the rows of a page, and from the same database. The database is the one from which your router
-    reads ``ChannelHistory``.
+    Call it **before** you read the rows of a page, and read the rows from the same database. The position comes from
+    the database from which your router reads ``ChannelHistory``.
     """
     if limits_of(channel_name) is None:
         return None

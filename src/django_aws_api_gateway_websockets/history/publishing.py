@@ -1,4 +1,4 @@
-"""Publish a message to a channel: it is numbered, kept in the channel's history, and pushed to everyone in it."""
+"""Publish a message to a channel: number it, keep it in the history, and send it to everyone in the channel."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from .transactions import in_transaction
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
-#: A history is trimmed after so many of its messages.
+#: A history is trimmed each time it has got this number of messages.
 _TRIM_EVERY = 64
 _MAX_ID_LENGTH = 128
 
 
 @dataclass
 class Published(DeliveryReport):
-    """The report of ``publish``: that of the push, and the position of the message."""
+    """The report of ``publish``: a ``DeliveryReport`` with the position of the message."""
 
     #: The position in the channel's history. It is empty if the channel has none.
     position: str = ""
-    #: The message's id was in the history already. Nothing was pushed again.
+    #: Whether the history already had a message with this id. In this case, nothing was sent.
     repeated: bool = False
-    #: The id of the broadcast, if a task engine pushes the message.
+    #: The id of the broadcast, if a task engine sends the message.
     broadcast: str = ""
 
 
@@ -53,15 +53,15 @@ def publish(
 ) -> Published | None:
     """Send ``data`` to everyone in a channel, and keep it in the channel's history if it has one.
 
-    Inside a transaction, the message is written with it, and pushed after the commit. None is returned, and the report
-    arrives with the signal ``message_delivered``. A rollback publishes nothing.
+    Inside a transaction, the message is written with the transaction and sent after the commit. None is returned, and
+    the report arrives with the signal ``message_delivered``. After a rollback, nothing is sent.
 
     ``data``: a dict that JSON can hold. ``exclude``: a session row or a user that does not get the message.
-    ``message_id``: if the history has this id already, nothing happens. ``user``: whose message it is. It is emptied
-    when this user is deleted. ``background``: the task engine pushes it.
+    ``message_id``: your own id. If the history already has it, nothing is sent. ``user``: the author. The message is
+    emptied when this user is deleted. ``background``: whether the task engine sends the message.
 
-    If a channel has a history, a push that fails is logged and not raised, because clients notice that they have
-    missed a message.
+    If the channel has a history, a failed send is logged and not raised, because clients notice that they missed a
+    message.
     """
     check_joinable(channel_name)
     _check_id(message_id)
@@ -70,7 +70,7 @@ def publish(
     if limits_of(channel_name) is None:
         return _send_plainly(message, using, background)
     if in_transaction(using):
-        # It names no row that others write, so a long transaction delays nobody.
+        # This row refers to no row that others write, so a long transaction blocks no other publisher.
         WaitingMessage.objects.using(using).create(channel_name=channel_name, **message.fields())
         transaction.on_commit(partial(_publish_committed, channel_name, using, background), using=using)
         return None
@@ -79,7 +79,7 @@ def publish(
         return Published(position=str(numbered.position), repeated=True)
     report = _push(numbered, background)
     if numbered.others_wait:
-        # Their process was killed between its commit and the numbering, or is about to number them itself.
+        # Their process was killed after its commit, or is about to number them.
         _publish_committed(channel_name, using)
     _trim_sometimes(numbered, using)
     return report
@@ -91,7 +91,7 @@ async def apublish(channel_name: str, data: Any, **options: Any) -> Published | 
 
 
 def publish_waiting(channel_name: str, using: str, background: bool = False) -> int:
-    """Number and push the messages of a channel whose transactions are committed. Return how many."""
+    """Number and send the messages of a channel whose transactions are committed. Return how many."""
     numbered = number_waiting(channel_name, using)
     for one in numbered:
         announce(WebSocketSession, _push(one, background))
@@ -103,7 +103,7 @@ def _publish_committed(channel_name: str, using: str, background: bool = False) 
     try:
         publish_waiting(channel_name, using, background)
     except Exception:
-        # The messages are saved, and the next publisher or the clean-up publishes them.
+        # The messages are saved. The next publish() in this channel or the clean-up publishes them.
         logger.exception("Messages of the channel %r were not published after their commit", channel_name)
 
 
@@ -115,7 +115,7 @@ def _check_id(message_id: object) -> None:
 
 
 def _send_plainly(message: NewMessage, using: str, background: bool) -> Published | None:
-    """Push a message to a channel without a history, after the commit if there is a transaction."""
+    """Send a message to a channel without a history, after the commit if there is a transaction."""
     if in_transaction(using):
         transaction.on_commit(partial(_send_after_commit, message, using, background), using=using)
         return None
@@ -138,7 +138,7 @@ def _push(numbered: Numbered, background: bool) -> Published:
     message, at = numbered.message, str(numbered.position)
     members, left_out = recipients(message.channel_name, message.excluded)
     if left_out is not None:
-        # Only its place, so that they do not wait for it.
+        # Excluded clients only get the position, so that they do not wait for the message.
         _send(left_out, message_frame(message.channel_name, "", at), background, fail_silently=True)
     frame = message_frame(message.channel_name, message.body, at, message.message_id)
     report = _send(members, frame, background, fail_silently=True)
@@ -160,5 +160,5 @@ def _trim_sometimes(numbered: Numbered, using: str) -> None:
         if history is not None:
             trim(history, using)
     except DatabaseError:
-        # The message is published, and a later one trims again.
+        # The message is published. A later message trims the history again.
         logger.exception("The history of the channel %r was not trimmed", numbered.message.channel_name)

@@ -1,4 +1,4 @@
-"""Who is in a channel, and who is left out of one message."""
+"""The connections that get a message of a channel, and those that are excluded from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CONNECTION, _USER = "connection:", "user:"
 
 
 def exclusion(exclude: Any) -> str:
-    """Return what ``publish(exclude=…)`` got, as text for the database: a session row or a user."""
+    """Return the argument ``exclude`` of ``publish``, a session row or a user, as text for the database."""
     if exclude is None:
         return ""
     if isinstance(exclude, WebSocketSession):
@@ -23,15 +23,15 @@ def exclusion(exclude: Any) -> str:
 
 
 def exclusions_of(user_id: Any, connection_id: str = "") -> set[str]:
-    """Return the texts that leave out this user or this connection."""
+    """Return the values of ``excluded`` that exclude this user or this connection."""
     found = {f"{_CONNECTION}{connection_id}"} if connection_id else set()
     return found if user_id is None else found | {f"{_USER}{user_id}"}
 
 
 def recipients(channel_name: str, excluded: str) -> tuple[WebSocketSessionQuerySet, WebSocketSessionQuerySet | None]:
-    """Return the connections that get a message of the channel, and those that are left out, if there can be any.
+    """Return the connections that get a message of the channel, and the excluded ones, or None if there are none.
 
-    They come from the database that is written to, because a replica may not know who has just joined.
+    They are read from the database that is written to, because a replica may not have the newest memberships.
     """
     sessions = WebSocketSession.objects.all()
     members = sessions.using(sessions.write_db).in_channel(channel_name)

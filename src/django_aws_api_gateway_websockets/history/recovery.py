@@ -1,6 +1,6 @@
-"""What a client has missed in its channels since its positions: at most three statements for all channels.
+"""Find the messages that a client missed in its channels, with at most three statements for all channels.
 
-All rows come from the database that is written to, because a replica can be behind what was pushed.
+All rows are read from the database that is written to, because a replica may not have the newest messages.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from ..models import ChannelHistory, HistoryMessage
 from .frames import MAX_MISSED_BYTES, entry_size
 from .positions import START, Position, position_of
 
-#: The messages of a channel that one answer looks at.
+#: The most messages of a channel that one answer can contain.
 _AT_ONCE = 500
 _COLUMNS = ("offset", "tag", "size", "excluded")
 
 
 @dataclass
 class Recovery:
-    """What became of one channel. ``at`` is its current position.
+    """The missed messages of one channel. ``at`` is its current position.
 
-    ``gap``: the history does not reach back to the client's position. ``missed``: positions and bodies in order.
-    ``upto``: the client's position after these, or empty if nothing was missed. ``more``: not all of it fitted.
+    ``gap``: whether the history does not reach back to the client's position. ``missed``: positions and bodies, in
+    order. ``upto``: the client's position after these messages, or empty if it missed none. ``more``: whether some
+    missed messages did not fit into the answer.
     """
 
     at: str
@@ -37,7 +38,7 @@ class Recovery:
 
 
 class _Row(NamedTuple):
-    """A message. Its body is read only if it fits into the answer."""
+    """A message. Its body is only read if it fits into the answer."""
 
     offset: int
     tag: str
@@ -64,14 +65,14 @@ class _Range(NamedTuple):
         return models.Q(history=self.history.pk, offset__gte=self.first, offset__lte=self.last)
 
     def is_held_by(self, rows: Sequence[_Row]) -> bool:
-        """Return whether ``rows`` are all of these messages."""
+        """Return whether ``rows`` contain all messages of this range."""
         return [row.offset for row in rows] == list(range(self.first, self.last + 1))
 
 
 def recover(since: Mapping[str, Any], exclusions: set[str], using: str) -> dict[str, Recovery]:
-    """Return what was missed in each channel of ``since``, which maps channels to positions as the client sent them.
+    """Return the missed messages of each channel in ``since``, which maps channels to positions that the client sent.
 
-    A position that is None asks for the current position only. ``exclusions``: see ``recipients.exclusions_of``.
+    If a position is None, only the current position is read. ``exclusions``: see ``recipients.exclusions_of``.
     """
     histories = {row.channel_name: row for row in ChannelHistory.objects.using(using).filter(channel_name__in=since)}
     found = {name: Recovery(str(position_of(histories.get(name)))) for name in since}
@@ -90,7 +91,10 @@ def recover(since: Mapping[str, Any], exclusions: set[str], using: str) -> dict[
 
 
 def _wanted(history: ChannelHistory | None, since: Position | None) -> _Range | bool:
-    """Return the messages to read: from the one that the client has seen. Or whether there is a gap."""
+    """Return the range to read, beginning with the last message that the client has seen.
+
+    If there is nothing to read, return whether there is a gap.
+    """
     newest = position_of(history)
     if since == newest:
         return False
@@ -108,12 +112,12 @@ def _read(
     exclusions: set[str],
     using: str,
 ) -> None:
-    """Fill ``found`` with what was missed: first look at the sizes, then read the bodies that fit."""
+    """Add the missed messages to ``found``. Read their sizes first, and then the bodies that fit."""
     sizes = _rows(ranges.values(), _COLUMNS, using)
     fitting: dict[str, _Range] = {}
     for name, wanted in ranges.items():
         rows = sizes.get(wanted.history.pk, [])
-        # Rows were deleted by hand or trimmed, or the table was restored from a copy.
+        # Rows were deleted manually or trimmed, or the table was restored from a backup.
         if not wanted.is_held_by(rows) or (since[name] != START and rows[0].tag != since[name].tag):
             found[name].gap = True
             continue
@@ -130,7 +134,7 @@ def _read(
 
 
 def _last_that_fits(rows: Sequence[_Row], history: ChannelHistory, exclusions: set[str]) -> _Row:
-    """Return the last message up to which all of ``rows`` fit into one frame."""
+    """Return the last of the ``rows`` that fit into one frame."""
     last, room = rows[0], MAX_MISSED_BYTES
     for row in rows:
         if row.is_for(exclusions):
@@ -142,7 +146,7 @@ def _last_that_fits(rows: Sequence[_Row], history: ChannelHistory, exclusions: s
 
 
 def _rows(ranges: Iterable[_Range], columns: tuple[str, ...], using: str) -> dict[int, list[_Row]]:
-    """Return the messages of all ranges with one statement, in order, by history."""
+    """Return the messages of all ranges by history, in order, with one statement."""
     rows = HistoryMessage.objects.using(using).filter(reduce(or_, (one.condition for one in ranges)))
     found: dict[int, list[_Row]] = {}
     for history, *values in rows.order_by("history", "offset").values_list("history", *columns):

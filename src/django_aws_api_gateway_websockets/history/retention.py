@@ -1,4 +1,4 @@
-"""How long each channel's history is kept, and deleting what is older."""
+"""The limits of each channel's history, and the deletion of messages beyond them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _REMEDY = 'Write a channel or a pattern, as in {"room-*": {"size": 1000, "second
 
 @dataclass(frozen=True)
 class Limits:
-    """What a history keeps: the newest ``size`` messages, those of the last ``seconds``, or what is within both."""
+    """The limits of a history: it keeps the newest ``size`` messages of the last ``seconds``. None means no limit."""
 
     size: int | None = None
     seconds: float | None = None
 
 
 def limits_of(channel_name: str) -> Limits | None:
-    """Return the limits of a channel's history: those of the first pattern that matches. None: it has no history."""
+    """Return the limits of the first pattern that matches the channel, or None if the channel has no history."""
     for pattern, limits in conf.HISTORY.items():
         if matches_text(pattern, channel_name):
             return Limits(**limits)
@@ -34,7 +34,7 @@ def limits_of(channel_name: str) -> Limits | None:
 
 
 def problems(setting: Any) -> list[tuple[str, str]]:
-    """Return what is wrong with the setting ``HISTORY``: each problem with its remedy."""
+    """Return the problems of the setting ``HISTORY``, each with its remedy."""
     if not isinstance(setting, Mapping):
         return [(f"{SETTING}['HISTORY'] is a {type(setting).__name__}, not a dict.", _REMEDY)]
     found = []
@@ -72,7 +72,7 @@ def _of_limits(limits: Any) -> list[tuple[str, str]]:
 def trim(history: ChannelHistory, using: str) -> int:
     """Delete up to 500 of the oldest messages of a history that are beyond its limits. Return how many.
 
-    The newest message beyond the limits stays, so that a client that has seen it can go on from there.
+    The newest message beyond the limits stays, so that a client that has seen this message can continue from it.
     """
     limits = limits_of(history.channel_name) or Limits(size=1)
     rows = HistoryMessage.objects.using(using).filter(history=history)

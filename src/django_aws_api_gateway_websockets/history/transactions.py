@@ -1,4 +1,4 @@
-"""Whether the caller is inside a transaction, and short transactions that are tried again."""
+"""Detect the caller's transaction, and repeat short transactions after a conflict."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from django.db import OperationalError, connections, transaction
 T = TypeVar("T")
 
 _TRIES = 20
-#: Serialization failures and deadlocks: of PostgreSQL, and of MySQL and MariaDB. The transaction was rolled back.
+#: The codes of serialization failures and deadlocks: PostgreSQL's, and those of MySQL and MariaDB. The database has
+#: rolled the transaction back.
 _TRY_AGAIN = {"40001", "40P01", 1213, 1020}
 
 
 def in_transaction(using: str) -> bool:
-    """Return whether the caller has a transaction open. Those of a ``TestCase`` do not count."""
+    """Return whether the caller is inside a transaction. The transactions of a ``TestCase`` do not count."""
     connection: Any = connections[using]
     blocks = getattr(connection, "atomic_blocks", [])
     return connection.in_atomic_block and not all(getattr(block, "_from_testcase", False) for block in blocks)
 
 
 def after_transaction(using: str, function: Callable[[], object]) -> None:
-    """Call ``function`` after the caller's transaction is committed, or now if there is none."""
+    """Call ``function`` after the commit of the caller's transaction, or now if there is no transaction."""
     if in_transaction(using):
         transaction.on_commit(function, using=using)
     else:
@@ -29,7 +30,7 @@ def after_transaction(using: str, function: Callable[[], object]) -> None:
 
 
 def again_after_conflict(using: str, work: Callable[[], T]) -> T:
-    """Run ``work``, and again if the database rolled it back because of another transaction."""
+    """Run ``work``. Run it again if the database rolled it back because of another transaction."""
     for _ in range(_TRIES - 1):
         try:
             return work()

@@ -1,4 +1,4 @@
-"""The clean-up of the histories: publish what a crash left without a number, and delete what is too old."""
+"""The clean-up of the histories: publish messages that a crash left unpublished, and delete old messages."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .retention import limits_of, trim
 
 
 class Swept(NamedTuple):
-    """What a clean-up of the histories has done."""
+    """The result of a clean-up of the histories."""
 
-    published: int = 0  #: messages that a crash had left without a number
-    trimmed: int = 0  #: messages beyond the limits of their history, which are deleted
+    published: int = 0  #: messages that a crash had left unpublished
+    trimmed: int = 0  #: messages that were deleted because they were beyond the limits of their history
 
 
 def sweep() -> Swept:
-    """Publish the messages that wait for their numbers, and trim every history."""
+    """Publish the waiting messages of committed transactions, and trim every history."""
     using = router.db_for_write(HistoryMessage)
     waiting = WaitingMessage.objects.using(using).values_list("channel_name", flat=True)
     published = sum(publish_waiting(name, using) for name in waiting.order_by("channel_name").distinct())

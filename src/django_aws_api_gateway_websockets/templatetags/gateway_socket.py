@@ -76,7 +76,7 @@ def gateway_socket(
 def position(channel_name: str) -> str:
     """Return the position of a channel, or an empty text if it has no history.
 
-    Write it before the rows that belong to it.
+    Use the tag before the rows that the page shows.
     """
     return history.position(str(channel_name)) or ""
 
@@ -91,7 +91,7 @@ class _Live(template.Node):
 
     def render(self, context: template.Context) -> SafeString:
         name = str(self._channel.resolve(context))
-        # The position first: rows that the template reads are then at least as new as it is.
+        # Read the position first. The rows that the template reads are then at least as new as the position.
         at = self._at.resolve(context) if self._at is not None else history.position(name)
         if not at:
             raise template.TemplateSyntaxError(
@@ -105,8 +105,8 @@ class _Live(template.Node):
 def live(parser: template.base.Parser, token: template.base.Token) -> _Live:
     """Mark a part of a page that shows the messages of a channel: ``{% live "room-1" %}…{% endlive %}``.
 
-    The page joins the channel from the position of this part. After a gap, it fetches the part again from its own URL
-    and replaces it. If your view has read the rows already, pass the position that it read before:
+    The page joins the channel with the position that this tag writes. After a gap, the script fetches the page again
+    and replaces this part. If your view reads the rows itself, pass the position that it read before the rows:
     ``{% live room at=position %}``.
     """
     _, *arguments = token.split_contents()

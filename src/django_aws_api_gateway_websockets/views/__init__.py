@@ -1,5 +1,5 @@
-"""The views of this package: ``WebSocketView`` for events, and three for pages: connect tokens, refusals, and
-the history of a channel."""
+"""The views of this package: ``WebSocketView`` for events, and three views for pages: connect tokens, refused
+handshakes, and the history of a channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signals about messages."""
+"""Send the signals about messages."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Envelope:
 
     ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` maps channels
     to positions, and ``leave`` names channels, as the client sent them. ``move`` is the token of a hand-over.
-    ``unserved`` has other members, which this version of the view does not answer.
+    ``unserved`` has the names of other members, which this version of the view does not support.
     """
 
     request_id: str = ""
@@ -66,7 +66,7 @@ class Envelope:
         move = content.get("move", "")
         if not isinstance(move, str):
             raise InvalidBody(f"{KEY}.move must be the token of a hand-over, a string.")
-        # The reply repeats these names. The parse() of a view may let through what no reply can contain.
+        # The reply repeats these names. A view's own parse() may accept characters that a reply cannot contain.
         check_texts([*unserved, *join])
         return cls(request_id, content.get("beat") is True, join, tuple(leave), unserved, move)
 

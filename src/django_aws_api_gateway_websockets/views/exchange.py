@@ -64,7 +64,7 @@ def run_once(view: Replying, envelope: Envelope, handle: Callable[[], HttpRespon
         raise
     finally:
         answer = partial(_answer, view.channels_answer, session, envelope, memory, status, data)
-        # A transaction hides the joins from publishers until its commit. It is rolled back after an error.
+        # Publishers do not see the joins before the commit of the transaction. An error rolls the joins back.
         if view.channels_answer and status < _FAILED:
             after_transaction(session.own_row.write_db, answer)
         else:
@@ -79,7 +79,7 @@ def _answer(
     status: int,
     data: Mapping[str, Any],
 ) -> None:
-    """Push the reply, and what the client has missed in the channels that it joins."""
+    """Push the reply, and the messages that the client has missed in the channels that it joins."""
     channels, missed = with_positions(session, envelope.join, channels)
     reply = reply_to(envelope.request_id, status, data, **channels)
     memory.finish(reply)
@@ -93,7 +93,7 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
 
     On its next connection, an anonymous client is identified only by the request id. An id that could be guessed
     therefore counts for one connection only. Otherwise, a client could get another client's reply. The same holds for
-    a join and a move, because they change this connection and no other.
+    joins, leaves and moves, because they change this connection only.
     """
     client = f"connection {session.connection_id}"
     if not (envelope.join or envelope.leave or envelope.move):
@@ -105,7 +105,7 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
 
 
 def answer_heartbeat(session: WebSocketSession) -> None:
-    """Push the answer to a heartbeat. Many channels take more than one frame."""
+    """Push the answer to a heartbeat. The positions of many channels need more than one frame."""
     for positions in positions_in_frames(session):
         push(session, {KEY: {"beat": True, **for_later(session), **positions}})
 
@@ -161,7 +161,7 @@ def _why_refused(check_may_join: Callable[[Any], None], name: str) -> int:
 def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> bool:
     """Leave the joined channels that the user may no longer be in.
 
-    Return whether the user may no longer be in the channel that the connection connected to, which it does not leave.
+    The connection does not leave the channel that it connected to. Return whether the user may no longer be in it.
     """
     lost = {name for name in session.channels if not _may_stay(may_join, name)}
     joined = lost - {session.channel_name}

@@ -1,4 +1,4 @@
-"""The view that answers over HTTP what a channel's history has since a position, for clients without a socket."""
+"""The view that returns the missed messages of a channel over HTTP, for clients without a socket."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _GAP = 409
 
 @method_decorator(never_cache, name="dispatch")
 class WebSocketHistoryView(View):
-    """A view that answers what was missed in a channel, under the rules and permissions of ``socket_view``.
+    """A view that returns the missed messages of a channel. The rules and permissions of ``socket_view`` apply.
 
     Mount it beside that view::
 
         path("ws-history/", WebSocketHistoryView.as_view(socket_view=ChatView))
 
-    It takes a GET with ``?channel=room-1&since=POSITION``. The user is that of the page's session. Without ``since``,
-    it answers the current position only.
+    It accepts ``GET`` with ``?channel=room-1&since=POSITION``. The user is the user of the page's session. Without
+    ``since``, the answer has only the current position.
     """
 
     http_method_names = ["get"]
@@ -70,7 +70,7 @@ class WebSocketHistoryView(View):
 
 def _answer(found: Recovery) -> JsonResponse:
     if found.gap:
-        message = "The history does not reach back to this position. Load the state again, with its position."
+        message = "The history does not reach back to this position. Load the data again, with its position."
         return JsonResponse({"message": message, "gap": found.at}, status=_GAP)
     # The bodies are JSON already.
     missed = ",".join(f'{{"at":"{at}","message":{body}}}' for at, body in found.missed)

@@ -1,4 +1,4 @@
-"""The part of a hand-over that the view answers: the tokens that it gives, and the move."""
+"""The view's part in a hand-over: it returns tokens, and answers the move."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ __all__ = ["answer_move", "for_later"]
 
 
 def for_later(session: WebSocketSession) -> dict[str, Any]:
-    """Return what answers to beats and joins tell a client for its next connection.
+    """Return the members of an answer to a beat or a join that the client needs for its next connection.
 
-    This is the token of a hand-over, and the time over which to spread a reconnect.
+    These are the token of a hand-over, and the seconds over which to spread a reconnect.
     """
     return {"move": hand_over_token(session), "window": reconnect_window()}
 
 
 def answer_move(event: GatewayEvent, session: WebSocketSession, envelope: Envelope) -> dict[str, Any]:
-    """Let ``session`` take the place of another connection. Return further members of the reply's envelope."""
+    """Let ``session`` take the place of another connection. Return more members for the envelope of the reply."""
     if envelope.beat or envelope.join or envelope.leave:
         raise InvalidBody("A move must be the only request of its message.")
     hand_over(event, session, envelope.move)

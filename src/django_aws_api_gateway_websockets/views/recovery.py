@@ -18,17 +18,17 @@ from ..models.batches import batches
 __all__ = ["positions_in_frames", "with_positions"]
 
 _GAP = 409
-#: Positions in one answer to a heartbeat. With the longest names, a frame has room for twice as many.
+#: The positions in one answer to a heartbeat. Even with the longest names, twice as many would fit into a frame.
 _POSITIONS = 50
 
 
 def with_positions(
     session: WebSocketSession, since: Mapping[str, Any], answer: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Add positions to the answer of ``change_channels``. Return it with the frames of what was missed.
+    """Add positions to the answer of ``change_channels``. Return the answer and the frames with missed messages.
 
-    The memberships must be committed before. Otherwise, a message that is published meanwhile would neither be pushed
-    to this connection nor be among the missed ones.
+    Call this after the memberships are committed. Otherwise, a message that is published meanwhile would neither be
+    pushed to this connection nor be among the missed messages.
     """
     joined = dict(answer.get("joined", {}))
     kept = {name: since[name] for name in joined if limits_of(name) is not None}
@@ -40,7 +40,8 @@ def with_positions(
         if found.gap:
             del joined[name]
             refused[name], gaps[name] = _GAP, found.at
-            if name != session.channel_name:  # The client ignores the channel of its connect until it joins again.
+            # In the channel that the connection connected to, the client ignores messages until it joins again.
+            if name != session.channel_name:
                 session.leave(name)
             continue
         joined[name] = found.at
@@ -51,7 +52,7 @@ def with_positions(
 
 
 def positions_in_frames(session: WebSocketSession) -> Iterator[dict[str, Any]]:
-    """Yield the positions of the session's channels that have a history, in parts that fit into one frame each.
+    """Yield the positions of the session's channels with a history, in parts that each fit into one frame.
 
     This costs one query, or none if no channel has a history. There is at least one part.
     """

@@ -101,7 +101,7 @@ class WebSocketView(View):
     permission_classes: Sequence[Any] = ()
     #: Rules that decide who may join which channel. None: everybody may join every channel.
     channel_rules: Sequence[Rule] | None = None
-    #: Check for each message whether the user may still be in the channels of the connection, not only when joining.
+    #: Check for each message, and not only on a join, whether the user may still be in the connection's channels.
     recheck_channel = False
     http_method_names = ["post"]
     #: False even if an ``async def`` handler is called ``post``.
@@ -123,7 +123,7 @@ class WebSocketView(View):
         #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
         self._rehearses = False
         self._refusal: EventRefused | None = None
-        #: Whether this message opened the row again.
+        #: Whether the row was closed when this message arrived, so that the message opened it again.
         self._was_closed = False
 
     @classmethod
@@ -237,7 +237,7 @@ class WebSocketView(View):
             activity.count(activity.CONNECTS)
             warn_if_unanswered(request, response)
             if settings.DEBUG and self.api_gateway.is_local:
-                # The inspector shows it. AWS is never told.
+                # The inspector shows the name. A gateway in AWS never gets it.
                 response[protocol.USER_HEADER] = quote(request.user.get_username())
         return response
 
@@ -271,7 +271,7 @@ class WebSocketView(View):
         """Handle a message for this package: a heartbeat, or channels to join and leave."""
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
-            self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
+            self.reply({"message": f"This site does not support {', '.join(self.envelope.unserved):.200}."}, status=501)
         elif self.envelope.move and self.websocket_session is not None:
             self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
@@ -363,7 +363,7 @@ class WebSocketView(View):
 
     def _check_may_stay(self, request: HttpRequest) -> None:
         session = self.websocket_session
-        # A row that is opened again is checked like a new connection.
+        # If a row is opened again, its channels are checked as for a new connection.
         if session is None or not (self.recheck_channel or self._was_closed):
             return
         if leave_lost_channels(session, partial(self.can_join, request)):
