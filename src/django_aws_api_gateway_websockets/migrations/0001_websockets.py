@@ -125,7 +125,7 @@ class Migration(migrations.Migration):
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=255, verbose_name='channel name')),
                 ('stage_name', models.CharField(blank=True, max_length=128, verbose_name='stage name')),
                 ('connected', models.BooleanField(default=True, verbose_name='connected')),
-                ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by API Gateway'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that API Gateway allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site'), ('waiting', 'not yet open: waits for its hand-over'), ('moved', 'replaced by another connection')], max_length=32, verbose_name='why closed')),
+                ('closed_reason', models.CharField(blank=True, choices=[('client', 'closed by the client or by API Gateway'), ('gone', 'found gone while sending'), ('expired', 'end of the two hours that API Gateway allows'), ('swept', 'found gone by the clean-up'), ('refused', 'refused on connect'), ('logout', 'logout'), ('session_ended', 'end of the login session'), ('password_changed', 'password change'), ('user_inactive', 'user deactivated'), ('user_deleted', 'user deleted'), ('site', 'closed by the site'), ('kicked', 'removed by the site'), ('waiting', 'waiting for its hand-over'), ('moved', 'replaced by another connection')], max_length=32, verbose_name='why closed')),
                 ('source_ip', models.CharField(blank=True, max_length=45, verbose_name='from')),
                 ('user_agent', models.CharField(blank=True, max_length=255, verbose_name='browser')),
                 ('session_key_hash', models.CharField(blank=True, editable=False, max_length=64)),
@@ -196,7 +196,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('message_id', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=128, null=True, verbose_name='message id')),
-                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='not for')),
+                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='excluded recipient')),
                 ('body', models.TextField(blank=True, verbose_name='message')),
                 ('size', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
                 ('created_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created on')),
@@ -206,8 +206,8 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django_aws_api_gateway_websockets.models.history.empty_messages, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
-                'verbose_name': 'message of a history',
-                'verbose_name_plural': 'messages of histories',
+                'verbose_name': 'history message',
+                'verbose_name_plural': 'history messages',
                 'constraints': [models.UniqueConstraint(fields=('history', 'offset'), name='websockets_one_offset'), models.UniqueConstraint(fields=('history', 'message_id'), name='websockets_one_message')],
             },
         ),
@@ -216,7 +216,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('message_id', django_aws_api_gateway_websockets.fields.ExactCharField(blank=True, max_length=128, null=True, verbose_name='message id')),
-                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='not for')),
+                ('excluded', models.CharField(blank=True, max_length=160, verbose_name='excluded recipient')),
                 ('body', models.TextField(blank=True, verbose_name='message')),
                 ('size', models.PositiveIntegerField(default=0, verbose_name='size in bytes')),
                 ('created_on', models.DateTimeField(default=django.utils.timezone.now, verbose_name='created on')),
@@ -224,8 +224,8 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(blank=True, null=True, on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='user')),
             ],
             options={
-                'verbose_name': 'message that waits for its number',
-                'verbose_name_plural': 'messages that wait for their number',
+                'verbose_name': 'waiting message',
+                'verbose_name_plural': 'waiting messages',
                 'indexes': [models.Index(fields=['channel_name'], name='websockets_waiting')],
             },
         ),

@@ -1,7 +1,7 @@
 """What happened in the last hours, counted in the cache. The admin's page "Live" shows it.
 
-Time is divided into steps of five minutes, and each kind of event has a counter for each step. Each process adds its
-events to these counters at most once per second, so an event costs no database query and rarely a call to the cache.
+Time is divided into steps of five minutes. Each kind of event has a counter for each step. Each process adds its events
+to these counters at most once per second, so an event costs no database query and rarely a call to the cache.
 Connections that end are counted by their ``ClosedReason``.
 """
 
@@ -45,7 +45,7 @@ class Failure(NamedTuple):
 
 
 class _Unwritten:
-    """The events of this process that are not in the cache yet: cache keys and numbers."""
+    """The events of this process that are not in the cache yet: the number for each cache key."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -79,7 +79,7 @@ def count(kind: str, times: int = 1) -> None:
 
 
 def write_counts() -> None:
-    """Add the events that this process has counted to the counters in the cache."""
+    """Add the counts of this process to the counters in the cache."""
     for key, times in _unwritten.take().items():
         try:
             add_to_counter(key, times, STEP * (STEPS + 1))
@@ -88,7 +88,7 @@ def write_counts() -> None:
 
 
 def latest_steps(kinds: Sequence[str]) -> list[Step]:
-    """Return the counts of the last hours, the oldest first. The last second of other processes may be missing."""
+    """Return the counts of the last hours, the oldest first. The last second of other processes can be missing."""
     write_counts()
     numbers = range(_now() - STEPS + 1, _now() + 1)
     found: dict[str, int] = caches[conf.CACHE].get_many([_key(kind, number) for number in numbers for kind in kinds])

@@ -1,4 +1,4 @@
-"""Work that follows a commit. It must not undo, delay or break what was committed."""
+"""Run functions after a commit. Their failures must not affect the caller, whose changes are already committed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _ATTEMPTS = 5
 
 
 def call_after_commit(using: str, function: Callable[..., object], *arguments: Any) -> None:
-    """Call ``function`` when the transaction of the database ``using`` is committed. Log what it raises.
+    """Call ``function`` when the transaction of the database ``using`` is committed. Log any exception.
 
-    Django's own ``robust=True`` cannot log the failure of a partial.
+    Django's ``robust=True`` fails if the function is a partial, because it logs the name of the function.
     """
 
     def call() -> None:
@@ -31,9 +31,9 @@ def call_after_commit(using: str, function: Callable[..., object], *arguments: A
 
 
 def repeated(function: Callable[..., T]) -> Callable[..., T]:
-    """Run ``function`` again after a deadlock. Its first argument is the database, and it is one transaction.
+    """Run ``function`` in a transaction, and repeat it after a deadlock. Its first argument is the database.
 
-    Databases end a deadlock by rolling back one of the transactions.
+    A database ends a deadlock by rolling back one of the transactions.
     """
 
     @wraps(function)
@@ -44,7 +44,7 @@ def repeated(function: Callable[..., T]) -> Callable[..., T]:
                     return function(using, *arguments)
             except OperationalError:
                 if connections[using].in_atomic_block:
-                    raise  # The caller's transaction is lost too.
+                    raise  # The caller's transaction was rolled back too.
         with transaction.atomic(using=using):
             return function(using, *arguments)
 

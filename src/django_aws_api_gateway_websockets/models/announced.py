@@ -1,7 +1,7 @@
-"""Which users have been announced as present, so that each coming and going is announced once.
+"""The users who were announced as present. They are stored, so that each arrival and departure is announced once.
 
-A user who comes gets a row. When one of the user's connections ends, the row is due to be checked after
-``PRESENCE_GRACE`` seconds (see ``departures``). The row is deleted if the user has not come back by then.
+A user who arrives gets a row. When one of the user's connections ends, ``departures`` checks the row after
+``PRESENCE_GRACE`` seconds. If the user has no connection by then, the row is deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .reporting import send_signal
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
-#: The ``channel_name`` of the row that says that a user is online, in whichever channel.
+#: The ``channel_name`` of the row that says that a user is online, in any channel or in none.
 ONLINE = ""
 
 
@@ -57,7 +57,7 @@ class AnnouncedUser(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=announce_and_delete, related_name="+", verbose_name=_("user")
     )
-    #: When to check whether the user is still there. None: not before a connection ends.
+    #: When to check whether the user is still present. None until one of the user's connections ends.
     check_after = models.DateTimeField(null=True)
 
     class Meta:
@@ -73,7 +73,7 @@ class AnnouncedUser(models.Model):
 
 
 def tracks_presence() -> bool:
-    """Return whether anybody wants to know who comes and goes."""
+    """Return whether a setting or a receiver needs to know which users arrive and leave."""
     return bool(conf.PRESENCE_CHANNELS) or _is_tracked(ONLINE) or _is_heard(user_joined, user_left)
 
 
@@ -88,9 +88,9 @@ def _is_heard(*signals: Signal) -> bool:
 
 
 def arrive(session: Any, channel_names: Iterable[str]) -> None:
-    """Announce after the commit that the user of ``session`` is in these channels, unless the user was there before.
+    """Announce after the commit that the user of ``session`` is in these channels, unless this was announced before.
 
-    ``ONLINE`` stands for being online.
+    The name ``ONLINE`` announces that the user is online.
     """
     names = {name for name in channel_names if _is_tracked(name)}
     if names and session.user_id is not None:
@@ -108,9 +108,9 @@ def _announce_arrival(session: Any, names: Collection[str]) -> None:
 
 @repeated
 def _add(using: str, user_id: Any, names: Collection[str]) -> list[str]:
-    """Add the rows of a user that are missing. Return their channels."""
+    """Add the missing rows of a user. Return their channels."""
     announced = AnnouncedUser.objects.using(using).filter(user=user_id, channel_name__in=names)
-    # Wait for a check of these rows. If it deletes them, the user has left, and is announced again.
+    # Wait for a running check of these rows. If the check deletes them, the user is announced again.
     known = set(announced.select_for_update().order_by("pk").values_list("channel_name", flat=True))
     return [name for name in sorted(names) if name not in known and _add_one(using, user_id, name)]
 
@@ -120,12 +120,12 @@ def _add_one(using: str, user_id: Any, name: str) -> bool:
         with transaction.atomic(using=using):
             AnnouncedUser.objects.using(using).create(user_id=user_id, channel_name=name)
     except IntegrityError:
-        return False  # Another connection of the user came at the same time, or the user was deleted.
+        return False  # Another connection of the user added the row at the same time, or the user was deleted.
     return True
 
 
 def joined(session: Any, channel_name: str) -> None:
-    """Announce after the commit that ``session`` has joined a channel, and show its page who is there."""
+    """Announce after the commit that ``session`` has joined a channel, and send its page the list of users."""
     arrive(session, [channel_name])
     if is_pushed(channel_name) and session.protocol_version:
         call_after_commit(session.own_row.write_db, _show_list, session, channel_name)
@@ -137,14 +137,14 @@ def _show_list(session: Any, channel_name: str) -> None:
 
 
 def left(session: Any) -> None:
-    """Note after the commit that ``session`` has left a channel."""
+    """Schedule a check of the user's presence after the commit, because ``session`` has left a channel."""
     if session.user_id is not None and tracks_presence():
         using = session.own_row.write_db
         call_after_commit(using, depart, [session.user_id], using)
 
 
 def depart(user_ids: Iterable[Any], using: str) -> None:
-    """Let the presence of these users be checked after the grace period, because a connection of each has ended."""
+    """Schedule a check of these users after the grace period, because each of them has lost a connection."""
     users = {user_id for user_id in user_ids if user_id is not None}
     if not (users and tracks_presence()):
         return
@@ -155,7 +155,7 @@ def depart(user_ids: Iterable[Any], using: str) -> None:
 @repeated
 def _make_due(using: str, users: Collection[Any]) -> bool:
     rows = AnnouncedUser.objects.using(using).filter(user__in=users)
-    # PostgreSQL locks these in the given order, so that two processes do not wait for each other.
+    # PostgreSQL locks these rows in the order of their keys, so that two processes do not cause a deadlock.
     found = list(rows.select_for_update().order_by("pk").values_list("pk"))
     if found:
         rows.update(check_after=timezone.now() + timedelta(seconds=conf.PRESENCE_GRACE))
@@ -168,7 +168,9 @@ def _enqueue_check(using: str) -> None:
     try:
         ENGINES.find(conf.BACKGROUND)([Job("check_presence", [using], conf.PRESENCE_GRACE)])
     except Exception:
-        logger.exception("The task engine %r did not accept a check of presence. The clean-up does it", conf.BACKGROUND)
+        logger.exception(
+            "The task engine %r did not accept a check of presence. The clean-up will do it", conf.BACKGROUND
+        )
 
 
 def announce_departures(gone: Iterable[AnnouncedUser]) -> None:

@@ -1,4 +1,4 @@
-"""Announce that connections have begun and ended, after the commit: by signals, and to the presence of their users."""
+"""Announce after the commit that connections have begun or ended: send signals, and update the users' presence."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _send_connected(session: Any) -> None:
 
 
 def ends_are_heard(model: Any) -> bool:
-    """Return whether anything has to be told when a connection of ``model`` ends."""
+    """Return whether the end of a connection of ``model`` must be announced."""
     return session_disconnected.has_listeners(model) or tracks_presence()
 
 
 def announce_ends(ended: Sequence[Any], using: str) -> None:
-    """Announce after the commit that the connections of the rows ``ended`` have ended."""
+    """Announce after the commit that the connections of these rows have ended."""
     for batch in batches(ended):
         call_after_commit(using, _announce_ends, batch, using)
 

@@ -1,4 +1,4 @@
-"""What the ``on_delete`` of several models needs."""
+"""A helper for the ``on_delete`` functions of several models."""
 
 from __future__ import annotations
 

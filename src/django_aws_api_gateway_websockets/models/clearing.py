@@ -15,8 +15,8 @@ from .rows import ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
 WINDOW = 5_000
-# A $disconnect can overtake its $connect. Its closed row then shows the $connect that it came too late. Messages can
-# also arrive for a while from a connection that was replaced.
+# A $disconnect can overtake its $connect. The closed row of the $disconnect then makes the view refuse the $connect.
+# Also, messages can still arrive from a connection that was replaced a moment ago.
 YOUNG = timedelta(seconds=60)
 
 

@@ -21,7 +21,7 @@ from .rows import ClosedReason, SessionRows, memberships_of
 
 # The admin's pages list every row that a cascade would delete. Above this number, they show a count instead.
 LISTED = 100
-# Old versions of SQLite take at most 999 parameters, and the condition for the rows has a few too.
+# Old versions of SQLite accept at most 999 parameters. The condition for the rows needs a few of them.
 _KEYS_PER_DELETE = 980
 
 
@@ -37,7 +37,7 @@ class _ConnectedRows(SessionRows[Any]):
 
 
 class _ClosedRows(SessionRows[Any]):
-    """The same rows, which are closed by then."""
+    """The same rows after ``_ConnectedRows`` has closed them."""
 
     def _raw_delete(self, using: str | None) -> int:
         return delete_closed(SessionRows(self.model, self.query.chain(), using))
@@ -74,11 +74,11 @@ def refuse_or_cascade(collector: Collector, field: Any, rows: Any, using: str) -
 
 
 def delete_closed(rows: SessionRows[Any]) -> int:
-    """Delete ``rows``, which are closed for good, with their memberships. Return how many rows there were."""
+    """Delete closed rows with their memberships. Return the number of rows."""
     if not _is_free(rows.model):
         return QuerySet.delete(rows.order_by())[1].get(rows.model._meta.label, 0)
     deleted = 0
-    # By keys, because MariaDB would look at every membership to find those of a subquery.
+    # Delete by keys. With a subquery, MariaDB would read every membership.
     for keys in batches(list(rows.values_list("pk", flat=True)), _KEYS_PER_DELETE):
         memberships_of(rows.model, rows.db).filter(session__in=keys)._raw_delete(rows.db)
         deleted += rows.order_by().filter(pk__in=keys)._raw_delete(rows.db)

@@ -1,4 +1,4 @@
-"""Announce that users have left, once they have been absent for the grace period."""
+"""Announce that users have left, when they have been absent for the grace period."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .rows import SessionRows
 
 
 def check_presence(sessions: SessionRows[Any]) -> int:
-    """Announce the users whose grace period is over and who have not come back. Return the number of announcements."""
+    """Announce that users have left whose grace period is over. Return the number of announcements."""
     count = 0
     while True:
         checked, gone = _take(sessions.write_db, sessions)
@@ -33,13 +33,16 @@ def check_presence(sessions: SessionRows[Any]) -> int:
 
 @repeated
 def _take(using: str, sessions: SessionRows[Any]) -> tuple[int, list[AnnouncedUser]]:
-    """Check some rows that are due. Return how many, and those of the users who are gone, which are deleted."""
+    """Check some rows that are due, and delete the rows of absent users.
+
+    Return the number of checked rows, and the deleted rows.
+    """
     due = AnnouncedUser.objects.using(using).filter(check_after__lte=timezone.now())
     keys = list(_locked(due).values_list("pk", flat=True)[:ROWS_PER_STATEMENT])
     if not keys:
         return 0, []
     checked = AnnouncedUser.objects.using(using).filter(pk__in=keys)
-    # Asked after the lock. A user who comes later waits for it, and is announced again.
+    # Query the connections after the lock. A user who arrives later waits for the lock, and is announced again.
     gone = list(checked.exclude(_is_there(sessions)).select_related("user"))
     checked.filter(pk__in=[row.pk for row in gone]).delete()
     checked.update(check_after=None)
@@ -47,11 +50,11 @@ def _take(using: str, sessions: SessionRows[Any]) -> tuple[int, list[AnnouncedUs
 
 
 def find_departures(sessions: SessionRows[Any]) -> int:
-    """Do what ``check_presence`` does, also for users whose connections ended without anybody noticing."""
+    """Do what ``check_presence`` does, also for users whose connections were lost without ``$disconnect``."""
     if not tracks_presence():
         return 0
     now, rows = timezone.now(), AnnouncedUser.objects.using(sessions.write_db)
-    # The rows of a user whose connection has just ended are about to become due.
+    # Leave out users whose connection has just ended. Their rows become due after the grace period.
     ended = sessions.written().filter(
         user=OuterRef("user"), connected=False, updated_on__gt=now - timedelta(seconds=conf.PRESENCE_GRACE)
     )
@@ -69,7 +72,7 @@ def _make_due_now(using: str, rows: QuerySet[AnnouncedUser]) -> None:
 
 
 def _is_there(sessions: SessionRows[Any]) -> Q:
-    """Return the condition that the user of an ``AnnouncedUser`` has a connection there."""
+    """Return the condition that the user of an ``AnnouncedUser`` has an open connection in its channel."""
     open_now = living(sessions.written()).filter(user=OuterRef("user"))
     channel = OuterRef(OuterRef("channel_name"))
     joined = ChannelMembership.objects.filter(session=OuterRef("pk"), channel_name=channel, connected=True)
@@ -78,8 +81,8 @@ def _is_there(sessions: SessionRows[Any]) -> Q:
 
 
 def _locked(rows: QuerySet[AnnouncedUser]) -> QuerySet[AnnouncedUser]:
-    """Lock the rows that nobody else has locked, in the order in which everybody locks them."""
+    """Lock the rows that no other process has locked, in the order of their keys."""
     rows = rows.order_by("pk")
-    # SQLite has one writer.
+    # SQLite has no row locks. It allows only one writer at a time.
     skips = connections[rows.db].features.has_select_for_update_skip_locked
     return rows.select_for_update(skip_locked=True) if skips else rows

@@ -1,4 +1,4 @@
-"""The site's task engine, and what it is given."""
+"""The site's task engine, and the jobs that it gets."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ ENGINES = Registry(
 
 
 class Job(NamedTuple):
-    """One task for a worker. Name and arguments can be written as JSON."""
+    """One task for a worker. JSON can hold its name and its arguments."""
 
-    name: str  #: of ``background.work.JOBS``
+    name: str  #: a key of ``background.work.JOBS``
     arguments: Sequence[Any]
-    delay: float = 0  #: seconds to wait before it runs. An engine may ignore it.
+    delay: float = 0  #: the seconds after which the worker should run it. An engine may ignore this.

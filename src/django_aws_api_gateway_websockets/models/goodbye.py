@@ -54,7 +54,7 @@ def tell(targets: Iterable[Target], reason: str, again: bool | float, deadline: 
 
 
 def delete_sockets(targets: Sequence[Target], deadline: Deadline) -> None:
-    """Close the sockets of ``targets`` through AWS. Log those that stay open. Raise nothing."""
+    """Close the sockets of ``targets`` through AWS. Log the sockets that stay open, and do not raise errors."""
     report = DeliveryReport()
     try:
         call_many(DELETE, targets, report=report, deadline=deadline.remaining())
@@ -68,7 +68,7 @@ def delete_sockets(targets: Sequence[Target], deadline: Deadline) -> None:
 
 
 def _disconnect_companions(closed: SessionRows[Any], reason: str, deadline: Deadline) -> None:
-    """Close the other connections of the hand-overs of ``closed``. They are not part of the caller's report."""
+    """Close the other connections of the hand-overs of ``closed``. The caller's report does not include them."""
     sockets = close_companions(closed, reason)
     if sockets:
         urls = ConnectionsUrls(closed.db)

@@ -1,8 +1,8 @@
 """Hand-overs: a new connection takes the place of one that API Gateway will close. See docs/protocol.md.
 
-A new connection is first recorded as not connected, with ``closed_reason="waiting"``. The move makes it connected, and
-the old row becomes not connected, with ``closed_reason="moved"``. Sends therefore reach one of the two connections. The
-sockets of both are open, so a connection is closed together with the others of its hand-over.
+The row of the new connection is first written as not connected, with ``closed_reason="waiting"``. The move marks this
+row as connected, and the old row as not connected, with ``closed_reason="moved"``. Sends therefore reach only one of
+the two connections. Both sockets are open, so closing one connection also closes the other ones of its hand-over.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _SOCKET = ("connection_id", "api_gateway_id", "stage_name")
 
 
 def successor_of(session: Any) -> Any:
-    """Return the row of the connection that took the place of ``session``. Return None if none did."""
+    """Return the row of the connection that replaced ``session``, or None."""
     found = session.own_row.filter(closed_reason=ClosedReason.MOVED).values_list("hand_over_with", flat=True).first()
     return session.own_row.written().filter(connection_id=found).first() if found else None
 
 
 def with_successors(rows: SessionRows[Any], keys: Iterable[Any]) -> list[Any]:
-    """Return the primary keys ``keys``, and those of the rows that took their places."""
+    """Return ``keys`` and the primary keys of the rows that replaced these rows."""
     keys = list(keys)
     moved = rows.written().filter(pk__in=keys, connected=False, closed_reason=ClosedReason.MOVED)
     ids = list(moved.exclude(hand_over_with="").values_list("hand_over_with", flat=True))
@@ -36,10 +36,10 @@ def with_successors(rows: SessionRows[Any], keys: Iterable[Any]) -> list[Any]:
 def close_companions(closed: SessionRows[Any], reason: str) -> list[Socket]:
     """Mark the other connections of the hand-overs of ``closed`` as closed. Return their sockets.
 
-    ``closed`` are rows that were just marked as closed. The connections are those that they replaced, those that
-    replaced them meanwhile, and those that wait under the same login. Their clients are not told the reason, because
-    the page hears it on the connection that was closed. A waiting connection of an anonymous user stays open, but
-    it can do nothing once its old connection is closed.
+    ``closed`` are rows that were just marked as closed. The other connections are those that these rows replaced, those
+    that replaced these rows, and those that wait under the same login. They get no goodbye, because the page gets it on
+    the connection of ``closed``. A waiting connection of an anonymous user stays open, but its move is refused when its
+    old connection is closed.
     """
     rows = closed.written()
     ids, logins = set(), set()

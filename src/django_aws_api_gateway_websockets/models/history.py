@@ -15,20 +15,20 @@ from .memberships import cascade_unseen
 
 
 def empty_messages(collector: Collector, field: Any, rows: Any, using: str) -> None:
-    """Empty the messages of a deleted user, but keep their places. A place without a message is not a hole."""
-    # The last update takes the rows out of the querysets of the others, so it must be that of the user.
+    """Empty the messages of a deleted user, but keep their rows, so that the offsets have no hole."""
+    # The update of the user must be the last one. After it, the querysets of the others would not find the rows.
     for name, value in (("body", ""), ("size", 0), (field.name, None)):
         collector.add_field_update(rows.model._meta.get_field(name), value, rows)
 
 
-# The rows need not be read.
+# Django does not need to read the rows.
 empty_messages.lazy_sub_objs = True  # type: ignore[attr-defined]
 
 
 class ChannelHistory(models.Model):
     """The counter of a channel that has a history.
 
-    ``epoch`` identifies this history, so that clients notice when it was lost and began again.
+    ``epoch`` identifies this history, so that clients notice when it was deleted and created again.
     """
 
     channel_name = ExactCharField(_("channel name"), max_length=255)
@@ -46,13 +46,13 @@ class ChannelHistory(models.Model):
 
 
 class StoredMessage(models.Model):
-    """What both tables of messages have."""
+    """The fields that both tables of messages have."""
 
-    # Null and not empty, because databases allow many rows without an id under a unique constraint.
+    # Null and not empty, because a unique constraint allows several rows with null.
     message_id = ExactCharField(_("message id"), max_length=128, null=True, blank=True)
-    #: The connection or the user that does not get the message, as ``history.recipients`` writes it.
-    excluded = models.CharField(_("not for"), max_length=160, blank=True)
-    #: The JSON object that was published. If it is empty, only the place of the message is left.
+    #: The connection or the user that does not get the message, as text from ``history.recipients``.
+    excluded = models.CharField(_("excluded recipient"), max_length=160, blank=True)
+    #: The JSON object that was published. It is empty if the user of the message was deleted.
     body = models.TextField(_("message"), blank=True)
     size = models.PositiveIntegerField(_("size in bytes"), default=0)
     created_on = models.DateTimeField(_("created on"), default=timezone.now)
@@ -83,8 +83,8 @@ class HistoryMessage(StoredMessage):
     )
 
     class Meta:
-        verbose_name = _("message of a history")
-        verbose_name_plural = _("messages of histories")
+        verbose_name = _("history message")
+        verbose_name_plural = _("history messages")
         constraints = [
             models.UniqueConstraint(fields=["history", "offset"], name="websockets_one_offset"),
             models.UniqueConstraint(fields=["history", "message_id"], name="websockets_one_message"),
@@ -97,7 +97,7 @@ class HistoryMessage(StoredMessage):
 class WaitingMessage(StoredMessage):
     """A message that was published inside a transaction. After the commit, it is numbered and moves to the history.
 
-    It names its channel instead of a row, so that the transaction locks nothing that others write.
+    It has the name of its channel and no foreign key to its history, so that the transaction locks no shared row.
     """
 
     channel_name = ExactCharField(_("channel name"), max_length=255)
@@ -111,8 +111,8 @@ class WaitingMessage(StoredMessage):
     )
 
     class Meta:
-        verbose_name = _("message that waits for its number")
-        verbose_name_plural = _("messages that wait for their number")
+        verbose_name = _("waiting message")
+        verbose_name_plural = _("waiting messages")
         indexes = [models.Index(fields=["channel_name"], name="websockets_waiting")]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ class ConnectedIndex(models.Index):
     every row, with ``connected`` after the first of ``fields``, so that rows can be read in the order of the others.
     """
 
-    #: The rows of a partial index.
+    #: The condition for the rows that a partial index contains.
     contains = Q(connected=True)
 
     def create_sql(self, model: type[models.Model], schema_editor: Any, using: str = "", **kwargs: Any) -> Any:
@@ -31,6 +31,6 @@ class ConnectedIndex(models.Index):
 
 
 class SpeakingIndex(ConnectedIndex):
-    """An index that also contains the closed rows whose clients may still speak."""
+    """An index that also contains the closed rows that a message can open again."""
 
     contains = Q(connected=True) | Q(closed_reason__in=MAY_RETURN)

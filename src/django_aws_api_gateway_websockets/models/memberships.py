@@ -25,20 +25,20 @@ class DerivedTable(models.Subquery):
 
 
 class ChannelMembership(models.Model):
-    """One channel that a connection has joined. It counts while the connection is open."""
+    """A channel that a connection has joined. The membership counts while the connection is open."""
 
     session = models.ForeignKey(
         "WebSocketSession", on_delete=cascade_unseen, related_name="memberships", verbose_name=_("session")
     )
     channel_name = ExactCharField(_("channel name"), max_length=255)
-    # A copy of the session's field, so that an index finds open members, however many closed ones there are.
+    # A copy of the session's field, so that an index finds the open members without reading the closed ones.
     connected = models.BooleanField(_("connected"), default=True, editable=False)
 
     class Meta:
         verbose_name = _("channel membership")
         verbose_name_plural = _("channel memberships")
-        # The index of this constraint also finds the members of a channel. Only an open connection can join, and the
-        # memberships of a row are opened and closed together, so this allows no second membership of the same channel.
+        # The index of this constraint also finds the members of a channel. Only an open connection can join, and all
+        # memberships of a row are opened and closed together. So a connection cannot join the same channel twice.
         constraints = [
             models.UniqueConstraint(fields=["channel_name", "connected", "session"], name="websockets_one_membership"),
         ]

@@ -1,4 +1,4 @@
-"""Who is there: the users of connections that are open, as far as the rows can be believed."""
+"""Which users have open connections. Rows of lost connections are left out after a time."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .sessions import WebSocketSession
 
 @dataclass(frozen=True)
 class Presence:
-    """Who is in a channel."""
+    """The users and the anonymous connections in a channel."""
 
-    #: The users, and how many connections each of them has in the channel.
+    #: The users, each with the number of connections in the channel.
     users: dict[Any, int]
-    #: The connections of visitors who are not logged in.
+    #: The number of connections without a login.
     anonymous: int
 
 
 def presence(channel_name: str) -> Presence:
-    """Return who is in a channel, by two queries.
+    """Return the users in a channel, with two queries.
 
     A connection that vanished without ``$disconnect`` is counted for at most two hours after it was opened. With
     ``GatewaySocket``, it is counted for at most 11 minutes after its last message or beat.
@@ -33,7 +33,7 @@ def presence(channel_name: str) -> Presence:
     connected = living(WebSocketSession.objects.filter(channel_name=channel_name)).values_list("pk", "user")
     memberships = ChannelMembership.objects.using(connected.db).filter(channel_name=channel_name, connected=True)
     joined = living(memberships, "session__").values_list("session", "session__user")
-    # Read as pairs, because a connection can be in both halves. Each half has its own index.
+    # The union reads pairs, because a connection can be in both halves. Each half has its own index.
     counts = Counter(user for _, user in connected.order_by().union(joined))
     anonymous = counts.pop(None, 0)
     found = get_user_model()._default_manager.using(connected.db).in_bulk(list(counts))
@@ -41,12 +41,12 @@ def presence(channel_name: str) -> Presence:
 
 
 def is_online(user: Any) -> bool:
-    """Return whether ``user`` has an open connection, by one query. See ``presence`` for lost connections."""
+    """Return whether ``user`` has an open connection, with one query. See ``presence`` for lost connections."""
     return user.pk is not None and living(WebSocketSession.objects.filter(user=user.pk)).exists()
 
 
 def online(users: Iterable[Any]) -> set[Any]:
-    """Return those of ``users`` that have an open connection, by one query. ``users`` is a list or a queryset."""
+    """Return the users that have an open connection, with one query. ``users`` is a list or a queryset."""
     if isinstance(users, QuerySet) and not users.query.is_sliced:
         return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
     asked = {user.pk: user for user in users}

@@ -1,4 +1,4 @@
-"""Tell the pages in a channel who is there, who comes and who goes. See docs/protocol.md."""
+"""Send the users of a channel, and each change, to the pages in it. See docs/protocol.md."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from .batches import batches
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
-#: What ``WEBSOCKETS["PRESENCE_USER"]`` may name: a function ``(user, channel_name)`` that returns what the pages in the
-#: channel see of the user, as JSON-compatible data, or None to hide the user.
+#: A function that ``WEBSOCKETS["PRESENCE_USER"]`` may name: ``(user, channel_name)``. It returns the data of the user
+#: for the pages in the channel, as JSON-compatible data, or None to hide the user.
 VIEWS_OF_USER = Registry("PRESENCE_USER", {"username": f"{__name__}.username"})
 
 _NOBODY = AnonymousUser()
@@ -32,12 +32,12 @@ def username(user: Any, channel_name: str) -> Any:
 
 
 def is_pushed(channel_name: str) -> bool:
-    """Return whether the pages in a channel are told who is there."""
+    """Return whether the pages in a channel get its users."""
     return bool(channel_name) and any(matches(one, _NOBODY, channel_name) for one in conf.PRESENCE_CHANNELS)
 
 
 def push_changes(channel_name: str, but: Any = None, **changes: Sequence[Any]) -> None:
-    """Tell the pages in a channel which users have ``joined`` or ``left``, except the page of the session ``but``."""
+    """Send the users that have ``joined`` or ``left`` to the pages in a channel, except the page of session ``but``."""
     if not is_pushed(channel_name):
         return
     model: Any = apps.get_model("django_aws_api_gateway_websockets", "WebSocketSession")
@@ -53,13 +53,13 @@ def push_changes(channel_name: str, but: Any = None, **changes: Sequence[Any]) -
 
 
 def push_list(session: Any, channel_name: str, users: Sequence[Any]) -> None:
-    """Show the page of ``session`` who is in a channel."""
+    """Send the list of users in a channel to the page of ``session``."""
     if session.connection_id in now_connecting():
-        return  # Its page will join by itself, with its first message.
+        return  # The connection is not open yet. The page joins the channel with its first message.
     try:
         session.send_text(_frame(channel_name, {"list": _seen(users, channel_name)}), fail_silently=True)
     except WebSocketsError as error:
-        logger.error("A page was not shown who is in the channel %r: %s", channel_name, error)
+        logger.error("The list of users in the channel %r was not sent: %s", channel_name, error)
 
 
 def _seen(users: Sequence[Any], channel_name: str) -> list[Any]:

@@ -78,7 +78,7 @@ def open_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any, ...
         sessions = sessions.model._default_manager.using(sessions.db).filter(pk__in=sessions.values("pk"))
     if not sessions.query.standard_ordering:  # order_by() would be reversed too
         sessions = sessions.reverse()
-    # The database compares the times, because Python would need longer to parse one than for all other columns.
+    # The database compares the times. In Python, parsing the time would take longer than reading all other columns.
     is_expired = ExpressionWrapper(Q(created_on__lte=oldest_open()), output_field=BooleanField())
     connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS, *more, is_expired)
     last, size = None, _FIRST_CHUNK

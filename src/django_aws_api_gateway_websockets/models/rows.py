@@ -24,9 +24,9 @@ MAX_ADDRESS, MAX_USER_AGENT = 45, 255
 
 
 class ClosedReason(models.TextChoices):
-    """The reason why a connection is not connected; empty if it is not known.
+    """The reason why a row is not connected. It is empty if the reason is not known.
 
-    The sockets of ``WAITING`` and ``MOVED`` rows are open: see ``models.handovers``.
+    The sockets of ``WAITING`` and ``MOVED`` rows are open. See ``models.handovers``.
     """
 
     CLIENT = "client", _("closed by the client or by API Gateway")
@@ -41,33 +41,33 @@ class ClosedReason(models.TextChoices):
     USER_DELETED = "user_deleted", _("user deleted")
     SITE = "site", _("closed by the site")
     KICKED = "kicked", _("removed by the site")
-    WAITING = "waiting", _("not yet open: waits for its hand-over")
+    WAITING = "waiting", _("waiting for its hand-over")
     MOVED = "moved", _("replaced by another connection")
 
 
-# Not connected, but not closed either: see models.handovers.
+# These rows are not connected, but not closed either. See models.handovers.
 _WAITING = models.Q(connected=False, closed_reason=ClosedReason.WAITING)
-#: Rows that were closed without the client's or the site's doing. If the client still speaks, the row is opened again.
+#: The reasons of rows that neither the client nor the site closed. A message from the client opens such a row again.
 MAY_RETURN = (ClosedReason.GONE, ClosedReason.SWEPT)
 # API Gateway disconnects a client after ten minutes without a message, and nothing is sent to closed rows.
 _RETURNS_WITHIN = timedelta(seconds=IDLE_TIMEOUT + 60)
 
 
 def may_return() -> models.Q:
-    """Return the condition for closed rows whose clients may still speak."""
+    """Return the condition for closed rows that a message from their client can open again."""
     since = timezone.now() - _RETURNS_WITHIN
     return models.Q(connected=False, closed_reason__in=MAY_RETURN, updated_on__gt=since, created_on__gt=oldest_open())
 
 
 def oldest_open() -> datetime:
-    """Return the time before which no open connection can have begun, because AWS closes it after two hours."""
+    """Return the earliest time at which an open connection can have begun. AWS closes it after two hours."""
     return timezone.now() - timedelta(seconds=MAX_CONNECTION_AGE)
 
 
 def silent_since() -> datetime:
-    """Return the time since when a connection that is not in use has sent nothing.
+    """Return the limit for ``last_activity_on``. Idle connections with an earlier activity have been closed.
 
-    API Gateway closes a connection that is idle for ``IDLE_TIMEOUT``, and ``last_activity_on`` is exact to
+    API Gateway closes a connection that is idle for ``IDLE_TIMEOUT``. ``last_activity_on`` can be out of date by
     ``ACTIVITY_INTERVAL``.
     """
     return timezone.now() - timedelta(seconds=IDLE_TIMEOUT + conf.ACTIVITY_INTERVAL)
@@ -95,16 +95,16 @@ class SessionRows(models.QuerySet[Row]):
         return self.filter(connected=True, created_on__lte=oldest_open())
 
     def stale(self: Rows) -> Rows:
-        """Return the open rows without a message for so long that the client has probably disconnected.
+        """Return open rows without a message for 11 minutes. Their clients have probably disconnected.
 
         API Gateway disconnects a client after ten minutes without a message, unless something is sent to the client.
         """
         return self.open().filter(last_activity_on__lt=silent_since())
 
     def mark_disconnected(self, reason: str = "") -> int:
-        """Mark the connected and the waiting rows as closed, for one of ``ClosedReason``. Return how many there were.
+        """Mark connected and waiting rows as closed. ``reason`` is one of ``ClosedReason``. Return the number of rows.
 
-        The signal ``session_disconnected`` is sent after the commit for each that was connected.
+        For each row that was connected, the signal ``session_disconnected`` is sent after the commit.
         """
         closed, ended = self.close_unannounced(reason)
         announce_ends(ended, self.write_db)
@@ -113,7 +113,7 @@ class SessionRows(models.QuerySet[Row]):
     def close_unannounced(self, reason: str) -> tuple[int, list[Row]]:
         """Do what ``mark_disconnected`` does, but announce nothing.
 
-        Return how many rows there were, and those that the caller has to announce with ``announce_ends``.
+        Return the number of rows, and the rows that the caller must announce with ``announce_ends``.
         """
         with transaction.atomic(using=self.write_db):
             locked = self._lock(models.Q(connected=True) | _WAITING)
@@ -122,9 +122,9 @@ class SessionRows(models.QuerySet[Row]):
             return closed, self.heard([key for key, connected in locked if connected], reason)
 
     def close_one(self, key: Any, reason: str) -> bool:
-        """Mark the row with the primary key ``key`` as closed, which does not wait. Return whether it was connected.
+        """Mark a connected row as closed, by its primary key. Return whether it was connected.
 
-        It does what ``mark_disconnected`` does, but needs no lock.
+        This does what ``mark_disconnected`` does, but without a lock. The row must not be a waiting one.
         """
         with transaction.atomic(using=self.write_db):
             closed = self._write([key], False, reason)
@@ -133,25 +133,25 @@ class SessionRows(models.QuerySet[Row]):
             return bool(closed)
 
     def reopen(self) -> int:
-        """Mark closed rows as connected again, because their connections are still open. Return how many."""
+        """Mark closed rows as connected again, because their connections are still open. Return the number of rows."""
         with transaction.atomic(using=self.write_db):
             locked = self._lock(models.Q(connected=False))
             return sum(self._write(batch, True, "") for batch in batches(key for key, _ in locked))
 
     def never_return(self, reason: str) -> int:
-        """Keep rows that were found gone from being opened again, because of ``reason``. Return how many."""
-        # updated_on stays the time when the connection ended.
+        """Give GONE and SWEPT rows another reason, so that they are not opened again. Return the number of rows."""
+        # Do not change updated_on, which is the time when the connection ended.
         return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
 
     def _lock(self, which: models.Q) -> list[tuple[Any, bool]]:
-        """Lock the rows ``which``, and return their primary keys and whether they are connected."""
+        """Lock the rows that match ``which``. Return the primary key of each, and whether it is connected."""
         # The subquery makes any queryset lockable, such as one with distinct().
         these = self.using(self.write_db).order_by().values("pk")
         rows = self.written().filter(which, pk__in=these).order_by("pk")
         return list(rows.select_for_update().values_list("pk", "connected"))
 
     def _write(self, keys: list[Any], connected: bool, reason: str) -> int:
-        """Open or close the rows with these keys, which are locked. A single row needs no lock."""
+        """Open or close the rows with these keys. Lock them first if there are several."""
         before = models.Q(connected=False) if connected else models.Q(connected=True) | _WAITING
         rows = self.written().filter(before, pk__in=keys)
         changed = rows.update(connected=connected, closed_reason=reason, updated_on=timezone.now())
@@ -160,8 +160,8 @@ class SessionRows(models.QuerySet[Row]):
         return changed
 
     def heard(self, closed: list[Any], reason: str) -> list[Row]:
-        """Return the rows with these keys if anything has to be told about their end."""
-        # A connection that was refused has never been announced.
+        """Return the rows with these keys if their end must be announced."""
+        # A refused connection was never announced, so its end is not announced either.
         if reason == ClosedReason.REFUSED or not ends_are_heard(self.model):
             return []
         rows = self.written().select_related("user")

@@ -62,8 +62,8 @@ class SendingQuerySet(SessionRows[Row]):
 
         ``data``: a dict or a list that JSON can hold. ``deadline``: seconds for the whole send. ``rate``: sends per
         second. ``on_commit``: wait for the commit of the current transaction. None is returned, and the report arrives
-        with the signal ``message_delivered``. ``message_id``: the id by which ``GatewaySocket`` drops
-        repetitions. ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
+        with the signal ``message_delivered``. ``message_id``: an id, so that ``GatewaySocket`` drops repetitions.
+        ``fail_silently``: if nobody can be reached at all, log the error instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, **options)
 
@@ -206,7 +206,7 @@ class SendingSession:
         disconnected.
 
         ``data``: a dict or a list that JSON can hold. ``on_commit``: wait for the commit of the current transaction.
-        None is returned, and errors are logged. ``message_id``: the id by which ``GatewaySocket`` drops repetitions.
+        None is returned, and errors are logged. ``message_id``: an id, so that ``GatewaySocket`` drops repetitions.
         ``fail_silently``: log any other error and return False instead of raising it.
         """
         return self._send(encoded(data, message_id), on_commit, fail_silently)
@@ -340,7 +340,7 @@ class SendingSession:
         return Target(self.connection_id, connections_url(self.api_gateway, self.stage_name))
 
     def _close_expired(self) -> bool:
-        """Close the row if it is older than the two hours that AWS allows. Return whether it is."""
+        """Close the row if it is older than the two hours that AWS allows. Return whether it was closed."""
         if self.created_on > oldest_open():
             return False
         self.mark_disconnected(ClosedReason.EXPIRED)

@@ -64,7 +64,7 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
         rows = type(self)(self.model)
         connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
-        # "IN (true)", because SQLite uses no index for a bare boolean column.
+        # Write "IN (true)", because SQLite uses no index for a boolean column alone.
         joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True]).values("session")
         # Each half has its own index. With OR, databases would scan all rows.
         return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
@@ -72,7 +72,7 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
     def for_user(self, users: Any) -> WebSocketSessionQuerySet:
         """Return the rows of a user, or of the users in a list or a queryset.
 
-        A queryset of users is evaluated together with this one, at the moment of a send. An anonymous user has no rows.
+        A queryset of users is evaluated together with this one, when you send. An anonymous user has no rows.
         """
         if isinstance(users, AnonymousUser):
             return self.none()
@@ -132,7 +132,7 @@ class WebSocketSession(SendingSession, models.Model):
     session_auth_hash = models.CharField(max_length=128, blank=True, editable=False)
     # The version of docs/protocol.md that the client speaks; 0 for a plain WebSocket.
     protocol_version = models.PositiveSmallIntegerField(default=0, editable=False)
-    # The connection that this one replaces, or that replaces this one. See models.handovers.
+    # The id of the connection that this one replaced, or that replaced this one. See models.handovers.
     hand_over_with = ExactCharField(max_length=128, blank=True, editable=False)
     # The language that was active on $connect. Messages carry neither a cookie nor Accept-Language.
     language = models.CharField(max_length=16, blank=True, editable=False)
@@ -141,7 +141,7 @@ class WebSocketSession(SendingSession, models.Model):
     updated_on = models.DateTimeField(_("updated on"), auto_now=True)
 
     objects = WebSocketSessionQuerySet.as_manager()
-    #: Whether ``open()`` has just written the row. A repeated ``$connect`` announces nothing.
+    #: Whether ``record()`` has just written the row. A repeated ``$connect`` is not announced.
     is_new = False
 
     class Meta:
@@ -152,7 +152,7 @@ class WebSocketSession(SendingSession, models.Model):
         indexes = [
             # The recipients of a channel, in the order in which a send reads them.
             ConnectedIndex(fields=["channel_name", "id"], name="websockets_channel"),
-            # The connections that a logout closes, and those that it keeps from being opened again.
+            # The connections that a logout closes, and the closed rows that may not be opened again after it.
             SpeakingIndex(fields=["session_key_hash"], name="websockets_login"),
             # The connections of a gateway.
             ConnectedIndex(fields=["api_gateway"], name="websockets_gateway"),
@@ -188,12 +188,12 @@ class WebSocketSession(SendingSession, models.Model):
         self.connected = False
 
     def reopen(self) -> None:
-        """Open a closed row again, because its client still speaks. Its memberships count again too.
+        """Open a closed row and its memberships again, because its client has sent a message.
 
         Raise ``UnknownConnection`` unless the row was closed because AWS did not know the connection.
         """
         reopened = self.own_row.filter(may_return()).reopen()
-        # Another message of the same client may have been faster.
+        # Another message of the same client may have opened the row a moment ago.
         if not (reopened or self.own_row.filter(connected=True).exists()):
             raise UnknownConnection("The connection is closed.")
         self.connected, self.closed_reason = True, ""
@@ -210,10 +210,10 @@ class WebSocketSession(SendingSession, models.Model):
         self.join_all([channel_name])
 
     def join_all(self, channel_names: Sequence[str], at_most: int | None = None) -> list[str]:
-        """Add this connection to channels, as ``join`` does. Return those that it is in afterwards.
+        """Add this connection to channels, as ``join`` does. Return the names of those that it is in afterwards.
 
-        ``at_most``: how many channels it may have joined in the end. The names that come last are left out. The number
-        of statements does not depend on the number of names.
+        ``at_most``: the most channels that the connection may have joined afterwards. If there are more, the last names
+        are left out. The number of statements does not depend on the number of names.
         """
         for name in channel_names:
             check_joinable(name)
@@ -228,8 +228,8 @@ class WebSocketSession(SendingSession, models.Model):
         """Write the memberships that do not exist yet. Return those of ``wanted`` that exist afterwards."""
         database = self.own_row.write_db
         with transaction.atomic(using=database):
-            # Locked, so that the row cannot be closed and deleted before its memberships are written, and so that
-            # joins at the same time count each other.
+            # Lock the row, so that it cannot be closed and deleted before its memberships are written. The lock also
+            # makes several joins at the same time count each other.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
                 successor = successor_of(self)
                 if successor is None:
@@ -269,7 +269,7 @@ class WebSocketSession(SendingSession, models.Model):
 
     @property
     def channels(self) -> list[str]:
-        """The names of all channels of this connection, the one that it connected to first."""
+        """The names of all channels of this connection, beginning with the channel that it connected to."""
         joined = {membership.channel_name for membership in self.memberships.all()} - {self.channel_name}
         return [name for name in (self.channel_name, *sorted(joined)) if name]
 

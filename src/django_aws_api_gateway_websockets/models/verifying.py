@@ -23,7 +23,7 @@ def close_gone(
 ) -> None:
     """Close the rows of connections that AWS does not know, and count them in ``done``.
 
-    AWS is asked about the ``stale()`` rows. Raise ``WebSocketsError`` if AWS cannot be reached at all.
+    Ask AWS about the ``stale()`` rows. Raise ``WebSocketsError`` if AWS cannot be reached at all.
     """
     report, gone = DeliveryReport(), GoneRows(rows, ClosedReason.SWEPT)
 
