@@ -133,7 +133,7 @@ def read_answers(path: Path) -> Answers:
     if not isinstance(given, dict):
         raise ValueError(f"{path} is not a JSON object of answers by name.")
     questions = {question.name: question for question in QUESTIONS}
-    # The file may come from somebody else. JSON's escapes keep its text from commanding the terminal.
+    # The file may come from somebody else. JSON escapes the sequences that control a terminal.
     unknown = ", ".join(json.dumps(name) for name in sorted(set(given) - set(questions)))
     if unknown:
         raise ValueError(

@@ -60,7 +60,7 @@ class Conf:
     MAX_JSON_DEPTH = Option(64)
     #: Seconds for which the view remembers a request id, so that a repeated request runs only once.
     REQUEST_MEMORY = Option(300)
-    #: The channels that have a history, by name or pattern, and what it keeps.
+    #: The channels that have a history, by name or pattern, and the limits of each history.
     HISTORY: Option[dict[str, dict[str, int]]] = Option({})
     #: Close the sockets opened under a session when its row is deleted. Read once, at start-up.
     CLOSE_ON_SESSION_DELETE = Option(True)
@@ -69,8 +69,8 @@ class Conf:
     CLIENT_MAX_AGE = Option(30 * 24 * 3600)
     #: Count connects, messages and ends in the cache, for the admin's page "Live".
     COUNT_EVENTS = Option(True)
-    #: Patterns of the channels whose pages are told who is there; the function that decides what they see of a user;
-    #: and the seconds that a user may be absent before ``user_left`` and ``user_offline``.
+    #: Patterns of the channels whose pages get the users of the channel; the function that returns the data of a user
+    #: for these pages; and the seconds that a user can be absent before ``user_left`` and ``user_offline`` are sent.
     PRESENCE_CHANNELS: Option[Sequence[str]] = Option(())
     PRESENCE_USER = Option("username")
     PRESENCE_GRACE = Option(15.0)
@@ -91,7 +91,7 @@ class Conf:
     CLOSE_DEADLINE = Option(2.0)
     #: "json" or the dotted path of a function that turns the data of send_message into text.
     MESSAGE_ENCODER = Option("json")
-    #: Whether each dict that is sent gets a random id under the key ``_ws``, by which clients drop repetitions.
+    #: Whether each sent dict gets a random id under the key ``_ws``, so that clients can drop repetitions.
     MESSAGE_IDS = Option(False)
     #: "celery", "tasks" for Django's tasks, or the dotted path of your own engine, for enqueue_message; and how many
     #: recipients each task has.

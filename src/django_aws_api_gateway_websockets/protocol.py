@@ -26,7 +26,7 @@ MESSAGE_ID_HEADER = "X-Websocket-Message-Id"
 ROUTE_KEY_HEADER = "X-Websocket-Route-Key"
 STAGE_HEADER = "X-Websocket-Stage"
 DOMAIN_NAME_HEADER = "X-Websocket-Domain-Name"
-#: A header of the answer to ``$connect``, for the inspector of the local gateway: the user's name, percent-encoded.
+#: The user's name, percent-encoded. The answer to ``$connect`` has it for the inspector of the local gateway only.
 USER_HEADER = "X-Websocket-User"
 
 #: The headers that every integration of this package maps: header name -> API Gateway context variable.

@@ -1,6 +1,7 @@
 """Signals of this package.
 
-They are sent after the commit of what they report. An exception in a receiver is logged, and changes nothing else.
+They are sent after the commit of the change that they report, except ``message_failed``. An exception in a receiver is
+logged, and has no other effect.
 """
 
 from __future__ import annotations
@@ -24,25 +25,26 @@ __all__ = [
 #: after the commit); ``chunk`` and ``chunks``, the number of the chunk, starting at 1, and the number of chunks.
 message_delivered = Signal()
 
-#: Sent when the view has accepted a connection, when it takes the place of another one in a hand-over, and when a row
-#: that was closed by mistake is opened again. Argument: ``session``, its row. A new connection cannot receive messages
+#: Sent when the view has accepted a connection, when a hand-over has replaced a connection by a new one, and when a row
+#: that was closed by mistake is opened again. Argument: ``session``, the row. A new connection cannot receive messages
 #: yet, because API Gateway opens it when the view's answer arrives.
 session_connected = Signal()
 
-#: Sent once for each connection that has ended, whoever ended it. Arguments: ``session``, its row; ``reason``, one of
-#: ``ClosedReason``. The row may have been deleted meanwhile. A connection that was refused on connect sends nothing.
+#: Sent once for each connection that has ended. Arguments: ``session``, its row; ``reason``, one of ``ClosedReason``.
+#: The row may have been deleted meanwhile. The signal is not sent for a connection that was refused on connect.
 session_disconnected = Signal()
 
 #: Sent when a handler has answered a message. The sender is the view's class. Arguments: ``session``; ``handler``, the
-#: name of the method; ``status``, the HTTP status of its answer. Beats and joins of ``GatewaySocket`` send nothing.
+#: name of the method; ``status``, the HTTP status of its answer. The signal is not sent for beats
+#: and joins of ``GatewaySocket``.
 message_received = Signal()
 
-#: Sent when a handler has raised an exception, also one that refuses the message. The sender is the view's class.
+#: Sent when a handler has raised any exception, even one that refuses the message. The sender is the view's class.
 #: Arguments: ``session``; ``handler``, the name of the method; ``exception``. It is sent at once. With
-#: ``ATOMIC_REQUESTS``, what a receiver writes to the database is therefore rolled back.
+#: ``ATOMIC_REQUESTS``, the writes of a receiver are therefore rolled back.
 message_failed = Signal()
 
-#: Sent when a user comes to a channel, with the first of the user's connections. The sender is the user model.
+#: Sent when a user has the first connection in a channel. The sender is the user model.
 #: Arguments: ``user``, ``channel_name``.
 user_joined = Signal()
 

@@ -15,7 +15,7 @@ from .paging import BoundedPaginator
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that only the package writes. A change by hand would be a gap for every client."""
+    """Show rows that only the package writes. A manual change would cause a gap for every client."""
 
     ordering = ("-pk",)
     sortable_by = ()

@@ -91,7 +91,7 @@ def _counted(rows: Any, column: str) -> list[tuple[Any, int]]:
 
 
 def _channels(rows: Any) -> list[tuple[str, int]]:
-    """Return the channels with their numbers of connections: those that connected to it, and those that joined it."""
+    """Return each channel and its number of connections, both those that connected to it and those that joined it."""
     members = ChannelMembership.objects.using(rows.db).filter(connected=True, session__in=rows)
     counts = Counter(dict(_counted(rows.exclude(channel_name=""), "channel_name")))
     counts.update(dict(_counted(members.exclude(channel_name=F("session__channel_name")), "channel_name")))

@@ -16,7 +16,7 @@ from .paging import BoundedPaginator
 
 # The most rows of a user or of a channel that a search returns.
 FOUND = 1_000
-# The most channels that a line of the list names.
+# The most channels that one line of the list shows.
 CHANNELS = 5
 
 
@@ -61,7 +61,7 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("channels"))
     def channels(self, session: WebSocketSession) -> str:
-        """The channels of a connection, without those that would make the line long."""
+        """Return the first channels of a connection, and "…" if there are more."""
         names = session.channels
         return ", ".join([*names[:CHANNELS], "…"] if len(names) > CHANNELS else names)
 

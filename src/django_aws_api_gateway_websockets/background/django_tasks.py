@@ -57,8 +57,8 @@ def guard_jobs(result_ids: list[str]) -> None:
 def enqueue(jobs: Sequence[Job]) -> None:
     """Enqueue ``jobs``, and a guard for messages if the backend supports delays and results.
 
-    A job with a delay needs a backend that supports delays. With another backend, the clean-up does its work. Closing
-    sockets needs no guard. Their rows are already closed, so the view refuses their messages in any case.
+    A job with a delay needs a backend that supports delays. With another backend, the clean-up does the work of the
+    job. Closing sockets needs no guard. Their rows are already closed, so the view refuses their messages in any case.
     """
     backend = task_backends[run_job.backend]
     results = [

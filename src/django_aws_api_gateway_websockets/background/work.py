@@ -54,7 +54,7 @@ def clear_sessions(older_than: float = 0, verify: bool = False, rate: float = VE
 
 
 def check_presence(using: str) -> int:
-    """Announce the users who have been absent for the grace period. Return the number of announcements."""
+    """Announce that users have left if they were absent for the grace period. Return the number of announcements."""
     return departures.check_presence(WebSocketSession.objects.using(using))
 
 

@@ -38,7 +38,7 @@ def check_gateways(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _printable(message: CheckMessage) -> CheckMessage:
-    """Escape what is not printable. Names of gateways may come from an import."""
+    """Escape unprintable characters in the message, because the name of an imported gateway may contain them."""
     message.msg = one_line(message.msg)
     return message
 

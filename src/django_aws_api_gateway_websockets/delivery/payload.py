@@ -32,7 +32,7 @@ class Message(NamedTuple):
 
 
 def encoded(data: Any, message_id: str | None = None) -> Message:
-    """Encode ``data`` with ``MESSAGE_ENCODER``, with ``message_id`` as its id under ``_ws``.
+    """Encode ``data`` with ``MESSAGE_ENCODER``, and add ``message_id`` as its id under ``_ws``.
 
     With ``MESSAGE_IDS``, a dict without ``_ws`` gets a random id. Raise ``MessageTooLarge``, ``TypeError`` if data is
     neither dict nor list, and ``ValueError`` for NaN, lone surrogates, and an id for something other than a dict.

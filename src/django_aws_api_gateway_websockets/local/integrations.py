@@ -40,7 +40,7 @@ class Reply(NamedTuple):
     status: int
     subprotocol: str | None
     body: bytes
-    user: str = ""  # who connects, if the site says it
+    user: str = ""  # the name of the user who connects, if the site returns it
 
 
 class Call(NamedTuple):

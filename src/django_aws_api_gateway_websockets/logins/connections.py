@@ -31,7 +31,7 @@ def record_connect(
 ) -> WebSocketSession:
     """Write and return the row of a new connection. ``user`` is None for anonymous users, ``version`` the protocol's.
 
-    With ``waits``, the connection is in no channel and receives nothing until its hand-over. Raise
+    If ``waits`` is true, the connection has no channel and receives nothing until its hand-over. Raise
     ``UnknownConnection`` if the id belongs to another connection, or to one that is closed.
     """
     language = get_language() or ""
@@ -84,7 +84,7 @@ def record_disconnect(event: GatewayEvent, session: WebSocketSession | None) -> 
     if session is not None:
         session.mark_disconnected(ClosedReason.CLIENT)
         if session.closed_reason != ClosedReason.CLIENT:
-            # The row was closed before. If it was found gone, a message may open it again at any moment.
+            # The row was already closed. If the reason is GONE or SWEPT, a message could open it again at any moment.
             session.own_row.never_return(ClosedReason.CLIENT)
             session.mark_disconnected(ClosedReason.CLIENT)
         return

@@ -1,7 +1,7 @@
 """Hand-overs: the token that names a connection, and the checks of a move. See docs/protocol.md.
 
-The token proves that its bearer read it on the connection that it names. It is signed, and nothing is stored: after the
-move, the row of the old connection refuses a second one.
+The token is signed. It proves that the client received it on the connection that it names. Nothing is stored, because
+the row of the old connection is not connected after the move, so a second move is refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def waits_for_move(request: HttpRequest) -> bool:
 
 
 def hand_over_token(session: WebSocketSession) -> str:
-    """Return a token with which another connection of the same user can take the place of ``session``."""
+    """Return a token that allows another connection of the same user to take the place of ``session``."""
     content = [session.connection_id, _user(session), time.time()]
     return signing.dumps(content, salt=_SALT)
 
@@ -43,8 +43,8 @@ def hand_over_token(session: WebSocketSession) -> str:
 def hand_over(event: GatewayEvent, session: WebSocketSession, token: str) -> None:
     """Let ``session``, whose message is ``event``, take the place of the connection that ``token`` names.
 
-    ``session`` then has the channels of that connection, and is connected. Raise ``TokenRefused`` or
-    ``UnknownConnection`` if it must not.
+    ``session`` is then connected, and has the channels of that connection. Raise ``TokenRefused`` or
+    ``UnknownConnection`` if the move is not allowed.
     """
     try:
         connection_id, user, issued = signing.loads(token, salt=_SALT, max_age=MAX_AGE)
@@ -54,7 +54,7 @@ def hand_over(event: GatewayEvent, session: WebSocketSession, token: str) -> Non
         raise TokenRefused("The token of the hand-over belongs to a connection of another user.")
     if not _move(session, connection_id):
         raise TokenRefused("The old connection of the hand-over is closed, or was replaced by another one.")
-    # Whatever ends the login from now on finds the row connected. What ended it before is found here.
+    # The row is connected now, so a logout from now on closes it. This check finds an earlier logout.
     if has_ended(session.session_key_hash, session.user, since=issued):
         close_connections(WebSocketSession.objects.filter(pk=session.pk), ClosedReason.LOGOUT)
         raise TokenRefused("The login under which the connection was opened has ended.")
@@ -64,12 +64,12 @@ def hand_over(event: GatewayEvent, session: WebSocketSession, token: str) -> Non
 def _move(new: WebSocketSession, old_id: str) -> bool:
     """Let the waiting row ``new`` take the place of the connection ``old_id`` of the same user, in one transaction.
 
-    Return False if ``old_id`` is not connected, or ``new`` does not wait. A repetition returns True.
+    Return False if ``old_id`` is not connected, or if ``new`` is not waiting. Return True for a repeated move.
     """
     rows = WebSocketSession.objects.using(new.own_row.db)
     now = timezone.now()
     with transaction.atomic(using=rows.db):
-        # This UPDATE decides between two moves at once.
+        # If two moves arrive at the same time, this UPDATE succeeds for one of them only.
         same = {"user": new.user_id, "api_gateway": new.api_gateway_id, "stage_name": new.stage_name}
         moved = rows.filter(connection_id=old_id, connected=True, **same).update(
             connected=False, closed_reason=ClosedReason.MOVED, hand_over_with=new.connection_id, updated_on=now
@@ -91,9 +91,9 @@ def _move(new: WebSocketSession, old_id: str) -> bool:
 
 
 def check_waits(session: WebSocketSession | None, moves: bool) -> None:
-    """Raise ``UnknownConnection`` for a message of a waiting connection, unless it is its move."""
+    """Raise ``UnknownConnection`` if a waiting connection sends a message other than its move."""
     if session is not None and session.closed_reason == ClosedReason.WAITING and not moves:
-        raise UnknownConnection("The connection waits for its hand-over, and takes no other message before it.")
+        raise UnknownConnection("The connection waits for its hand-over. Until then, it cannot send other messages.")
 
 
 def _user(session: WebSocketSession) -> str:

@@ -41,9 +41,9 @@ def find_session(event: GatewayEvent) -> WebSocketSession | None:
 
 
 def find_speaking_session(event: GatewayEvent) -> WebSocketSession | None:
-    """Return the row in whose name a message arrives, as ``find_session`` does.
+    """Return the row of the connection that sent a message, as ``find_session`` does.
 
-    A message of a connection that was replaced in a hand-over counts as a message of the new connection.
+    If a hand-over has replaced the connection, return the row of the new connection.
     """
     session = find_session(event)
     while session is not None and session.closed_reason == ClosedReason.MOVED:
@@ -100,8 +100,8 @@ def check_may_speak(session: WebSocketSession | None) -> Any:
     send.
 
     This costs no query while the login is valid. Otherwise, it closes the connection, because some changes send no
-    signal. An example is ``User.objects.update(is_active=False)``. A row that was closed because AWS did not know the
-    connection is opened again.
+    signal. An example is ``User.objects.update(is_active=False)``. If the row was closed because AWS did not know the
+    connection, open it again.
     """
     if session is None:
         raise UnknownConnection("The connection is unknown. Its $connect was not recorded here.")

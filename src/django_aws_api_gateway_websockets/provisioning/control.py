@@ -137,7 +137,7 @@ def _hiding(answer: Any) -> Any:
 def _hide_quotes(error: AwsError, parameters: dict[str, Any]) -> None:
     """Hide the hidden values of ``parameters`` in the text of ``error``.
 
-    AWS quotes what it refuses: "Invalid mapping expression specified: 'VALUE'". A long quote may be cut.
+    AWS quotes the value that it refuses: "Invalid mapping expression specified: 'VALUE'". It can shorten a long quote.
     """
     for value in _hidden_values(parameters):
         said = error.said.replace(value, "(hidden)")

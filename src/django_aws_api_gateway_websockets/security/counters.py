@@ -18,7 +18,7 @@ def add_to_counter(key: str, times: int, seconds: int) -> int:
     """
     cache: Any = caches[conf.CACHE]
     if getattr(type(cache), "incr", None) is BaseCache.incr:
-        # Django's file and database caches would store the sum with the cache's default TIMEOUT.
+        # The incr() of Django's file and database caches would store the sum with the cache's default TIMEOUT.
         count = int(cache.get(key, 0)) + times
         cache.set(key, count, seconds)
         return count

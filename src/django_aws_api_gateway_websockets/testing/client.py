@@ -95,8 +95,8 @@ class GatewayClient(Faults):
     def travel(self, duration: timedelta, *sockets: Any) -> None:
         """Let time pass, for all sockets of this client or for some.
 
-        API Gateway closes connections that have been idle for 10 minutes or open for 2 hours. Without ``sockets``, the
-        clean-up then announces who has left.
+        API Gateway closes connections that have been idle for 10 minutes or open for 2 hours. If you pass no sockets,
+        the signals of users who have left are sent too, as the clean-up sends them.
         """
         super().travel(duration, *sockets)
         if not sockets:

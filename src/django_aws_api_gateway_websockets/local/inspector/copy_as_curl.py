@@ -24,7 +24,7 @@ def curl_of(event: dict[str, Any], gateway_url: str, stage_path: str) -> str:
 
 
 def _command(method: str, url: str, headers: list[list[str]], body: str, *options: str) -> str:
-    # Without --globoff, curl takes brackets in the client's query for many URLs.
+    # Without --globoff, curl would expand brackets in the client's query to several URLs.
     parts = ["curl", "--globoff", *options, "-X", method, _quoted(url)]
     for name, value in headers:
         if name.lower() not in ("host", "content-length"):
@@ -35,7 +35,7 @@ def _command(method: str, url: str, headers: list[list[str]], body: str, *option
 
 
 def _quoted(text: str) -> str:
-    """Quote ``text`` for a shell. A control character could end a command while it is pasted, so it is escaped."""
+    """Quote ``text`` for a shell. Escape control characters, because a pasted one could run the command too early."""
     if text.isprintable():
         return shlex.quote(text)
     return "$'" + "".join(char if char.isprintable() and char not in "'\\" else _escaped(char) for char in text) + "'"

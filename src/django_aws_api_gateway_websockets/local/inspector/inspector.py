@@ -149,7 +149,7 @@ class Inspector(Observer):
 
     async def _write(self, path: Path) -> None:
         number = 0
-        # JSON can escape half of a surrogate pair, which UTF-8 cannot encode.
+        # Text from JSON can contain half of a surrogate pair, which UTF-8 cannot encode.
         with path.open("a", encoding="utf-8", errors="replace") as file:
             while True:
                 try:

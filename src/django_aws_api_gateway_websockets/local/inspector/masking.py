@@ -126,8 +126,8 @@ class Masker:
 def _any_of(texts: Iterable[str], grouped: int = 2) -> str:
     """Return an expression for ``texts``, grouped by their first characters.
 
-    A plain list of alternatives is tried one by one at each character of a frame. With thousands of secrets, a frame of
-    128 KB would take seconds.
+    At each character of a frame, Python tries the alternatives of a plain list one by one. With thousands of secrets, a
+    frame of 128 KB would take seconds.
     """
     if not grouped:
         return "|".join(map(re.escape, texts))

@@ -97,7 +97,7 @@ class Command(BaseCommand):
     def _write(self, gateway: ApiGateway, report: Report) -> None:
         self.stdout.write(f"{label(gateway)} ({place(gateway)}):")
         for finding in report.findings:
-            # Texts of AWS, and names from an import, may contain escape sequences.
+            # Texts from AWS and imported names may contain escape sequences.
             self.stdout.write(one_line(f"  {finding.level}: {finding.what} [{finding.id}]"))
             self.stdout.write(one_line(f"      {finding.remedy}"))
         for hop in report.hops:

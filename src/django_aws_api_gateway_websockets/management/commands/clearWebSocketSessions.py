@@ -22,7 +22,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 class Command(BaseCommand):
     help = (
         "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Trim the "
-        "histories of channels. Run it from a scheduler, like Django's clearsessions."
+        "histories of channels. Send the signals of users who have left. Run this command from a scheduler, like "
+        "Django's clearsessions."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

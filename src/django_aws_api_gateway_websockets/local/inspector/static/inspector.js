@@ -70,7 +70,7 @@ function take(fresh) {
   if (!paused) append(fresh.filter(matches));
 }
 
-// The groups by which you can follow several connections. The site tells the gateway the user while DEBUG is on.
+// You can follow all connections of a user or a channel. The site tells the gateway the user only while DEBUG is on.
 const SIGNS = { user: "@", channel: "#" };
 const grouped = (id) => /^(user|channel):(.*)$/s.exec(id)?.slice(1);
 const members = ([kind, name]) => [...connections.values()].filter((one) => one[kind] === name);
