@@ -23,7 +23,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   /** @type {Map<string, any>} */
   const wanted = new Map();
   const asked = new Set();
-  /** Channels that were refused with a gap: nothing of them is heard until they are joined again. */
+  /** Channels that were refused with a gap. Their messages are ignored until they are joined again. */
   const stale = new Set();
   let joining = new Set();
   let leaving = new Set();
@@ -75,7 +75,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       channel?.resolve(at);
       if (!channel || !at) continue;
       if (channel.at) {
-        // What was missed comes in a message of its own, which can be lost.
+        // The missed messages come in a separate frame, which can be lost.
         if (offsetOf(at) > channel.offset) miss(name, channel);
         continue;
       }
@@ -153,7 +153,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
         if (more) plan(joining, name);
         else drain(name, channel);
       } else if (!at) return false;
-      // At offset 0, nothing has been seen: any history goes on from there.
+      // At offset 0, the page has seen no message, so the history can have any epoch.
       else if (channel.offset && parts(at)[0] !== parts(channel.at)[0]) miss(name, channel);
       else if (!(offsetOf(at) <= channel.offset)) {
         channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);

@@ -53,7 +53,7 @@ export const handOver = ({ handover = AGE, action = "action", protocols }, repea
     };
     next.onmessage = (event) => {
       const { reply, status } = decode(event.data)?._ws ?? {};
-      // Pushes, and answers to what the old connection sent, may overtake the answer to the move.
+      // Pushes, and answers to requests on the old connection, may overtake the answer to the move.
       if (reply !== id) return own(receive)(event);
       clearTimeout(limit);
       if (status > 299) {

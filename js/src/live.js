@@ -1,9 +1,9 @@
 /**
- * Parts of a page that show the messages of a channel, as the template tag `live` writes them: the page joins from the
- * part's position. After a gap, it fetches the part again and goes on from the position in it.
+ * Parts of a page that the template tag `live` writes, and that show the messages of a channel. The page joins the
+ * channel from the position of the part. After a gap, it fetches the part again, and joins from the new position.
  */
 
-/** Milliseconds until another attempt, where the site did not give the page. */
+/** Milliseconds until the next attempt, if the site did not return the page. */
 const AGAIN = 3_000;
 
 const find = (page, name) => [...page.querySelectorAll("[data-live]")].find(({ dataset }) => dataset.live === name);
@@ -19,7 +19,7 @@ export const live = (socket) => {
       const response = await fetch(location.href, { headers: { Accept: "text/html" } });
       if (!response.ok) throw Error(response.statusText);
       const part = find(new DOMParser().parseFromString(await response.text(), "text/html"), name);
-      // The page has another content now, such as a login.
+      // The site returned another page, such as a login form.
       if (!part) return;
       old.replaceWith(part);
       join(part);

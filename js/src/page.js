@@ -1,7 +1,7 @@
 /**
- * For pages with the template tag `gateway_socket`: `gatewaySocket()` opens the socket of the page's settings, and joins
- * the channels of the page's live parts. A global function, because an import in the page's own script would not follow
- * the hashed name of this file.
+ * For pages with the template tag `gateway_socket`: `gatewaySocket()` opens a socket with the settings of the page, and
+ * joins the channels of the page's live parts. It is a global function, because the page's own script could not import
+ * a file whose name contains a hash.
  */
 
 import { GatewaySocket } from "./index.js";
