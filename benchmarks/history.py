@@ -5,8 +5,8 @@ Markdown.
 The ways are:
 
 - insert: an autocommit INSERT of the row, or in ``atomic()`` on MariaDB
-- number: what gives the row its offset
-- publish: all of ``publish()``, with the query for recipients, of which there are none
+- number: the part of ``publish()`` that writes the row and gives it an offset
+- publish: all of ``publish()``, including the query for recipients. The channel has no recipients
 - by hand: ``select_for_update()``, ``save()`` of the counter and ``create()``
 """
 
@@ -76,7 +76,7 @@ def way(name, names):
 
 
 def work(database, seconds, start, names, counts):
-    """Be one client: write by each way in turn, together with the other clients."""
+    """Run one client, which writes in each way in turn, at the same time as the other clients."""
     prepare()
     from django.conf import settings
     from django.db import connection

@@ -1,6 +1,6 @@
-"""``python -m benchmarks.presence [--rows 200000]``: the time of questions about presence, as Markdown.
+"""``python -m benchmarks.presence [--rows 200000]``: print the times of presence queries, as Markdown.
 
-With TEST_DATABASE=postgresql or mariadb. It creates its own database and drops it.
+Set TEST_DATABASE to postgresql or mariadb. The script creates its own database and drops it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def questions():
         [AnnouncedUser(user_id=user, channel_name=name) for user, name in there], batch_size=5000
     )
     count = AnnouncedUser.objects.count()
-    report(f"the clean-up looks for the departed among {count:,}", milliseconds(lambda: find_departures(rows.all()), 3))
+    report(f"the clean-up looks for absent users among {count:,}", milliseconds(lambda: find_departures(rows.all()), 3))
 
 
 def main():

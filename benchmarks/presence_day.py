@@ -1,7 +1,8 @@
-"""``python -m benchmarks.presence_day [--users 10000]``: a simulated day of presence, compared with the truth.
+"""``python -m benchmarks.presence_day [--users 10000]``: compare presence with a simulated day of connections.
 
-It runs in a database that it creates and drops: SQLite in memory, or a server with TEST_DATABASE=postgresql or mariadb.
-The script ends with 1 if presence differs from the truth by more than docs/howto/who-is-online.md says.
+The script creates its own database and drops it. The default is SQLite in memory. TEST_DATABASE=postgresql or mariadb
+selects a server.
+It exits with 1 if presence counts a user for longer than docs/howto/who-is-online.md says.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> int:
     finally:
         connection.creation.destroy_test_db(connection.settings_dict["NAME"], verbosity=0)
     print(f"{arguments.users:,} users, {dict(day.counts)}, in {time.perf_counter() - started:,.0f} s")
-    print("\n".join(day.problems[:20]) or "Presence never differed from the truth by more than its bound.")
+    print("\n".join(day.problems[:20]) or "Presence never counted a user for longer than the documentation says.")
     return 1 if day.problems else 0
 
 

@@ -61,7 +61,7 @@ def wal(count=10_000):
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
     gateway, users = ApiGateway.objects.get(), list(get_user_model().objects.all()[:count])
-    execute("SET synchronous_commit TO off")  # faster, and as much WAL
+    execute("SET synchronous_commit TO off")  # faster, and writes the same amount of WAL
     for who in ("logged in", "anonymous"):
         execute("CHECKPOINT")
         position = lsn()

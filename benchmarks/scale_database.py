@@ -1,4 +1,4 @@
-"""The database of ``make scale``: created for the run, filled with sessions and memberships, and dropped."""
+"""Create the database of ``make scale``, fill it with sessions and memberships, and drop it after the run."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ def execute(sql, parameters=None):
 
 
 def fill(rows):
-    """Make ``rows`` sessions. Half of them are closed ones of one channel; one in ten of the others is open.
+    """Make ``rows`` sessions. Half of them are closed and in one channel. One in ten of the others is open.
 
-    Open ones are an hour old.
+    The open ones are an hour old.
     """
     from django.contrib.auth import get_user_model
     from django.core.management import call_command

@@ -228,7 +228,7 @@ def environment() -> Dict[str, str]:
 
 
 def last_line(log: Path) -> str:
-    """Return pytest's summary, or what the log ends with. Threads may print something after the summary."""
+    """Return pytest's summary, or the last line of the log. Threads may print something after the summary."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     summaries = [line for line in lines if re.search(r"\b(passed|failed|error)\b.* in [0-9.]+s", line)]
     return (summaries or lines or ["no output"])[-1].strip("= ")

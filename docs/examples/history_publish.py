@@ -16,5 +16,5 @@ class RoomView(WebSocketView):
             entry = LogEntry.objects.create(
                 user=request.user, content_type=kind, action_flag=CHANGE, change_message=self.body["text"]
             )
-            # Pushed after the commit. A rollback pushes nothing.
+            # The message is sent after the commit. After a rollback, it is not sent.
             publish("room-1", {"type": "said", "pk": entry.pk, "text": self.body["text"]}, user=request.user)

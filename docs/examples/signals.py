@@ -1,4 +1,4 @@
-"""What docs/reference/signals.md shows."""
+"""The examples on docs/reference/signals.md."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 PORT = os.environ.get("PORT", "8000")
 WEBSOCKETS = {
     "LOCAL_GATEWAY": f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '8001')}",
-    # A page that was away for a while gets the messages that it missed.
+    # A page that reconnects gets the messages that it missed.
     "HISTORY": {"*": {"size": 1000}},
 }
 # The database and the gateway's state. git ignores this folder.

@@ -28,7 +28,7 @@ class ChatView(WebSocketView):
             self.send_who()
 
     def hello(self, request, *args, **kwargs):
-        """Tell everybody who is here, after the page's first message."""
+        """Handle the page's first message: send the names of the users in the room to everybody."""
         self.send_who()
 
     def say(self, request, *args, **kwargs):
@@ -38,7 +38,7 @@ class ChatView(WebSocketView):
                 publish(self.room, {"type": "message", **message.as_json()}, user=request.user)
 
     def pin(self, request, *args, **kwargs):
-        """Add a note to the board. Its page uses htmx, so everybody gets HTML."""
+        """Add a note to the board. The page of the board uses htmx, so everybody gets HTML."""
         note = self.write_message(request.user)
         if note:
             self.everyone().send_html("chat/pinned.html", {"note": note})
@@ -59,7 +59,7 @@ class ChatView(WebSocketView):
         return WebSocketSession.objects.filter(channel_name=self.room, connected=True)
 
     def write_message(self, user):
-        """Save the message of the client. Tell the client if it is not a message."""
+        """Save the message and return it. If it is not valid, tell the client and return None."""
         text = self.body.get("text")
         if isinstance(text, str) and 0 < len(text.strip()) <= Message.MAX_LENGTH:
             return Message.objects.create(room=self.room, user=user, text=text.strip())

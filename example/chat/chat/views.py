@@ -12,10 +12,10 @@ from django_aws_api_gateway_websockets.models import ApiGateway
 from .models import Message
 from .rooms import BOARD, ROOMS
 
-#: The newest notes, which the board shows.
+#: The board shows this number of the newest notes.
 NOTES = 20
 
-#: The messages that a page begins with.
+#: A page begins with this number of messages.
 SHOWN = 30
 
 
@@ -23,7 +23,7 @@ SHOWN = 30
 def room(request, slug):
     if slug not in ROOMS:
         raise Http404
-    # The position before the rows, so that no message falls between them.
+    # Read the position before the rows, so that the page misses no message.
     at = position(slug)
     latest = Message.objects.filter(room=slug).select_related("user").order_by("-sent_on", "-pk")[:SHOWN]
     messages = [message.as_json() for message in reversed(latest)]

@@ -13,12 +13,12 @@ class RoomView(WebSocketView):
 
 
 def who_is_in(room):
-    """Return the names of the users in a room, and the number of their tabs."""
+    """Return the name of each user in a room, with the number of the user's tabs."""
     return {user.get_username(): tabs for user, tabs in presence(f"room-{room}").users.items()}
 
 
 def team(group):
-    """Return the members of a group, those who are online first."""
+    """Return the members of a group. Those who are online come first."""
     members = get_user_model().objects.filter(groups=group).order_by("username")
     there = online(members)
     return sorted(members, key=lambda member: member not in there)

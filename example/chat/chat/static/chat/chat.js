@@ -56,7 +56,7 @@ function count() {
   countdown.textContent = socket.nextAttempt && seconds > 0 ? `Next attempt in ${seconds} s` : "";
 }
 
-// The messages that the page came with, also after it has fetched them again.
+// Show the messages in the page. After a gap, the page has new ones.
 function showAll() {
   log.replaceChildren(...JSON.parse(document.getElementById("messages").textContent).map(bubble));
   scrollDown();
@@ -64,7 +64,7 @@ function showAll() {
 
 const receive = {
   message(message) {
-    // A message that is newer than the position of the page comes once more.
+    // The page may show this message already, because a message can be newer than the page's position.
     if (document.getElementById(`message-${message.id}`)) return;
     clearTyping();
     log.append(bubble(message));
