@@ -94,7 +94,7 @@ def test_the_search_finds_users_connections_and_channels(admin_client, rows, ter
     assert sorted(session.connection_id for session in page.context["cl"].result_list) == [f"{one}=" for one in found]
 
 
-def test_the_list_and_the_search_know_joined_channels(admin_client, rows, django_assert_max_num_queries):
+def test_the_list_and_the_search_include_joined_channels(admin_client, rows, django_assert_max_num_queries):
     for session in rows.filter(connected=True):
         for number in range(7):
             session.join(f"Hall {number}")

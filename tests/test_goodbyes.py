@@ -196,7 +196,7 @@ def run_at_once(jobs):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_logout_is_complete_if_the_database_fails_after_it(client, page, caplog):
+def test_a_logout_is_complete_if_the_database_fails_afterwards(client, page, caplog):
     def fail(execute, sql, *arguments):
         if sql.startswith("SELECT") and 'FROM "django_aws_api_gateway_websockets_apigateway"' in sql.replace("`", '"'):
             raise DatabaseError("The server is gone.")

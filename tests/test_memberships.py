@@ -220,7 +220,7 @@ def test_recheck_channel_covers_joined_channels():
 
 
 @pytest.mark.parametrize("error", [Http404(), PermissionDenied(), ChannelRefused("no")])
-def test_a_recheck_that_a_page_would_refuse_is_a_leave(error, monkeypatch):
+def test_http_exceptions_during_a_recheck_leave_the_channel(error, monkeypatch):
     socket = GatewayClient().connect("/watchful/", channel="lobby")
     socket.session.join_all([f"room-{number}" for number in range(3)])
 

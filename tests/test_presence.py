@@ -121,7 +121,7 @@ def test_presence_counts_the_connections_of_each_user(page, alice, bob, django_a
     assert (presence("nowhere").users, presence("nowhere").anonymous) == ({}, 0)
 
 
-def test_a_list_and_a_queryset_of_users_are_asked_at_once(page, make_user, alice, bob, django_assert_num_queries):
+def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice, bob, django_assert_num_queries):
     carol = make_user("carol")
     page(alice), page(alice), page(carol).disconnect(), page()
     everybody = get_user_model().objects.order_by("pk")
@@ -132,7 +132,7 @@ def test_a_list_and_a_queryset_of_users_are_asked_at_once(page, make_user, alice
     assert online([]) == online(everybody.none()) == set()
 
 
-def test_is_online_asks_one_question(page, alice, bob, django_assert_num_queries):
+def test_is_online_costs_one_query(page, alice, bob, django_assert_num_queries):
     page(alice), page()
     with django_assert_num_queries(2):
         assert (is_online(alice), is_online(bob)) == (True, False)
@@ -141,7 +141,7 @@ def test_is_online_asks_one_question(page, alice, bob, django_assert_num_queries
 
 
 @pytest.mark.parametrize("speaks", [False, True], ids=["plain", "GatewaySocket"])
-def test_a_lost_connection_is_gone_within_the_bound(page, alice, speaks):
+def test_a_lost_connection_stops_counting_within_the_bound(page, alice, speaks):
     socket = page(alice, "room", speaks)
     page.clients[alice].lost_disconnect()
     WebSocketSession.objects.update(created_on=timezone.now())
@@ -277,7 +277,7 @@ def test_a_lost_connection_is_announced_by_the_clean_up(page, alice, heard, wait
     assert sorted(taken(heard)) == [("user_left", "alice", "room"), ("user_offline", "alice", "")]
 
 
-def test_many_closed_at_once_leave(page, alice, bob, heard, django_capture_on_commit_callbacks):
+def test_users_whose_connections_close_together_leave(page, alice, bob, heard, django_capture_on_commit_callbacks):
     page(alice, "room"), page(alice, "room"), page(bob, "room")
     taken(heard)
     with django_capture_on_commit_callbacks(execute=True):
@@ -354,7 +354,7 @@ def test_a_broken_task_engine_breaks_no_disconnect(page, alice, heard, options, 
     assert len(taken(heard)) == 4
 
 
-def test_only_what_is_heard_is_kept(page, alice):
+def test_rows_are_kept_only_for_signals_with_receivers(page, alice):
     def receive(sender, **kwargs):
         pass
 
@@ -368,7 +368,7 @@ def test_only_what_is_heard_is_kept(page, alice):
         signals.user_left.disconnect(receive)
 
 
-def test_a_site_without_presence_pays_nothing(page, alice):
+def test_without_presence_no_statement_is_run(page, alice):
     session = page(alice, "room").session
     with CaptureQueriesContext(connection) as asked:
         session.mark_disconnected("client")
@@ -376,7 +376,7 @@ def test_a_site_without_presence_pays_nothing(page, alice):
     assert statements == ["UPDATE", "UPDATE"]  # the row and its memberships
 
 
-def test_presence_costs_one_statement_per_coming(page, alice, heard):
+def test_presence_costs_one_statement_per_arrival(page, alice, heard):
     page(alice, "room")
     session = page(alice).session
     session.user  # noqa: B018  loads it
@@ -404,7 +404,7 @@ def seen(user):
     return {"id": user.pk, "name": user.username}
 
 
-def test_pages_are_told_who_is_there_who_comes_and_who_goes(page, alice, bob, options):
+def test_pages_get_the_list_of_users_and_each_change(page, alice, bob, options):
     options(PRESENCE_CHANNELS=["room-*"])
     first, plain = page(alice), page(None, "room-1", speaks=False)
     join(first, "room-1")
@@ -419,7 +419,7 @@ def test_pages_are_told_who_is_there_who_comes_and_who_goes(page, alice, bob, op
     assert plain.receive_nothing()
 
 
-def test_the_channel_of_the_connect_is_told_too(page, alice, bob, options):
+def test_pages_in_the_channel_of_the_connect_get_the_list_too(page, alice, bob, options):
     options(PRESENCE_CHANNELS=["room-*"])
     first = page(alice, "room-1")
     assert first.receive_nothing()
@@ -429,7 +429,7 @@ def test_the_channel_of_the_connect_is_told_too(page, alice, bob, options):
     assert presence_frames(first) == [{"joined": [seen(bob)]}]
 
 
-def test_other_channels_are_told_nothing(page, alice, bob, options):
+def test_pages_in_other_channels_get_no_list(page, alice, bob, options):
     options(PRESENCE_CHANNELS=["room-*"])
     first = page(alice)
     join(first, "lobby")

@@ -9,7 +9,7 @@ from . import presence_day
 
 @pytest.mark.once
 @pytest.mark.django_db
-def test_presence_tells_the_truth_all_day(settings):
+def test_presence_is_correct_for_a_whole_day(settings):
     settings.WEBSOCKETS = presence_day.options()
     day = presence_day.simulate(users=50, rooms=3, joins=2)
     assert day.problems == []

@@ -82,7 +82,7 @@ def test_threads_at_once_announce_each_change_once(alice, settings, heard, toget
         assert (heard["user_left"], heard["user_offline"]) == (number, number)
 
 
-def test_comings_and_goings_at_once_stay_in_balance(alice, settings, heard, together):
+def test_joins_and_leaves_at_the_same_time_stay_in_balance(alice, settings, heard, together):
     """Without a grace period, all threads connect, leave and check, so each change meets each other one."""
     settings.WEBSOCKETS = {"CONNECTS_PER_USER": None, "CONNECTS_PER_IP": None, "PRESENCE_GRACE": 0}
     client = GatewayClient()

@@ -96,7 +96,7 @@ def test_rows_of_users(opened, alice, bob):
     assert ids(everyone.for_user(users.none())) == ids(everyone.for_user(AnonymousUser())) == set()
 
 
-def test_a_queryset_of_users_is_asked_when_the_message_is_sent(opened, alice, bob):
+def test_a_queryset_of_users_is_evaluated_when_sending(opened, alice, bob):
     sockets = [opened(alice), opened(bob)]
     staff = everyone.for_user(get_user_model().objects.filter(is_staff=True))
     assert staff.send_message({"n": 1}).total == 0
@@ -106,7 +106,7 @@ def test_a_queryset_of_users_is_asked_when_the_message_is_sent(opened, alice, bo
 
 
 @pytest.mark.parametrize("users", ["alice", 5, None])
-def test_for_user_refuses_what_is_no_user(users):
+def test_for_user_refuses_values_that_are_not_users(users):
     with pytest.raises(TypeError, match=r"for_user\(\) takes a user, or a list or a queryset of users, not "):
         everyone.for_user(users)
 

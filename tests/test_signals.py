@@ -92,7 +92,7 @@ def test_a_connection_is_announced_from_connect_to_disconnect(client, alice, hea
     assert (ended.session.connected, ended.session.closed_reason) == (False, "client")
 
 
-def test_what_repeats_is_announced_once(client, alice, heard):
+def test_repeated_events_are_announced_once(client, alice, heard):
     socket = client.connect("/ws/")
     assert socket.repeat_connect(alice).status_code == 200
     socket.disconnect()

@@ -192,7 +192,7 @@ def test_a_message_for_the_package_runs_no_handler(socket):
     assert runs == []
 
 
-def test_what_the_view_does_not_serve_is_refused(socket):
+def test_unknown_members_of_the_envelope_are_refused(socket):
     socket.send_json({"action": "_ws", "_ws": {"id": "r-1", "new": 1}})
     reply = socket.receive_json()
     assert reply["_ws"] == {"reply": "r-1", "status": 501}

@@ -476,7 +476,7 @@ def test_only_a_2xx_of_connect_accepts(mounted):
 @pytest.mark.parametrize(
     ("debug", "is_local", "named"), [(True, True, "J%C3%BCrgen"), (True, False, None), (False, True, None)]
 )
-def test_only_a_local_gateway_is_told_the_user(make_user, gateway, settings, debug, is_local, named):
+def test_only_a_local_gateway_gets_the_name_of_the_user(make_user, gateway, settings, debug, is_local, named):
     ApiGateway.objects.update(is_local=is_local)
     settings.DEBUG = debug
     client = GatewayClient()

@@ -86,14 +86,14 @@ def say_while_away(windows, *texts):
     return alice.run("return [...document.querySelectorAll('#log .text')].map((text) => text.textContent)")
 
 
-def test_a_page_gets_what_was_written_while_it_was_away(windows):
+def test_a_page_that_reconnects_gets_the_missed_messages(windows):
     windows["alice"].fill("#text", "Back in a minute", "\n")
     windows["bob"].wait_for_text("#log", "Back in a minute")
     texts = [f"message {number}" for number in range(5)]
     assert say_while_away(windows, *texts) == ["Back in a minute", *texts]
 
 
-def test_a_page_mends_itself_after_the_history_was_lost(windows, tmp_path):
+def test_a_page_loads_its_messages_again_after_a_gap(windows, tmp_path):
     windows["alice"].fill("#text", "Before", "\n")
     windows["bob"].wait_for_text("#log", "Before")
     windows["alice"].run("window.fetched = []; socket.addEventListener('live', (event) => fetched.push(event.channel))")

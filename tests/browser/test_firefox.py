@@ -109,7 +109,7 @@ def window(firefox, live_server, row):  # noqa: F811
     firefox.open("about:blank")
 
 
-def test_it_hands_over_unseen(window, row):  # noqa: F811
+def test_the_page_sees_no_close_during_a_hand_over(window, row):  # noqa: F811
     opened(window, row, handover=1)
     wait_until(lambda: WebSocketSession.objects.filter(closed_reason="moved").count() >= 2)
     time.sleep(0.2)

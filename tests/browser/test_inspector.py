@@ -167,7 +167,7 @@ def test_pushing_editing_and_closing_by_hand(api, page, inspector):
     wait_for(page, "open", "by hand", "edited", "by hand", 1000)
 
 
-def test_a_user_is_followed_over_all_connections(api, page, inspector):
+def test_the_inspector_shows_all_connections_of_a_user(api, page, inspector):
     for user, channel in (("alice", "lobby"), ("bob", "lobby"), ("alice", "support")):
         api.backend.answers["/ws/connect"] = (200, {"X-Websocket-User": user}, b"")
         with connect(f"{api.url}?channel={channel}") as ws:

@@ -162,7 +162,7 @@ def doubled(numbers):
     return {number: times for number, times in Counter(numbers).items() if times > 1}
 
 
-def test_hand_overs_under_traffic_lose_and_double_nothing(window, row, local):  # noqa: F811
+def test_hand_overs_under_traffic_lose_and_repeat_no_message(window, row, local):  # noqa: F811
     local.stop()
     local.start("--max-connection-age", "30")
     window.run("events.length = 0")
@@ -207,7 +207,7 @@ def moved():
         return WebSocketSession.objects.filter(closed_reason="moved").count()
 
 
-def test_requests_across_drops_run_once_and_are_answered_once(window, row, wire, local):  # noqa: F811
+def test_requests_during_drops_run_once_and_are_answered_once(window, row, wire, local):  # noqa: F811
     url = row.websocket_url.replace(f":{local.port}", f":{wire.port}")
     window.run("start(arguments[0], {window: 0.05})", url)
     wait_for_state(window, "open")

@@ -85,7 +85,7 @@ def built(tmp_path_factory):
     return folder / "dist"
 
 
-def test_a_vite_app_builds_and_talks(built, row, live_server, make_window, settings):  # noqa: F811
+def test_a_vite_app_builds_and_exchanges_messages(built, row, live_server, make_window, settings):  # noqa: F811
     settings.ROOT_URLCONF = __name__
     app_file.folder = built
     window = make_window()

@@ -509,7 +509,7 @@ def test_messages_get_ids_only_if_the_site_asks(people, server, options):
 
 @pytest.mark.once
 @pytest.mark.parametrize("data", [[1], {"_ws": 1}])
-def test_a_message_without_room_for_an_id_is_refused(people, server, data):
+def test_an_id_for_something_other_than_a_dict_is_refused(people, server, data):
     people(1)
     with pytest.raises(ValueError, match="message_id needs a dict"):
         everyone.get().send_message(data, message_id="m1")

@@ -80,7 +80,7 @@ NOT_THERE = {"not-created", "dns-missing"}
         ("ws.invalid", "127.0.0.2", {"dns-missing"}),
     ],
 )
-def test_a_dns_record_that_leads_elsewhere_is_named(public, name, wanted, found):
+def test_a_dns_record_with_another_target_is_named(public, name, wanted, found):
     ApiGateway.objects.update(domain_name=name, api_gateway_domain_name=wanted)
     assert {one for one in ids(public, "--no-live") if one.startswith("dns")} == found
 

@@ -93,7 +93,7 @@ def test_a_file_that_is_not_valid_says_why(tmp_path, text, why):
 
 @pytest.mark.parametrize("char", ["\x1b]0;owned\x07", "\r\n", "\u202e", "\x9b2J"])
 @pytest.mark.parametrize("place", ['{"%s": 1}', '{"ping_resets": "%s"}', '{"ping_resets": {"answer": {"%s": 1}}}'])
-def test_a_file_of_somebody_else_commands_no_terminal(tmp_path, char, place):
+def test_escape_sequences_in_a_file_of_answers_are_escaped(tmp_path, char, place):
     path = tmp_path / "answers.json"
     path.write_text(place % json.dumps(char)[1:-1], encoding="utf-8")
     with pytest.raises(ValueError) as refused:

@@ -24,7 +24,7 @@ def get(client):
     return lambda **query: client.get("/ws-history/", query)
 
 
-def test_http_answers_what_was_missed(get):
+def test_http_returns_missed_messages(get):
     first, *_, last = say(1, 2, 3)
     answer = get(channel="room-1", since=first).json()
     assert [entry["message"] for entry in answer["missed"]] == [{"n": 2}, {"n": 3}]
@@ -44,12 +44,12 @@ def test_http_reports_a_gap(get):
     ("channel", "status"),
     [("room-staff", 403), ("lobby", 404), ("", 400), (" room-1", 400), ("room-" * 60, 400)],
 )
-def test_http_has_the_rules_of_the_socket(get, channel, status):
+def test_http_applies_the_channel_rules_of_the_socket(get, channel, status):
     response = get(channel=channel)
     assert (response.status_code, "message" in response.json()) == (status, True)
 
 
-def test_http_leaves_out_what_excludes_the_user(client, get, alice):
+def test_http_leaves_out_messages_that_exclude_the_user(client, get, alice):
     first, last = say(1, 2, exclude=alice)
     client.force_login(alice)
     assert get(channel="room-1", since=first).json() == {"at": last, "more": False, "missed": []}
@@ -59,7 +59,7 @@ def render(text, **context):
     return Template("{% load gateway_socket %}" + text).render(Context(context))
 
 
-def test_templates_have_the_position():
+def test_the_position_tag_writes_the_position():
     (at,) = say(1)
     assert render('{% position "room-1" %}|{% position "lobby" %}|{% position "room-2" %}') == f"{at}||0:0:0"
 

@@ -75,7 +75,7 @@ def test_a_rollback_publishes_nothing_and_leaves_no_hole(enter, join):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_report_of_a_transaction_comes_by_signal(enter, join):
+def test_after_a_transaction_a_signal_brings_the_report(enter, join):
     socket, reports = enter(), []
     join(socket, room_1=None, lobby=None)
     message_delivered.connect(lambda report, **kwargs: reports.append(report), weak=False, dispatch_uid="t")
@@ -88,7 +88,7 @@ def test_the_report_of_a_transaction_comes_by_signal(enter, join):
     assert [(report.position, len(report.sent)) for report in reports] == [(position("room-1"), 1), ("", 1)]
 
 
-def test_the_next_publisher_publishes_what_a_crash_left(enter, join):
+def test_the_next_publish_sends_messages_that_a_crash_left(enter, join):
     socket = enter()
     join(socket, room_1=None)
     leave_waiting(1, 2)
@@ -115,7 +115,7 @@ def test_a_process_that_ends_after_its_commit_loses_nothing(enter, join):
     assert offsets() == list(range(1, 31))
 
 
-def test_the_clean_up_publishes_what_a_crash_left(enter, join, capsys):
+def test_the_clean_up_sends_messages_that_a_crash_left(enter, join, capsys):
     socket = enter()
     join(socket, room_1=None)
     leave_waiting(1, 2)
@@ -194,7 +194,7 @@ def test_the_statements_of_publish(enter, join, django_assert_num_queries):
         publish("room-1", {"n": 2})
 
 
-def test_databases_that_return_nothing_from_an_insert(monkeypatch):
+def test_publish_works_without_insert_returning(monkeypatch):
     """MySQL, and SQLite before 3.35."""
     if connection.vendor == "postgresql":
         pytest.skip("needs a database other than PostgreSQL")
@@ -218,7 +218,7 @@ def test_databases_that_return_nothing_from_an_insert(monkeypatch):
         (("room-1", {"n": "€" * 43_000}), MessageTooLarge),
     ],
 )
-def test_what_cannot_be_published_leaves_no_row(arguments, error):
+def test_data_that_cannot_be_published_leaves_no_row(arguments, error):
     with pytest.raises(error):
         publish(*arguments)
     assert not ChannelHistory.objects.exists()
@@ -295,7 +295,7 @@ def test_offsets_have_no_holes_and_follow_the_commits(settings):
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="needs PostgreSQL: its snapshots notice other writers")
 @pytest.mark.django_db(transaction=True)
-def test_a_long_transaction_delays_nobody_and_never_fails():
+def test_a_long_transaction_blocks_no_publisher_and_commits():
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

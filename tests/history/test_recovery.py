@@ -58,13 +58,13 @@ def test_a_join_with_a_position_brings_what_was_missed(enter, join):
     assert (frame["since"], frame["at"], frame["more"]) == (since, at, False)
 
 
-def test_nothing_missed_is_no_frame(enter, join):
+def test_no_frame_is_sent_if_no_message_was_missed(enter, join):
     at = say(1, 3)
     reply, missed = join(enter(), room_1=at)
     assert (reply["joined"], missed) == ({"room-1": at}, {})
 
 
-def test_who_knows_an_empty_channel_gets_all_of_it(enter, join):
+def test_a_join_from_an_empty_channel_brings_all_messages(enter, join):
     assert position("room-1") == "0:0:0"
     say(1, 3)
     _, missed = join(enter(), room_1="0:0:0")
@@ -132,7 +132,7 @@ def test_a_lost_history_is_a_gap(enter, join, lose):
 
 
 @pytest.mark.parametrize("since", ["e1:40:x", "e1:0:x", "nonsense", "", 7, {}, "0:0:1", "e1:999999999999999999:x"])
-def test_a_position_that_never_was_is_a_gap(enter, join, since):
+def test_an_unknown_position_is_a_gap(enter, join, since):
     say(1, 3)
     assert join(enter(), room_1=since)[0]["refused"] == {"room-1": 409}
 
@@ -146,7 +146,7 @@ def test_after_a_gap_the_client_joins_from_a_new_position(enter, join):
     assert numbers(join(socket, room_1=gap)[1]["room-1"]) == [4, 5]
 
 
-def test_the_window_keeps_the_size_and_drops_what_is_older(enter, join, settings):
+def test_a_history_keeps_size_messages_and_drops_older_ones(enter, join, settings):
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 50}}}
     positions = [say(number, number) for number in range(1, 129)]  # Each 64th message trims.
     assert HistoryMessage.objects.count() == 51
@@ -154,7 +154,7 @@ def test_the_window_keeps_the_size_and_drops_what_is_older(enter, join, settings
     assert numbers(join(enter(), room_1=positions[77])[1]["room-1"]) == list(range(79, 129))
 
 
-def test_more_than_a_frame_holds_comes_in_several(enter, join):
+def test_messages_that_exceed_a_frame_come_in_several_frames(enter, join):
     since = say(1, 1)
     text = "€" * 20_000
     for number in range(2, 7):
@@ -200,7 +200,7 @@ def test_an_excluded_writer_gets_the_position_only(enter, join, alice, bob, by_u
     assert numbers(join(reader, room_1=since)[1]["room-1"]) == [2]
 
 
-def test_can_join_is_asked_again(enter, join):
+def test_each_join_calls_can_join(enter, join):
     since = say(1, 1, "room-staff")
     say(2, 2, "room-staff")
     reply, missed = join(enter(), room_staff=since)
@@ -253,7 +253,7 @@ def test_recovery_of_50_channels_takes_3_statements(enter, join):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 @pytest.mark.django_db(transaction=True)
-def test_what_is_published_before_a_join_commits_is_not_lost(enter, join, monkeypatch):
+def test_a_message_published_before_a_join_commits_is_not_lost(enter, join, monkeypatch):
     """With ATOMIC_REQUESTS, publishers do not see the join until the end of the request."""
     since = say(1, 1)
     socket = enter()

@@ -113,7 +113,7 @@ def test_each_page_sees_every_message_once_and_in_order():
         assert (page.seen, page.gaps) == (published, [])
 
 
-def test_a_history_lost_in_the_storm_is_a_gap_for_each_page():
+def test_a_history_lost_during_reconnects_is_a_gap_for_each_page():
     pages = [Page(random.Random(seed)) for seed in range(3)]
     for number in range(10):
         publish("room-1", {"n": number})

@@ -128,7 +128,7 @@ def test_events_go_to_a_file_of_json_lines(backend: Backend, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF", "a\\ud83d"])
-def test_no_frame_ends_the_file_of_events(backend: Backend, tmp_path: Path, half: str) -> None:
+def test_unencodable_characters_do_not_break_the_file_of_events(backend: Backend, tmp_path: Path, half: str) -> None:
     events = tmp_path / "events.jsonl"
     with running([*COMMAND, "--port", "0", "--events", str(events)]) as gateway:
         with connect(gateway.deployed(backend.url, "$connect", "$default", "$disconnect")) as ws:

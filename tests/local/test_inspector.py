@@ -136,7 +136,7 @@ def test_the_life_of_a_connection_is_shown(watched: Api, inspector: Inspector) -
 
 
 @pytest.mark.parametrize("name", ["alice", "J\u00fcrgen M.", "a\r\nb", "\u202e<b>", ""])
-def test_the_user_that_the_site_names_is_shown(watched: Api, inspector: Inspector, name: str) -> None:
+def test_the_inspector_shows_the_user_that_the_site_names(watched: Api, inspector: Inspector, name: str) -> None:
     headers = {"X-Websocket-User": quote(name), "X-Other": "x"}
     watched.backend.answers["/ws/connect"] = (200, headers if name else {}, b"")
     with connect(watched.url) as ws:
@@ -446,7 +446,7 @@ def test_a_push_is_copied_as_curl(watched: Api, inspector: Inspector) -> None:
     ids=ascii,
 )
 @pytest.mark.parametrize("kind", ["call", "push", "handshake"])
-def test_what_is_copied_runs_nothing_of_a_client(tmp_path: Path, kind: str, text: str) -> None:
+def test_a_copied_curl_command_runs_no_text_of_a_client(tmp_path: Path, kind: str, text: str) -> None:
     event = {"kind": kind, "connection": "a=", "method": "POST", "url": "http://s/?[1-9]", "headers": [["X", text]]}
     event.update(text=text, path="/", query=f"a={text}")
     command = curl_of(event, "http://127.0.0.1:1", "/api/stage")

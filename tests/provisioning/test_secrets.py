@@ -61,7 +61,7 @@ QUOTES = [
 
 
 @pytest.mark.parametrize(("status", "quote"), list(zip((400, 403, 500, 400), QUOTES)), ids=range(4))
-def test_no_secret_is_shown_that_aws_quotes(local_aws, row, watch, admin_client, status, quote):
+def test_secrets_in_aws_error_texts_are_hidden(local_aws, row, watch, admin_client, status, quote):
     row.create_gateway()
     secret = gateway_secret(row.api_id)
     route = row.additional_routes.model(

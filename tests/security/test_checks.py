@@ -93,7 +93,7 @@ def test_e003_a_value_that_nothing_can_work_with(key, value):
 
 
 @pytest.mark.parametrize("name", ["", "names", "no.such.function", None])
-def test_e009_what_pages_see_of_a_user_is_unknown(name):
+def test_e009_presence_user_cannot_be_imported(name):
     with override_settings(WEBSOCKETS={"PRESENCE_USER": name}):
         assert found() == ["websockets.E009"]
 

@@ -202,7 +202,7 @@ def test_the_request_does_not_choose_the_send_endpoint(connect, alice, bob):
 
 @pytest.mark.parametrize("name", ["empty", "wrong", "non-ASCII", "wrong case", "doubled"])
 @pytest.mark.parametrize("route", ["connect", "disconnect", "default", "test"])
-def test_an_own_dispatch_sees_nobody_in_a_forged_event(socket, alice, name, route):
+def test_an_overridden_dispatch_gets_no_user_of_a_forged_event(socket, alice, name, route):
     """Not even with the cookie of a user."""
     seen.clear()
     before = rows()

@@ -136,7 +136,7 @@ def test_the_statements_do_not_grow_with_the_channels(socket, of, django_assert_
 
 
 @pytest.mark.parametrize(("error", "status"), [(Http404("no room"), 404), (PermissionDenied("no"), 403)])
-def test_what_a_page_would_answer_refuses_one_channel(socket, error, status):
+def test_http_exceptions_in_can_join_refuse_one_channel(socket, error, status):
     def raise_it(channel_name):
         if channel_name == "room-1":
             raise error
@@ -185,7 +185,7 @@ LOOK_ALIKES = [
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES, ids=ascii)
-def test_a_name_that_looks_alike_is_another_channel(alice, name):
+def test_a_similar_looking_name_is_another_channel(alice, name):
     client = GatewayClient()
     client.force_login(alice)
     socket = client.connect("/ruled/")
@@ -215,6 +215,6 @@ def test_names_that_no_reply_can_hold_get_400(db, text):
 @pytest.mark.parametrize(
     "text", ["NaN", "[[[1]]]", '{"_ws": {"v": NaN}}', '{"_ws": {"id": 1}}', '{"_ws": [[]]}', "1e999"]
 )
-def test_what_an_own_parse_lets_through_is_no_error(db, text):
+def test_odd_values_from_an_overridden_parse_cause_no_500(db, text):
     socket = GatewayClient().connect("/own/")
     assert socket.send(text).status_code in (400, 404)

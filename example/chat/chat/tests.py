@@ -45,7 +45,7 @@ class ChatTests(TestCase):
         bob.disconnect()
         self.assertEqual(read_all(alice)[-1], {"type": "who", "users": ["alice"]})
 
-    def test_who_was_away_gets_what_was_written_meanwhile(self):
+    def test_a_user_who_reconnects_gets_the_missed_messages(self):
         alice, bob = self.enter("alice"), self.enter("bob")
         alice.send_json({"action": "say", "text": "Before"})
         at = read_all(bob)[-1]["_ws"]["at"]
