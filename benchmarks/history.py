@@ -1,4 +1,4 @@
-"""Publish to channels with a history beside a bare INSERT of the same row, with one client and with eight. Prints
+"""Compare ``publish`` with a plain INSERT of the same row, with one client and with eight. Prints
 Markdown.
 
 ``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 1]``. It creates a database of its own and drops it.

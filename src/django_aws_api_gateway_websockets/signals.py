@@ -25,9 +25,9 @@ __all__ = [
 #: after the commit); ``chunk`` and ``chunks``, the number of the chunk, starting at 1, and the number of chunks.
 message_delivered = Signal()
 
-#: Sent when the view has accepted a connection, when a hand-over has replaced a connection by a new one, and when a row
-#: that was closed by mistake is opened again. Argument: ``session``, the row. A new connection cannot receive messages
-#: yet, because API Gateway opens it when the view's answer arrives.
+#: Sent when the view has accepted a connection, when a hand-over has replaced a connection with a new one, and when a
+#: row that was closed by mistake is opened again. Argument: ``session``, the row. A new connection cannot receive
+#: messages yet, because API Gateway opens it when the view's answer arrives.
 session_connected = Signal()
 
 #: Sent once for each connection that has ended. Arguments: ``session``, its row; ``reason``, one of ``ClosedReason``.

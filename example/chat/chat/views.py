@@ -12,10 +12,10 @@ from django_aws_api_gateway_websockets.models import ApiGateway
 from .models import Message
 from .rooms import BOARD, ROOMS
 
-#: The board shows this number of the newest notes.
+#: How many of the newest notes the board shows.
 NOTES = 20
 
-#: A page begins with this number of messages.
+#: How many messages a page shows when it opens.
 SHOWN = 30
 
 

@@ -1,4 +1,4 @@
-"""Give messages the next offset of their channel, in the order of the commits and without holes.
+"""Give each message the next offset of its channel, in the order of the commits and without holes.
 
 The row of the channel is a counter. A database sequence would not work, because transactions can commit in another
 order than they take numbers from it. The counter is locked for one statement on PostgreSQL, and for a short transaction
@@ -120,7 +120,7 @@ def _insert(message: NewMessage, using: str) -> Numbered:
 
 
 def _insert_one(message: NewMessage, using: str) -> Numbered | None:
-    """Raise the counter and insert the row. Return None if the channel has no counter yet."""
+    """Increase the counter and insert the row. Return None if the channel has no counter yet."""
     connection: Any = connections[using]
     values = {"tag": new_tag(), **message.fields()}
     fields: list[Any] = [HistoryMessage._meta.get_field(name) for name in _GIVEN]

@@ -25,7 +25,7 @@ from .transactions import in_transaction
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
 
-#: A history is trimmed each time it has got this number of messages.
+#: Trim a history after this number of new messages.
 _TRIM_EVERY = 64
 _MAX_ID_LENGTH = 128
 
@@ -79,7 +79,7 @@ def publish(
         return Published(position=str(numbered.position), repeated=True)
     report = _push(numbered, background)
     if numbered.others_wait:
-        # Their process was killed after its commit, or is about to number them.
+        # The process of these messages was killed after its commit, or is about to number them.
         _publish_committed(channel_name, using)
     _trim_sometimes(numbered, using)
     return report

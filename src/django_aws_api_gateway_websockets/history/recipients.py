@@ -29,7 +29,7 @@ def exclusions_of(user_id: Any, connection_id: str = "") -> set[str]:
 
 
 def recipients(channel_name: str, excluded: str) -> tuple[WebSocketSessionQuerySet, WebSocketSessionQuerySet | None]:
-    """Return the connections that get a message of the channel, and the excluded ones, or None if there are none.
+    """Return the connections that get a message of the channel, and the excluded ones (None if nobody is excluded).
 
     They are read from the database that is written to, because a replica may not have the newest memberships.
     """

@@ -34,14 +34,14 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
             closed = sessions.written().filter(pk__in=batch)
             closed.mark_disconnected(reason)
             sockets += close_companions(closed, reason)
-        # A failure is only logged, because the rows are closed already. A logout is then complete.
+        # A failure is only logged. The rows are closed already, so a logout is complete without the sockets.
         call_after_commit(database, _close_soon, database, sockets, str(reason), deadline)
         count += len(chunk)
     return count
 
 
 def close_for_good(sessions: SessionRows[Any], reason: str) -> int:
-    """Close the connected rows among ``sessions``, and prevent that GONE and SWEPT rows are opened again."""
+    """Close the connected rows among ``sessions``, and keep GONE and SWEPT rows from being opened again."""
     # In this order: if a row is opened again just before the first step, the second step closes it.
     sessions.never_return(reason)
     return close_connections(sessions, reason)

@@ -20,7 +20,7 @@ from .rows import SessionRows
 
 
 def check_presence(sessions: SessionRows[Any]) -> int:
-    """Announce that users have left whose grace period is over. Return the number of announcements."""
+    """Announce that users have left if they are absent after the grace period. Return the number of announcements."""
     count = 0
     while True:
         checked, gone = _take(sessions.write_db, sessions)

@@ -1,4 +1,4 @@
-"""Which users have open connections. Rows of lost connections are left out after a time."""
+"""Find the users that have open connections. Rows of lost connections are left out after a time."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def oldest_open() -> datetime:
 
 
 def silent_since() -> datetime:
-    """Return the limit for ``last_activity_on``. Idle connections with an earlier activity have been closed.
+    """Return the limit for ``last_activity_on``. Idle connections with an earlier value have been closed.
 
     API Gateway closes a connection that is idle for ``IDLE_TIMEOUT``. ``last_activity_on`` can be out of date by
     ``ACTIVITY_INTERVAL``.
