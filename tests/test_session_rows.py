@@ -215,7 +215,7 @@ def test_the_clean_up_keeps_a_row_while_it_may_come_back(gone):
     assert everyone.clear_closed().deleted == 1
 
 
-def test_a_heartbeat_brings_a_row_back(gone):
+def test_a_beat_brings_a_row_back(gone):
     assert gone[1].send_json({"action": "_ws", "_ws": {"beat": True}}).status_code == 200
     assert is_back(gone[1])
 

@@ -143,7 +143,7 @@ def test_another_user_gets_no_reply_of_mine(make_user):
     assert len(runs) == 2
 
 
-def test_a_heartbeat_is_answered_without_a_handler(socket):
+def test_a_beat_is_answered_without_a_handler(socket):
     socket.send_json({"action": "_ws", "_ws": {"beat": True}})
     answer = socket.receive_json()["_ws"]
     assert answer.pop("move")
@@ -151,7 +151,7 @@ def test_a_heartbeat_is_answered_without_a_handler(socket):
     assert runs == []
 
 
-def test_a_heartbeat_costs_one_query(socket, django_assert_num_queries):
+def test_a_beat_costs_one_query(socket, django_assert_num_queries):
     socket.send_json({"action": "_ws", "_ws": {"beat": True}})
     with django_assert_num_queries(1):
         socket.send_json({"action": "_ws", "_ws": {"beat": True}})

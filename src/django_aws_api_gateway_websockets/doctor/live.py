@@ -102,12 +102,12 @@ class RoundTrip:
         return WebSocket(url, {"Origin": self._origin, "User-Agent": "websockets-doctor"}, _TIMEOUT)
 
     def _message(self, socket: WebSocket, session: WebSocketSession) -> Finding | None:
-        """Send a heartbeat, as the JavaScript client does."""
+        """Send a beat, as the JavaScript client does."""
         try:
             answer = self._timed("message", lambda: self._asked(socket))
         except OSError:
             return Finding(
-                INFO, "live-message", "message: the view did not answer a heartbeat.",
+                INFO, "live-message", "message: the view did not answer a beat.",
                 "One-way routes return no errors. Look at the site's log, unless your default handler sends nothing.",
             )  # fmt: skip
         if "Internal server error" in (answer or ""):

@@ -31,9 +31,9 @@ _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,64}\Z")
 class Envelope:
     """The requests of a client to this package in one message.
 
-    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a heartbeat. ``join`` maps channels
-    to positions, and ``leave`` names channels, as the client sent them. ``move`` is the token of a hand-over.
-    ``unserved`` has the names of other members, which this version of the view does not support.
+    ``request_id`` is set if the client waits for a reply. ``beat`` is True for a beat, which keeps the connection open.
+    ``join`` maps channels to positions, and ``leave`` names channels, as the client sent them. ``move`` is the token of
+    a hand-over. ``unserved`` has the names of other members, which this version of the view does not support.
     """
 
     request_id: str = ""

@@ -20,7 +20,7 @@ from .moves import for_later
 from .recovery import positions_in_frames, with_positions
 from .request_ids import RequestMemory
 
-__all__ = ["answer_heartbeat", "change_channels", "leave_lost_channels", "push", "run_once"]
+__all__ = ["answer_beat", "change_channels", "leave_lost_channels", "push", "run_once"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -104,8 +104,8 @@ def _owner(session: WebSocketSession, envelope: Envelope) -> str:
     return f"{session.api_gateway_id}/{client}"
 
 
-def answer_heartbeat(session: WebSocketSession) -> None:
-    """Push the answer to a heartbeat. The positions of many channels need more than one frame."""
+def answer_beat(session: WebSocketSession) -> None:
+    """Push the answer to a beat. The positions of many channels need more than one frame."""
     for positions in positions_in_frames(session):
         push(session, {KEY: {"beat": True, **for_later(session), **positions}})
 

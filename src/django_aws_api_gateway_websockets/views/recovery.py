@@ -1,4 +1,4 @@
-"""Positions and missed messages in the answers to joins and heartbeats."""
+"""Positions and missed messages in the answers to joins and beats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..models.batches import batches
 __all__ = ["positions_in_frames", "with_positions"]
 
 _GAP = 409
-#: The positions in one answer to a heartbeat. Even with the longest names, twice as many would fit into a frame.
+#: The positions in one answer to a beat. Even with the longest names, twice as many would fit into a frame.
 _POSITIONS = 50
 
 

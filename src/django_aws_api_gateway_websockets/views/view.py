@@ -44,7 +44,7 @@ from ..security.limits import MESSAGES, check_rate
 from .announcing import run_and_announce
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
-from .exchange import answer_heartbeat, change_channels, leave_lost_channels, run_once
+from .exchange import answer_beat, change_channels, leave_lost_channels, run_once
 from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
 from .moves import answer_move, for_later
 from .permissions import check_no_redirect, check_permissions
@@ -268,7 +268,7 @@ class WebSocketView(View):
         return run_and_announce(self, session, getattr(picked, "__name__", ""), run)
 
     def _answer_client(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
-        """Handle a message for this package: a heartbeat, or channels to join and leave."""
+        """Handle a message for this package: a beat, or channels to join and leave."""
         assert self.envelope is not None  # noqa: S101  _pick_handler has looked.
         if self.envelope.unserved:
             self.reply({"message": f"This site does not support {', '.join(self.envelope.unserved):.200}."}, status=501)
@@ -279,7 +279,7 @@ class WebSocketView(View):
             answer = change_channels(self.websocket_session, self.envelope, check)
             self.channels_answer = {**answer, **for_later(self.websocket_session)}
         if self.envelope.beat and self.websocket_session is not None:
-            answer_heartbeat(self.websocket_session)
+            answer_beat(self.websocket_session)
 
     def reply(self, data: Mapping[str, Any], *, status: int = 200) -> None:
         """Send a reply to the request in this message. It settles the promise of ``socket.request()`` in the page.
