@@ -447,7 +447,7 @@ def test_the_admin_says_what_became_of_the_connections(page, old, admin_client):
     wait_with(page)
     text = admin_client.get("/admin/django_aws_api_gateway_websockets/websocketsession/").content.decode()
     assert "replaced by another connection" in text
-    assert "waits for its hand-over" in text
+    assert "waiting for its hand-over" in text
 
 
 # --- At the same time --------------------------------------------------------------------------------
