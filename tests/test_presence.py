@@ -335,7 +335,8 @@ def test_celery_checks_after_the_grace_period(page, alice, heard, options):
 @pytest.mark.parametrize(("backend", "tasks"), [("dummy.DummyBackend", 1), ("immediate.ImmediateBackend", 0)])
 def test_django_tasks_check_after_the_grace_period(page, alice, heard, options, settings, backend, tasks):
     """A backend that cannot wait leaves it to the clean-up."""
-    engine = pytest.importorskip("django_aws_api_gateway_websockets.background.django_tasks")
+    module = "django_aws_api_gateway_websockets.background.django_tasks"
+    engine = pytest.importorskip(module, reason="needs Django 6, or the backport")
     settings.TASKS = {"default": {"BACKEND": f"{engine._tasks.__name__}.backends.{backend}"}}
     options(BACKGROUND="tasks")
     page(alice, "room").disconnect()
