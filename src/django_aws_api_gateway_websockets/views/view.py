@@ -120,7 +120,7 @@ class WebSocketView(View):
         self.api_gateway: ApiGateway | None = None
         self.websocket_session: WebSocketSession | None = None
         self._login = HandshakeLogin()
-        #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
+        #: Whether ``connect`` ends before it writes the row: see ``views.rehearsal``.
         self._rehearses = False
         self._refusal: EventRefused | None = None
         #: Whether this message opened the row again.
@@ -141,6 +141,9 @@ class WebSocketView(View):
                 set_user(request, None)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self._rehearses:
+            check_permissions(self, request, self)
+            return self._run(self.connect, request, *args, **kwargs)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if "route" not in kwargs:
