@@ -308,6 +308,18 @@ def test_a_logout_elsewhere_leaves_a_waiting_connection_alone(page, old, alice):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_connection_of_an_ended_login_takes_over_no_other_login(page, old, alice):
+    """The same user is logged in twice, and only the login that waits has ended when the token is given."""
+    other = GatewayClient()
+    other.force_login(alice)
+    new = wait_with(other)
+    other.logout()
+    assert state(new) == (False, "logout")
+    assert late_move(new, token_of(old)) == 403
+    assert state(old) == (True, "")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_logout_noted_during_the_move_ends_it(page, old):
     """A logout that read the rows before the move finds neither connection of it."""
     token, new = token_of(old), wait_with(page)
