@@ -34,7 +34,7 @@ from ..logins.connections import check_login_stands, record_connect, record_disc
 from ..logins.handovers import check_waits, waits_for_move
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
-from ..logins.speaker import check_may_speak, find_session, find_speaking_session, set_user
+from ..logins.speaker import check_may_speak, find_session, find_speaking_session, open_again, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..models.announced import joined, left
 from ..models.announcing import announce_connected
@@ -123,7 +123,7 @@ class WebSocketView(View):
         #: Whether ``connect`` ends before it writes the row: see ``views.rehearsal``.
         self._rehearses = False
         self._refusal: EventRefused | None = None
-        #: Whether this message opened the row again.
+        #: Whether the row was not connected when this message came.
         self._was_closed = False
 
     @classmethod
@@ -247,6 +247,9 @@ class WebSocketView(View):
     def _receive_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         check_permissions(self, request, self)
         self._check_may_stay(request)
+        if self.websocket_session is not None:
+            # Only now, so that a client that is refused was never connected again.
+            open_again(self.websocket_session)
         self.text = read_text(request)
         try:
             self.body = self.parse(request)
@@ -371,7 +374,7 @@ class WebSocketView(View):
             return
         if leave_lost_channels(session, partial(self.can_join, request)):
             if self._was_closed:
-                session.mark_disconnected(ClosedReason.REFUSED)
+                session.own_row.never_return(ClosedReason.REFUSED)
             raise ChannelRefused(f"You may no longer be in the channel {session.channel_name!r}.")
 
     # --- Handlers -------------------------------------------------------------------------------
