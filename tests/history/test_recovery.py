@@ -251,6 +251,19 @@ def test_recovery_of_50_channels_takes_3_statements(enter, join):
     assert {tuple(numbers(frame)) for frame in missed.values()} == {(2, 3)}
 
 
+def test_the_statements_of_gaps_do_not_depend_on_their_number(enter, join):
+    socket = enter()
+
+    def statements(count):
+        with CaptureQueriesContext(connection) as queries:
+            reply, _ = join(socket, **{f"room_{number}": "e1:40:x" for number in range(count)})
+        assert len(reply["gap"]) == count
+        return len(queries)
+
+    assert statements(2) == statements(100)
+    assert not ChannelMembership.objects.exists()
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 @pytest.mark.django_db(transaction=True)
 def test_what_is_published_before_a_join_commits_is_not_lost(enter, join, monkeypatch):

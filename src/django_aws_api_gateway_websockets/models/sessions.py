@@ -220,8 +220,7 @@ class WebSocketSession(SendingSession, models.Model):
         wanted = [name for name in dict.fromkeys(channel_names) if name != self.channel_name]
         inside = {self.channel_name, *(self._write_memberships(wanted, at_most) if wanted else ())}
         present = [name for name in channel_names if name in inside]
-        for name in present:
-            joined(self, name)
+        joined(self, present)
         return present
 
     def _write_memberships(self, wanted: Sequence[str], at_most: int | None) -> set[str]:

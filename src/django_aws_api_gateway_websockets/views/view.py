@@ -360,7 +360,7 @@ class WebSocketView(View):
         session.channel_name = channel_name
         left(session)
         if channel_name:
-            joined(session, channel_name)
+            joined(session, [channel_name])
 
     def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
         check_channel_name(channel_name)
