@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from django_aws_api_gateway_websockets.history import position, publish
@@ -249,6 +249,22 @@ def test_recovery_of_50_channels_takes_3_statements(enter, join):
     count, missed = statements(since)
     assert (count, len(missed)) == (3, 50)
     assert {tuple(numbers(frame)) for frame in missed.values()} == {(2, 3)}
+
+
+def test_a_join_is_answered_if_the_history_cannot_be_read(enter, join, caplog):
+    since = say(1, 2)
+    socket = enter()
+
+    def fail(execute, sql, *arguments):
+        if sql.startswith("SELECT") and "channelhistory" in sql:
+            raise DatabaseError("The server is gone.")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(fail):
+        reply, missed = join(socket, room_1=since)
+    assert (reply["status"], missed) == (500, {})
+    assert "was not told what it has missed" in caplog.text
+    assert join(socket, room_1=since)[0]["joined"] == {"room-1": since}
 
 
 def test_the_statements_of_gaps_do_not_depend_on_their_number(enter, join):

@@ -80,7 +80,13 @@ def _answer(
     data: Mapping[str, Any],
 ) -> None:
     """Push the reply, and what the client has missed in the channels that it joins."""
-    channels, missed = with_positions(session, envelope.join, channels)
+    missed: list[str] = []
+    try:
+        channels, missed = with_positions(session, envelope.join, channels)
+    except Exception as error:
+        # Without a reply, every repetition of the request would be told that it is still running.
+        logger.exception("The connection %s was not told what it has missed", session.connection_id)
+        (status, data), channels = _failure(error), _NOTHING
     reply = reply_to(envelope.request_id, status, data, **channels)
     memory.finish(reply)
     push(session, reply)
