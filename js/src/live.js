@@ -3,6 +3,8 @@
  * part's position. After a gap, it fetches the part again and goes on from the position in it.
  */
 
+import { isFinal } from "./policy.js";
+
 /** Milliseconds until another attempt, where the site did not give the page. */
 const AGAIN = 3_000;
 
@@ -16,7 +18,10 @@ export const live = (socket) => {
     const old = find(document, name);
     if (!old) return;
     try {
-      const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+      // A copy from the browser's cache would have the position that was the gap.
+      const response = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
+      // The user may no longer see this page.
+      if (isFinal(response.status)) return;
       if (!response.ok) throw Error(response.statusText);
       const part = find(new DOMParser().parseFromString(await response.text(), "text/html"), name);
       // The page has another content now, such as a login.
