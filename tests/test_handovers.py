@@ -25,12 +25,17 @@ from tests.views import ExampleView
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 ended = []
+meanwhile = []
 
 
 class RoomView(ExampleView):
     def where(self, request, *args, **kwargs):
         session = self.websocket_session
         self.reply({"user": request.user.username, "channel": session.channel_name, "connected": session.connected})
+
+    def change(self, request, *args, **kwargs):
+        meanwhile.pop()()
+        self.join_channel(request, self.body["to"])
 
     def disconnect(self, request, *args, **kwargs):
         super().disconnect(request, *args, **kwargs)
@@ -308,7 +313,7 @@ def test_a_logout_elsewhere_leaves_a_waiting_connection_alone(page, old, alice):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_of_an_ended_login_takes_over_no_other_login(page, old, alice):
+def test_an_ended_login_takes_over_no_other_login(page, old, alice):
     """The same user is logged in twice, and only the login that waits has ended when the token is given."""
     other = GatewayClient()
     other.force_login(alice)
@@ -419,6 +424,14 @@ def test_a_row_read_before_the_move_joins_for_the_new_connection(page, old):
     before.leave("room")
     rows = WebSocketSession.objects
     assert [list(rows.in_channel(name)) for name in ("lobby", "kitchen", "room")] == [[new.session], [], []]
+
+
+@pytest.mark.parametrize("channel", ["lobby", ""])
+def test_a_handler_during_the_move_changes_the_new_channel(page, old, channel):
+    token, new = token_of(old), wait_with(page)
+    meanwhile.append(lambda: ask(new, move=token))
+    assert old.send_json({"action": "change", "to": channel}).status_code == 200
+    assert (new.session.channel_name, new.session.connected) == (channel, True)
 
 
 def test_a_broadcast_in_the_background_follows_a_move(page, old):

@@ -201,6 +201,19 @@ class WebSocketSession(SendingSession, models.Model):
             announce_connected(self)
             arrive(self, self.channels)
 
+    def set_channel(self, channel_name: str) -> bool:
+        """Set the channel that this connection connected to. Return False if the row has been deleted."""
+        self.channel_name = channel_name
+        row = self.own_row.exclude(closed_reason=ClosedReason.MOVED)
+        # Use update() and not save(), which raises an error if the row has been deleted.
+        if not row.update(channel_name=channel_name, updated_on=timezone.now()):
+            successor = successor_of(self)
+            return successor is not None and bool(successor.set_channel(channel_name))
+        left(self)
+        if channel_name:
+            joined(self, [channel_name])
+        return True
+
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.views import View
@@ -36,7 +36,6 @@ from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
 from ..logins.speaker import check_may_speak, find_session, find_speaking_session, open_again, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
-from ..models.announced import joined, left
 from ..models.announcing import announce_connected
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
@@ -354,13 +353,8 @@ class WebSocketView(View):
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  Handlers run with a session.
-        # Use update() and not save(), which raises an error if the row has been deleted.
-        if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
+        if not session.set_channel(channel_name):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
-        session.channel_name = channel_name
-        left(session)
-        if channel_name:
-            joined(session, [channel_name])
 
     def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
         check_channel_name(channel_name)
