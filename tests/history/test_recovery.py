@@ -251,6 +251,17 @@ def test_recovery_of_50_channels_takes_3_statements(enter, join):
     assert {tuple(numbers(frame)) for frame in missed.values()} == {(2, 3)}
 
 
+def test_one_frame_brings_a_megabyte_for_all_of_its_channels(enter, join):
+    since = {f"room_{number}": say(1, 1, f"room-{number}") for number in range(12)}
+    for number in range(12):
+        publish(f"room-{number}", {"n": 2, "text": "x" * 120_000})
+    socket = enter()
+    reply, missed = join(socket, **since)
+    assert (len(reply["joined"]), len(missed)) == (12, 9)
+    rest = {name: at for name, at in since.items() if name.replace("_", "-") not in missed}
+    assert {numbers(frame)[0] for frame in join(socket, **rest)[1].values()} == {2}
+
+
 def test_a_join_is_answered_if_the_history_cannot_be_read(enter, join, caplog):
     since = say(1, 2)
     socket = enter()
