@@ -29,6 +29,12 @@ meanwhile = []
 
 
 class RoomView(ExampleView):
+    def connect(self, request, *args, **kwargs):
+        response = super().connect(request, *args, **kwargs)
+        if request.GET.get("news"):
+            self.websocket_session.join("news")
+        return response
+
     def where(self, request, *args, **kwargs):
         session = self.websocket_session
         self.reply({"user": request.user.username, "channel": session.channel_name, "connected": session.connected})
@@ -105,6 +111,14 @@ def test_the_new_connection_takes_over_all_channels(page, old):
     assert new.receive_all() == [{"to": "room"}, {"to": "lobby"}]
     assert old.receive_nothing()
     assert not old.closed
+
+
+def test_a_view_that_joins_in_connect_hands_over_too(page):
+    old, new = (page.connect("/ws/", query={"news": "1", "ws_wait": str(number)}) for number in range(2))
+    WebSocketSession.objects.in_channel("news").send_message({"n": 1})
+    assert (old.receive_json(), new.receive_nothing()) == ({"n": 1}, True)
+    move(old, new)
+    assert list(WebSocketSession.objects.in_channel("news")) == [new.session]
 
 
 def test_a_waiting_connection_receives_and_does_nothing(page, old, alice):

@@ -26,7 +26,7 @@ from .gateways import ApiGateway
 from .handovers import successor_of
 from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
-from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, WAITING, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
 
@@ -218,7 +218,8 @@ class WebSocketSession(SendingSession, models.Model):
         """Add this connection to a channel. Nothing happens if it is already there.
 
         The view's ``can_join`` is not asked. Raise ``InvalidBody`` if the name cannot be a channel name, and
-        ``UnknownConnection`` if the row has been closed or deleted.
+        ``UnknownConnection`` if the row has been closed or deleted. A connection that waits for its hand-over joins
+        nothing, because it gets the channels of the connection that it replaces.
         """
         self.join_all([channel_name])
 
@@ -244,6 +245,8 @@ class WebSocketSession(SendingSession, models.Model):
             # joins at the same time count each other.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
                 successor = successor_of(self)
+                if successor is None and self.own_row.filter(WAITING).exists():
+                    return set()  # It gets the channels of the connection that it replaces.
                 if successor is None:
                     raise UnknownConnection(f"The connection {self.connection_id} is closed.")
                 written: set[str] = successor._write_memberships(wanted, at_most)
