@@ -492,10 +492,36 @@ def test_the_admin_says_what_became_of_the_connections(page, old, admin_client):
 # --- At the same time --------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
+several_writers = pytest.mark.skipif(
     os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
     reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
 )
+
+
+@several_writers
+@pytest.mark.django_db(transaction=True)
+def test_a_logout_and_a_move_at_once_leave_nothing_open(alice):
+    for _ in range(10):
+        page = GatewayClient()
+        page.force_login(alice)
+        old = page.connect("/ws/", channel="room", query={"ws_v": "1"})
+        new, together = wait_with(page), threading.Barrier(2)
+
+        def log_out():
+            together.wait(30)  # noqa: B023
+            page.logout()  # noqa: B023
+            connections.close_all()
+
+        with ThreadPoolExecutor(2) as pool:
+            ends = pool.submit(log_out)
+            pool.submit(at_once, together, new, token_of(old)).result()
+            ends.result()
+        assert (state(old), state(new)) == ((False, "logout"), (False, "logout"))
+        assert old.closed
+        assert new.closed
+
+
+@several_writers
 @pytest.mark.django_db(transaction=True)
 def test_of_two_moves_at_once_one_is_accepted(page, old):
     for _ in range(20):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_aws_api_gateway_websockets.history import position, publish
@@ -310,3 +311,25 @@ def test_what_is_published_before_a_join_commits_is_not_lost(enter, join, monkey
     _, missed = join(socket, room_1=since, room_2=None)
     assert list(meanwhile[0].sent) == []
     assert numbers(missed["room-1"]) == [2]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
+@pytest.mark.django_db(transaction=True)
+def test_a_message_during_a_join_is_pushed_or_missed(enter, join):
+    since = say(1, 1)
+    for n in range(2, 12):
+        socket, together = enter(), threading.Barrier(2)
+
+        def say_it():
+            together.wait(30)  # noqa: B023
+            with transaction.atomic():
+                publish("room-1", {"n": n})  # noqa: B023
+
+        def enter_it():
+            together.wait(30)  # noqa: B023
+            socket.send_json({"action": "_ws", "_ws": {"id": "join-1", "join": {"room-1": since}}})  # noqa: B023
+
+        in_a_thread(say_it, enter_it)
+        frames, since = [frame["_ws"] for frame in socket.receive_all()], position("room-1")
+        seen = {frame.get("at") for frame in frames}
+        assert since in seen.union(entry["at"] for frame in frames for entry in frame.get("missed", []))
