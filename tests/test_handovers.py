@@ -26,9 +26,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 ended = []
 meanwhile = []
+barred = set()
 
 
 class RoomView(ExampleView):
+    def can_join(self, request, channel_name):
+        return channel_name not in barred
+
     def connect(self, request, *args, **kwargs):
         response = super().connect(request, *args, **kwargs)
         if request.GET.get("news"):
@@ -58,6 +62,7 @@ urlpatterns = [
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     ended.clear()
+    barred.clear()
     cache.clear()
 
 
@@ -139,6 +144,16 @@ def test_a_join_brings_a_token_too(page, old):
     new = wait_with(page)
     token = ask(old, join={"lobby": None})["_ws"]["move"]
     assert ask(new, move=token)["_ws"]["status"] == 200
+
+
+def test_a_lost_channel_is_not_handed_over(page, old):
+    ask(old, join={"lobby": None, "kitchen": None})
+    token = token_of(old)
+    # A client may connect without a channel, so the handshake asks about none.
+    new = page.connect("/ws/", query={"ws_wait": "1"})
+    barred.update({"room", "lobby"})
+    assert ask(new, move=token)["_ws"]["status"] == 200
+    assert new.session.channels == ["kitchen"]
 
 
 def test_a_late_message_counts_as_one_of_the_new_connection(page, old):

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..history.transactions import after_transaction
-from ..models import WebSocketSession
+from ..models import ChannelMembership, WebSocketSession
 from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
 from .moves import for_later
@@ -169,7 +169,10 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
 
     Return whether the user may no longer be in the channel that the connection connected to, which it does not leave.
     """
-    lost = {name for name in session.channels if not _may_stay(may_join, name)}
+    # Not session.channels, because a replica may not know yet that a hand-over has moved them.
+    memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)
+    names = {session.channel_name, *memberships.values_list("channel_name", flat=True)} - {""}
+    lost = {name for name in sorted(names) if not _may_stay(may_join, name)}
     joined = lost - {session.channel_name}
     if joined:
         session.leave_all(sorted(joined))

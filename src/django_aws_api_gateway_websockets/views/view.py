@@ -279,6 +279,9 @@ class WebSocketView(View):
             self.reply({"message": f"This site does not serve {', '.join(self.envelope.unserved):.200}."}, status=501)
         elif self.envelope.move and self.websocket_session is not None:
             self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
+            # Otherwise, a connection could stay in a channel for ever, because each one hands it over to the next.
+            if leave_lost_channels(self.websocket_session, partial(self.can_join, request)):
+                self.websocket_session.leave(self.websocket_session.channel_name)
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
             check = partial(self._check_may_join, request)
             answer = change_channels(self.websocket_session, self.envelope, check)
