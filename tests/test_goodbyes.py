@@ -155,9 +155,9 @@ def test_a_failed_goodbye_does_not_keep_a_socket_open(client, page, many):
 
 
 class Unreachable(GatewaySocket):
-    """A socket that AWS neither sends to nor closes. Its user logs out while AWS is asked."""
+    """A socket that AWS neither sends to nor closes. Something happens while AWS is asked."""
 
-    log_out = None
+    meanwhile = None
 
     @property
     def _open_now(self):
@@ -168,18 +168,31 @@ class Unreachable(GatewaySocket):
         raise from_status("delete connection", 403)
 
     def error(self):
-        self.log_out()
+        self.meanwhile()
         return from_status("post to connection", 403)
 
     delivers = False
 
 
-@pytest.mark.parametrize("many", [False, True])
-def test_a_logout_during_a_failed_goodbye_counts(client, page, many):
+def fail_to_disconnect(page, many, meanwhile):
     del page.__dict__["_open_now"]
-    page.__class__, page.log_out, page.fault = Unreachable, client.logout, page
+    page.__class__, page.meanwhile, page.fault = Unreachable, meanwhile, page
     with pytest.raises(AwsError):
         (WebSocketSession.objects if many else page.session).disconnect("kicked")
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_clean_up_during_a_failed_goodbye_deletes_nothing(page, many):
+    page.session.join("lobby")
+    page.age()
+    fail_to_disconnect(page, many, WebSocketSession.objects.clear_closed)
+    assert page.session.connected
+    assert page.session.channels == ["lobby"]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_logout_during_a_failed_goodbye_counts(client, page, many):
+    fail_to_disconnect(page, many, client.logout)
     assert (page.session.connected, page.session.closed_reason) == (False, "kicked")
     assert page.send_json({"action": "test"}).status_code == 403
 
