@@ -11,14 +11,13 @@ from django.utils import timezone
 
 from ..conf import conf
 from .deletion import delete_closed
-from .rows import ClosedReason, SessionRows, may_return
+from .rows import MAY_OPEN, ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
 WINDOW = 5_000
-# A $disconnect can overtake its $connect. Its closed row then shows the $connect that it came too late.
+# A $disconnect can overtake its $connect. Its closed row then shows the $connect that it came too late. Messages can
+# also arrive for a while from a connection that was replaced.
 YOUNG = timedelta(seconds=60)
-# Messages can arrive for a while from a connection that was replaced, and a goodbye that fails opens its rows again.
-_MAY_BE_USED = (ClosedReason.MOVED, ClosedReason.SITE, ClosedReason.KICKED)
 
 
 @dataclass
@@ -45,8 +44,10 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
     remembered = models.Q(created_on__lt=now - timedelta(seconds=conf.CLIENT_MAX_AGE)) & ~models.Q(
         source_ip="", user_agent=""
     )
-    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG) & ~may_return()
-    closed &= ~models.Q(closed_reason__in=_MAY_BE_USED, updated_on__gt=now - YOUNG)
+    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG) & ~may_return(
+        MAY_OPEN
+    )
+    closed &= ~models.Q(closed_reason=ClosedReason.MOVED, updated_on__gt=now - YOUNG)
     done = CleanUp()
     for first, last, count in windows(rows):
         window = rows.filter(pk__gte=first, pk__lte=last)
