@@ -11,9 +11,12 @@ from django.contrib.sessions.models import Session
 from django.db import DatabaseError, connection, transaction
 from django.urls import path
 
+from django_aws_api_gateway_websockets.aws import from_status
 from django_aws_api_gateway_websockets.background.work import JOBS
+from django_aws_api_gateway_websockets.exceptions import AwsError
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.testing import GatewayClient
+from django_aws_api_gateway_websockets.testing.sockets import GatewaySocket
 from tests.views import ExampleView
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -149,6 +152,49 @@ def test_a_failed_goodbye_does_not_keep_a_socket_open(client, page, many):
     (WebSocketSession.objects if many else page.session).disconnect("kicked")
     assert page.closed
     assert page.session.closed_reason == "kicked"
+
+
+class Unreachable(GatewaySocket):
+    """A socket that AWS neither sends to nor closes. Something happens while AWS is asked."""
+
+    meanwhile = None
+
+    @property
+    def _open_now(self):
+        return True
+
+    @_open_now.setter
+    def _open_now(self, value):
+        raise from_status("delete connection", 403)
+
+    def error(self):
+        self.meanwhile()
+        return from_status("post to connection", 403)
+
+    delivers = False
+
+
+def fail_to_disconnect(page, many, meanwhile):
+    del page.__dict__["_open_now"]
+    page.__class__, page.meanwhile, page.fault = Unreachable, meanwhile, page
+    with pytest.raises(AwsError):
+        (WebSocketSession.objects if many else page.session).disconnect("kicked")
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_clean_up_during_a_failed_goodbye_deletes_nothing(page, many):
+    page.session.join("lobby")
+    page.age()
+    fail_to_disconnect(page, many, WebSocketSession.objects.clear_closed)
+    assert page.session.connected
+    assert page.session.channels == ["lobby"]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_logout_during_a_failed_goodbye_counts(client, page, many):
+    fail_to_disconnect(page, many, client.logout)
+    assert (page.session.connected, page.session.closed_reason) == (False, "kicked")
+    assert page.send_json({"action": "test"}).status_code == 403
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -25,12 +25,27 @@ from tests.views import ExampleView
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 ended = []
+meanwhile = []
+barred = set()
 
 
 class RoomView(ExampleView):
+    def can_join(self, request, channel_name):
+        return channel_name not in barred
+
+    def connect(self, request, *args, **kwargs):
+        response = super().connect(request, *args, **kwargs)
+        if request.GET.get("news"):
+            self.websocket_session.join("news")
+        return response
+
     def where(self, request, *args, **kwargs):
         session = self.websocket_session
         self.reply({"user": request.user.username, "channel": session.channel_name, "connected": session.connected})
+
+    def change(self, request, *args, **kwargs):
+        meanwhile.pop()()
+        self.join_channel(request, self.body["to"])
 
     def disconnect(self, request, *args, **kwargs):
         super().disconnect(request, *args, **kwargs)
@@ -47,6 +62,7 @@ urlpatterns = [
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     ended.clear()
+    barred.clear()
     cache.clear()
 
 
@@ -102,6 +118,14 @@ def test_the_new_connection_takes_over_all_channels(page, old):
     assert not old.closed
 
 
+def test_a_view_that_joins_in_connect_hands_over_too(page):
+    old, new = (page.connect("/ws/", query={"news": "1", "ws_wait": str(number)}) for number in range(2))
+    WebSocketSession.objects.in_channel("news").send_message({"n": 1})
+    assert (old.receive_json(), new.receive_nothing()) == ({"n": 1}, True)
+    move(old, new)
+    assert list(WebSocketSession.objects.in_channel("news")) == [new.session]
+
+
 def test_a_waiting_connection_receives_and_does_nothing(page, old, alice):
     new = wait_with(page)
     assert (new.session.channel_name, state(new)) == ("", (False, "waiting"))
@@ -120,6 +144,16 @@ def test_a_join_brings_a_token_too(page, old):
     new = wait_with(page)
     token = ask(old, join={"lobby": None})["_ws"]["move"]
     assert ask(new, move=token)["_ws"]["status"] == 200
+
+
+def test_a_lost_channel_is_not_handed_over(page, old):
+    ask(old, join={"lobby": None, "kitchen": None})
+    token = token_of(old)
+    # A client may connect without a channel, so the handshake asks about none.
+    new = page.connect("/ws/", query={"ws_wait": "1"})
+    barred.update({"room", "lobby"})
+    assert ask(new, move=token)["_ws"]["status"] == 200
+    assert new.session.channels == ["kitchen"]
 
 
 def test_a_late_message_counts_as_one_of_the_new_connection(page, old):
@@ -308,6 +342,18 @@ def test_a_logout_elsewhere_leaves_a_waiting_connection_alone(page, old, alice):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_an_ended_login_takes_over_no_other_login(page, old, alice):
+    """The same user is logged in twice, and only the login that waits has ended when the token is given."""
+    other = GatewayClient()
+    other.force_login(alice)
+    new = wait_with(other)
+    other.logout()
+    assert state(new) == (False, "logout")
+    assert late_move(new, token_of(old)) == 403
+    assert state(old) == (True, "")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_logout_noted_during_the_move_ends_it(page, old):
     """A logout that read the rows before the move finds neither connection of it."""
     token, new = token_of(old), wait_with(page)
@@ -409,6 +455,14 @@ def test_a_row_read_before_the_move_joins_for_the_new_connection(page, old):
     assert [list(rows.in_channel(name)) for name in ("lobby", "kitchen", "room")] == [[new.session], [], []]
 
 
+@pytest.mark.parametrize("channel", ["lobby", ""])
+def test_a_handler_during_the_move_changes_the_new_channel(page, old, channel):
+    token, new = token_of(old), wait_with(page)
+    meanwhile.append(lambda: ask(new, move=token))
+    assert old.send_json({"action": "change", "to": channel}).status_code == 200
+    assert (new.session.channel_name, new.session.connected) == (channel, True)
+
+
 def test_a_broadcast_in_the_background_follows_a_move(page, old):
     before = old.session
     new = move(old, wait_with(page))
@@ -453,10 +507,36 @@ def test_the_admin_says_what_became_of_the_connections(page, old, admin_client):
 # --- At the same time --------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
+several_writers = pytest.mark.skipif(
     os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
     reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
 )
+
+
+@several_writers
+@pytest.mark.django_db(transaction=True)
+def test_a_logout_and_a_move_at_once_leave_nothing_open(alice):
+    for _ in range(10):
+        page = GatewayClient()
+        page.force_login(alice)
+        old = page.connect("/ws/", channel="room", query={"ws_v": "1"})
+        new, together = wait_with(page), threading.Barrier(2)
+
+        def log_out():
+            together.wait(30)  # noqa: B023
+            page.logout()  # noqa: B023
+            connections.close_all()
+
+        with ThreadPoolExecutor(2) as pool:
+            ends = pool.submit(log_out)
+            pool.submit(at_once, together, new, token_of(old)).result()
+            ends.result()
+        assert (state(old), state(new)) == ((False, "logout"), (False, "logout"))
+        assert old.closed
+        assert new.closed
+
+
+@several_writers
 @pytest.mark.django_db(transaction=True)
 def test_of_two_moves_at_once_one_is_accepted(page, old):
     for _ in range(20):

@@ -381,9 +381,10 @@ def test_presence_costs_one_statement_per_arrival(page, alice, heard):
     page(alice, "room")
     session = page(alice).session
     session.user  # noqa: B018  loads it
-    session.join("room")
+    with committed():
+        session.join_all(["room", "lobby"])
     with CaptureQueriesContext(connection) as asked, committed():
-        joined(session, "room")
+        joined(session, ["room", "lobby"])
     assert [one["sql"].split()[0] for one in asked.captured_queries if "SAVEPOINT" not in one["sql"]] == ["SELECT"]
 
 

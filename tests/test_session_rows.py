@@ -16,6 +16,7 @@ from django.urls import path
 from django.utils import timezone
 
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.signals import session_connected
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
 
@@ -293,5 +294,11 @@ def test_a_row_comes_back_without_channels_its_user_lost(gone):
 
 def test_a_row_whose_own_channel_is_lost_stays_closed(gone):
     barred.add("lobby")
-    assert [speak(gone[1]), speak(gone[1])] == [403, 403]
+    opened = []
+    session_connected.connect(lambda **about: opened.append(about), weak=False, dispatch_uid="opened")
+    try:
+        assert [speak(gone[1]), speak(gone[1])] == [403, 403]
+    finally:
+        session_connected.disconnect(dispatch_uid="opened")
     assert gone[1].session.closed_reason == ClosedReason.REFUSED
+    assert not opened

@@ -8,6 +8,12 @@ import { RequestError } from "./requests.js";
 /** Milliseconds that a missing message has to arrive by itself: pushes overtake each other. */
 const HOLE = 3_000;
 
+/** Milliseconds until a join is sent again that was not answered: the server was busy, restarted, or failed. */
+const LOST = 30_000;
+
+/** The channels of one frame: the server takes 100, and API Gateway takes 32 KB. */
+const AT_ONCE = 50;
+
 /** A position is `EPOCH:OFFSET:TAG`; the rest of it is the server's own. */
 const parts = (at) => at.split(":");
 const offsetOf = (at) => +parts(at)[1];
@@ -28,14 +34,19 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   let joining = new Set();
   let leaving = new Set();
 
-  const flush = () => {
-    const join = {};
-    for (const name of joining) if (wanted.has(name)) join[name] = wanted.get(name).at ?? null;
-    const leave = [...leaving];
+  const ask = (names, leave) => {
     const id = newId();
-    if ((Object.keys(join).length || leave.length) && send({ id, join, leave })) asked.add(id);
+    const join = Object.fromEntries(names.map((name) => [name, wanted.get(name).at ?? null]));
+    if (!send({ id, join, leave })) return;
+    asked.add(id);
+    setTimeout(() => asked.delete(id) && names.forEach((name) => wanted.has(name) && plan(joining, name)), LOST);
+  };
+  const flush = () => {
+    const names = [...joining].filter((name) => wanted.has(name));
+    const left = [...leaving];
     joining = new Set();
     leaving = new Set();
+    while (names.length || left.length) ask(names.splice(0, AT_ONCE), left.splice(0, AT_ONCE));
   };
   const plan = (names, name) => {
     if (!joining.size && !leaving.size) queueMicrotask(flush);
@@ -68,8 +79,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     if (text) deliver(text, message, { channel: name, at, missed });
   };
 
-  const answered = ({ reply, joined = {}, refused = {}, gap = {} }) => {
-    if (!asked.delete(reply)) return;
+  const answered = ({ reply, status, joined = {}, refused = {}, gap = {} }) => {
+    if (status > 399 || !asked.delete(reply)) return;
     for (const [name, at] of Object.entries(joined)) {
       const channel = wanted.get(name);
       channel?.resolve(at);

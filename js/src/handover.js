@@ -57,7 +57,8 @@ export const handOver = ({ handover = AGE, action = "action", protocols }, repea
       if (reply !== id) return own(receive)(event);
       clearTimeout(limit);
       if (status > 299) {
-        asked = false;
+        // The server may have failed after the memberships had moved.
+        asked = status > 499;
         return giveUp();
       }
       own(() => {

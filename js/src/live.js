@@ -3,7 +3,9 @@
  * channel from the position of the part. After a gap, it fetches the part again, and joins from the new position.
  */
 
-/** Milliseconds until the next attempt, if the site did not return the page. */
+import { isFinal } from "./policy.js";
+
+/** Milliseconds until another attempt, where the site did not give the page. */
 const AGAIN = 3_000;
 
 const find = (page, name) => [...page.querySelectorAll("[data-live]")].find(({ dataset }) => dataset.live === name);
@@ -16,7 +18,10 @@ export const live = (socket) => {
     const old = find(document, name);
     if (!old) return;
     try {
-      const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+      // A copy from the browser's cache would have the position that was the gap.
+      const response = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
+      // The user may no longer see this page.
+      if (isFinal(response.status)) return;
       if (!response.ok) throw Error(response.statusText);
       const part = find(new DOMParser().parseFromString(await response.text(), "text/html"), name);
       // The site returned another page, such as a login form.

@@ -38,6 +38,37 @@ test("joins and leaves travel together, and after a drop in one message", async 
   assert.deepEqual(joins(), [[{ "room-1": "e1:0:t", other: null }, []]]);
 });
 
+for (const status of [0, 429, 500]) {
+  test(`a join is sent again where the answer is ${status || "lost"}`, async () => {
+    const socket = await connected();
+    const take = server.take;
+    server.take = (one, { _ws }) => status && server.push(one, { _ws: { reply: _ws.id, status } });
+    const joined = socket.join("room-1");
+    await world.advance(5);
+    server.take = take;
+    await world.advance(30);
+    assert.equal(await joined, "e1:0:t");
+    say(1, 2);
+    await world.advance(35);
+    assert.deepEqual(socket.seen, [1, 2]);
+    assert.equal(joins().length, 2);
+  });
+}
+
+test("a hundred channels are joined with several messages", async () => {
+  const socket = await connected();
+  const names = upTo(120).map((n) => `room-${n}`);
+  const sizes = () => joins().map(([join]) => Object.keys(join).length);
+  await Promise.all([...names.map((name) => socket.join(name)), world.advance(1)]);
+  assert.deepEqual(sizes(), [50, 50, 20]);
+  world.socket.end(1001);
+  await world.advance(2);
+  assert.deepEqual(sizes(), [50, 50, 20]);
+  names.forEach((name) => socket.leave(name));
+  await world.advance(1);
+  assert.deepEqual(joins().map(([, leave]) => leave.length).slice(3), [50, 50, 20]);
+});
+
 test("a refused join is rejected, the others are not", async () => {
   const socket = await connected();
   const events = record(socket, "left");

@@ -101,15 +101,17 @@ test("a new connection that does not open changes nothing", async () => {
   assert.deepEqual([socket.state, events.length], ["open", 0]);
 });
 
-test("a move that nobody answers is a drop, since nobody knows", async () => {
-  const socket = await connected({ handover: 100 });
-  server.move = () => {};
-  const closes = record(socket, "close");
-  await world.advance(160);
-  assert.deepEqual(closes.map(({ again }) => again), [true]);
-  assert.deepEqual(world.sockets.map(({ readyState }) => readyState), [3, 3, 1]);
-  assert.equal(socket.state, "open");
-});
+for (const status of [0, 500]) {
+  test(`a move that ${status ? "fails" : "nobody answers"} is a drop, since nobody knows`, async () => {
+    const socket = await connected({ handover: 100 });
+    server.move = (other, { id }) => status && server.push(other, { _ws: { reply: id, status } });
+    const closes = record(socket, "close");
+    await world.advance(160);
+    assert.deepEqual(closes.map(({ again }) => again), [true]);
+    assert.deepEqual(world.sockets.map(({ readyState }) => readyState), [3, 3, 1]);
+    assert.equal(socket.state, "open");
+  });
+}
 
 test("an old connection that drops during a hand-over is a drop", async () => {
   const socket = await connected({ handover: 100 });

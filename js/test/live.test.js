@@ -83,6 +83,14 @@ test("a site that fails is asked again after 3 s", async () => {
   assert.deepEqual([page[0].rows, socket.seen], [60, [61]]);
 });
 
+test("a page that the user may no longer see is not asked for again", async () => {
+  await open();
+  world.site = () => new Response("", { status: 403 });
+  await away(() => say(1, 60));
+  await world.advance(20);
+  assert.deepEqual([world.fetched.length, world.fetched[0].cache, page[0].rows], [1, "no-store", 0]);
+});
+
 test("a page without the part is left alone", async () => {
   await open();
   world.site = () => new Response("[]");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from django.template import TemplateDoesNotExist
 from django.urls import path
 
 from django_aws_api_gateway_websockets.exceptions import MessageTooLarge
+from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.models import WebSocketSession
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -31,6 +33,18 @@ def test_a_room_gets_html_in_which_text_is_text(connect):
     one.send_json({"action": "say", "text": "<b>Hello</b>"})
     assert one.receive() == other.receive() == SAID.format("&lt;b&gt;Hello&lt;/b&gt;")
     assert elsewhere.receive_nothing()
+
+
+@pytest.mark.parametrize("send", [publish, lambda name, data: WebSocketSession.objects.send_message(data)])
+def test_json_is_never_html(connect, settings, send):
+    """htmx inserts the elements of any message, also those in the text of a JSON message that somebody else sends."""
+    settings.WEBSOCKETS = {"HISTORY": {"*": {"size": 10}}}
+    name, data = "<i id=log>", {"text": "<ul id=log><img src=x onerror=alert(1)></ul>"}
+    socket = connect(channel=name)
+    send(name, data)
+    received = socket.receive()
+    assert "<" not in received
+    assert json.loads(received)["text"] == data["text"]
 
 
 def test_a_queryset_reports_and_a_session_answers(connect):

@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.db import connections
+from django.http import HttpResponseForbidden
 from django.urls import path
 
 from django_aws_api_gateway_websockets.testing import GatewayClient
@@ -20,6 +22,24 @@ class RoomsView(WebSocketView):
 
     def can_join(self, request, channel_name):
         return self.allowed(channel_name)
+
+
+class MixinView(LoginRequiredMixin, WebSocketView):
+    pass
+
+
+class OwnConnectView(WebSocketView):
+    def connect(self, request, *args, **kwargs):
+        if not request.user.is_authenticated:
+            return HttpResponseForbidden("Log in first.")
+        return super().connect(request, *args, **kwargs)
+
+
+class TokenView(WebSocketView):
+    require_token = True
+
+
+MEMBERS_ONLY = {"mixin": MixinView, "own-connect": OwnConnectView, "token": TokenView}
 
 
 def in_a_thread(*work):
@@ -39,6 +59,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("ws/<slug:route>", RoomsView.as_view()),
     path("ws-history/", WebSocketHistoryView.as_view(socket_view=RoomsView)),
+    *(path(f"{name}/", WebSocketHistoryView.as_view(socket_view=view)) for name, view in MEMBERS_ONLY.items()),
 ]
 
 

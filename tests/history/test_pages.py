@@ -10,7 +10,9 @@ from django.template import Context, Template, TemplateSyntaxError
 from django.urls import reverse
 
 from django_aws_api_gateway_websockets.history import position, publish
-from django_aws_api_gateway_websockets.models import HistoryMessage
+from django_aws_api_gateway_websockets.models import HistoryMessage, WebSocketSession
+
+from .conftest import MEMBERS_ONLY
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +51,17 @@ def test_http_applies_the_channel_rules_of_the_socket(get, channel, status):
     assert (response.status_code, "message" in response.json()) == (status, True)
 
 
-def test_http_leaves_out_messages_that_exclude_the_user(client, get, alice):
+@pytest.mark.parametrize("name", MEMBERS_ONLY)
+def test_http_refuses_a_user_who_could_not_connect(client, alice, name):
+    say(1)
+    url = f"/{name}/?channel=room-1&since=0:0:0"
+    assert client.get(url).status_code == 403
+    client.force_login(alice)
+    assert [entry["message"] for entry in client.get(url).json()["missed"]] == [{"n": 1}]
+    assert not WebSocketSession.objects.exists()
+
+
+def test_http_leaves_out_what_excludes_the_user(client, get, alice):
     first, last = say(1, 2, exclude=alice)
     client.force_login(alice)
     assert get(channel="room-1", since=first).json() == {"at": last, "more": False, "missed": []}

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 from django.utils import timezone
@@ -135,6 +136,27 @@ def test_a_push_that_fails_does_not_raise(gateway_client, join):
     gateway_client.recover(socket)
     _, missed = join(socket, room_1="0:0:0")
     assert [entry["message"] for entry in missed["room-1"]["missed"]] == [{"n": 1}]
+
+
+def broken(jobs):
+    raise ConnectionError("The broker is down.")
+
+
+def test_a_task_engine_that_is_down_does_not_raise(settings, enter, join, caplog):
+    settings.WEBSOCKETS = {**settings.WEBSOCKETS, "BACKGROUND": f"{__name__}.broken"}
+    report = publish("room-1", {"n": 1}, background=True)
+    assert (report.position, report.broadcast) == (position("room-1"), "")
+    assert "did not accept a message" in caplog.text
+    assert join(enter(), room_1="0:0:0")[1]["room-1"]["missed"][0]["message"] == {"n": 1}
+    # Without a history, nobody would get the message.
+    with pytest.raises(ConnectionError):
+        publish("lobby", {"n": 1}, background=True)
+
+
+def test_a_missing_task_engine_is_named_before_writing():
+    with pytest.raises(ImproperlyConfigured, match="BACKGROUND"):
+        publish("room-1", {"n": 1}, background=True)
+    assert not HistoryMessage.objects.exists()
 
 
 def test_an_id_is_published_once(enter, join):

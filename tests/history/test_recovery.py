@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from django_aws_api_gateway_websockets.history import position, publish
@@ -251,6 +252,46 @@ def test_recovery_of_50_channels_takes_3_statements(enter, join):
     assert {tuple(numbers(frame)) for frame in missed.values()} == {(2, 3)}
 
 
+def test_one_frame_brings_a_megabyte_for_all_of_its_channels(enter, join):
+    since = {f"room_{number}": say(1, 1, f"room-{number}") for number in range(12)}
+    for number in range(12):
+        publish(f"room-{number}", {"n": 2, "text": "x" * 120_000})
+    socket = enter()
+    reply, missed = join(socket, **since)
+    assert (len(reply["joined"]), len(missed)) == (12, 9)
+    rest = {name: at for name, at in since.items() if name.replace("_", "-") not in missed}
+    assert {numbers(frame)[0] for frame in join(socket, **rest)[1].values()} == {2}
+
+
+def test_a_join_is_answered_if_the_history_cannot_be_read(enter, join, caplog):
+    since = say(1, 2)
+    socket = enter()
+
+    def fail(execute, sql, *arguments):
+        if sql.startswith("SELECT") and "channelhistory" in sql:
+            raise DatabaseError("The server is gone.")
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(fail):
+        reply, missed = join(socket, room_1=since)
+    assert (reply["status"], missed) == (500, {})
+    assert "was not told what it has missed" in caplog.text
+    assert join(socket, room_1=since)[0]["joined"] == {"room-1": since}
+
+
+def test_many_gaps_cost_as_many_statements_as_two(enter, join):
+    socket = enter()
+
+    def statements(count):
+        with CaptureQueriesContext(connection) as queries:
+            reply, _ = join(socket, **{f"room_{number}": "e1:40:x" for number in range(count)})
+        assert len(reply["gap"]) == count
+        return len(queries)
+
+    assert statements(2) == statements(100)
+    assert not ChannelMembership.objects.exists()
+
+
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 @pytest.mark.django_db(transaction=True)
 def test_a_message_published_before_a_join_commits_is_not_lost(enter, join, monkeypatch):
@@ -270,3 +311,25 @@ def test_a_message_published_before_a_join_commits_is_not_lost(enter, join, monk
     _, missed = join(socket, room_1=since, room_2=None)
     assert list(meanwhile[0].sent) == []
     assert numbers(missed["room-1"]) == [2]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
+@pytest.mark.django_db(transaction=True)
+def test_a_message_during_a_join_is_pushed_or_missed(enter, join):
+    since = say(1, 1)
+    for n in range(2, 12):
+        socket, together = enter(), threading.Barrier(2)
+
+        def say_it():
+            together.wait(30)  # noqa: B023
+            with transaction.atomic():
+                publish("room-1", {"n": n})  # noqa: B023
+
+        def enter_it():
+            together.wait(30)  # noqa: B023
+            socket.send_json({"action": "_ws", "_ws": {"id": "join-1", "join": {"room-1": since}}})  # noqa: B023
+
+        in_a_thread(say_it, enter_it)
+        frames, since = [frame["_ws"] for frame in socket.receive_all()], position("room-1")
+        seen = {frame.get("at") for frame in frames}
+        assert since in seen.union(entry["at"] for frame in frames for entry in frame.get("missed", []))

@@ -7,6 +7,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import Permission
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
@@ -66,12 +67,17 @@ class MembersView(WebSocketView):
         return super().connect(request, *args, **kwargs)
 
 
+class MixinView(LoginRequiredMixin, WebSocketView):
+    pass
+
+
 class TokenView(WebSocketView):
     require_token = True
 
 
 EXAMPLE = runpy.run_path(str(Path(__file__).resolve().parents[2] / "docs/examples/check_urls.py"))
 VIEWS = {"room": RoomView, "own": OwnConnectView, "async": AsyncView, "members": MembersView, "token": TokenView}
+VIEWS["mixin"] = MixinView
 urlpatterns = [
     *(path(f"{name}/<slug:route>", view.as_view()) for name, view in VIEWS.items()),
     *(path(f"check/{name}/", WebSocketCheckView.as_view(socket_view=view)) for name, view in VIEWS.items()),
@@ -109,6 +115,11 @@ def status_of_connect(name, channel, user=None):
         return client.connect(f"/{name}/", channel).response.status_code
     except HandshakeRefused as refused:
         return refused.status_code
+
+
+def test_a_mixin_of_the_view_refuses_the_check_too(alice):
+    assert ask("mixin").status_code == status_of_connect("mixin", None) == 403
+    assert ask("mixin", user=alice).status_code == status_of_connect("mixin", None, alice) == 200
 
 
 def test_a_page_that_may_connect_gets_the_window_and_no_row(alice):

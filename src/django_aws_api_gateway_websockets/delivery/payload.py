@@ -64,7 +64,17 @@ def as_json(data: Any) -> str:
     """Encode a dict or a list with Django's JSON encoder. Dates, decimals and UUIDs become strings."""
     if not isinstance(data, (Mapping, list, tuple)):
         raise TypeError(f"send_message takes a dict or a list, not {type(data).__name__}. Use send_text for text.")
-    return json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    encoded = json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return without_tags(encoded)
+
+
+def without_tags(json_text: str) -> str:
+    """Return the same JSON without the character "<".
+
+    Pages that take HTML, such as those with htmx, also insert the text of JSON messages. A user's text must not become
+    an element there.
+    """
+    return json_text.replace("<", "\\u003c")
 
 
 def _as_bytes(value: str) -> bytes:

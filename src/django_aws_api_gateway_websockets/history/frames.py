@@ -7,7 +7,7 @@ from typing import Any, Mapping, Sequence
 
 from .. import protocol
 from ..conf import conf
-from ..delivery.payload import ENCODERS, Message
+from ..delivery.payload import ENCODERS, Message, without_tags
 from ..exceptions import MessageTooLarge
 
 _KEY = protocol.RESERVED_KEY
@@ -57,4 +57,4 @@ def entry_size(position: str, size: int) -> int:
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return without_tags(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

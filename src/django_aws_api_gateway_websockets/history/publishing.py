@@ -10,9 +10,11 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, router, transaction
 
+from ..conf import conf
 from ..delivery import DeliveryReport
 from ..delivery.payload import Message
 from ..models import ChannelHistory, HistoryMessage, WaitingMessage, WebSocketSession, WebSocketSessionQuerySet
+from ..models.engines import ENGINES
 from ..models.jobs import enqueue_broadcast
 from ..models.reporting import announce
 from ..models.sending import send_to_many
@@ -65,6 +67,8 @@ def publish(
     """
     check_joinable(channel_name)
     _check_id(message_id)
+    if background:
+        ENGINES.find(conf.BACKGROUND)  # Raises an error before anything is written.
     message = NewMessage(channel_name, encoded_body(data), message_id, getattr(user, "pk", None), exclusion(exclude))
     using = router.db_for_write(HistoryMessage)
     if limits_of(channel_name) is None:
@@ -148,8 +152,19 @@ def _push(numbered: Numbered, background: bool) -> Published:
 
 def _send(members: WebSocketSessionQuerySet, frame: Message, background: bool, fail_silently: bool) -> Published:
     if background:
-        return Published(broadcast=enqueue_broadcast(members, frame))
+        return _enqueue(members, frame, fail_silently)
     return Published(**vars(send_to_many(members, frame, fail_silently=fail_silently)))
+
+
+def _enqueue(members: WebSocketSessionQuerySet, frame: Message, fail_silently: bool) -> Published:
+    try:
+        return Published(broadcast=enqueue_broadcast(members, frame))
+    except Exception:
+        # A broker that is down may raise anything.
+        if not fail_silently:
+            raise
+        logger.exception("The task engine %r did not accept a message. Clients will ask for it", conf.BACKGROUND)
+        return Published()
 
 
 def _trim_sometimes(numbered: Numbered, using: str) -> None:

@@ -18,6 +18,8 @@ from .positions import START, Position, position_of
 
 #: The most messages of a channel that one answer can contain.
 _AT_ONCE = 500
+#: The bytes of messages after which one answer brings no further channels. One frame can ask for 100 of them.
+_MAX_BYTES = 8 * MAX_MISSED_BYTES
 _COLUMNS = ("offset", "tag", "size", "excluded")
 
 
@@ -25,9 +27,9 @@ _COLUMNS = ("offset", "tag", "size", "excluded")
 class Recovery:
     """The missed messages of one channel. ``at`` is its current position.
 
-    ``gap``: whether the history does not reach back to the client's position. ``missed``: positions and bodies, in
-    order. ``upto``: the client's position after these messages, or empty if it missed none. ``more``: whether some
-    missed messages did not fit into the answer.
+    ``gap``: the history does not reach back to the client's position. ``missed``: positions and bodies in order.
+    ``upto``: the client's position after these. It is empty if nothing was missed, or if other channels took all of the
+    room. ``more``: not all of it fitted.
     """
 
     at: str
@@ -115,17 +117,21 @@ def _read(
     """Add the missed messages to ``found``. Read their sizes first, and then the bodies that fit."""
     sizes = _rows(ranges.values(), _COLUMNS, using)
     fitting: dict[str, _Range] = {}
+    room = _MAX_BYTES
     for name, wanted in ranges.items():
         rows = sizes.get(wanted.history.pk, [])
         # Rows were deleted manually or trimmed, or the table was restored from a backup.
         if not wanted.is_held_by(rows) or (since[name] != START and rows[0].tag != since[name].tag):
             found[name].gap = True
             continue
+        if room <= 0:
+            continue
         unseen = [row for row in rows if row.offset > since[name].offset]
         last = _last_that_fits(unseen, wanted.history, exclusions)
         found[name].upto = last.at(wanted.history)
         found[name].more = last.offset < wanted.history.last_offset
         fitting[name] = _Range(wanted.history, unseen[0].offset, last.offset)
+        room -= sum(row.size for row in unseen if row.offset <= last.offset)
     bodies = _rows(fitting.values(), (*_COLUMNS, "body"), using) if fitting else {}
     for name, wanted in fitting.items():
         rows = bodies.get(wanted.history.pk, [])

@@ -16,7 +16,15 @@ from ..models.closing import close_for_good
 from ..models.rows import MAY_RETURN
 from .authority import backend_of_mark, current_user, visible_users
 
-__all__ = ["LoginEnded", "check_may_speak", "find_session", "find_speaking_session", "set_user", "user_of"]
+__all__ = [
+    "LoginEnded",
+    "check_may_speak",
+    "find_session",
+    "find_speaking_session",
+    "open_again",
+    "set_user",
+    "user_of",
+]
 
 _VISIBLE = "user_is_visible"
 
@@ -100,18 +108,21 @@ def check_may_speak(session: WebSocketSession | None) -> Any:
     send.
 
     This costs no query while the login is valid. Otherwise, it closes the connection, because some changes send no
-    signal. An example is ``User.objects.update(is_active=False)``. If the row was closed because AWS did not know the
-    connection, open it again.
+    signal. An example is ``User.objects.update(is_active=False)``. A row that was closed because AWS did not know the
+    connection may send too. Open it with ``open_again``.
     """
     if session is None:
         raise UnknownConnection("The connection is unknown. Its $connect was not recorded here.")
     if not session.connected and session.closed_reason not in (*MAY_RETURN, ClosedReason.WAITING):
         raise UnknownConnection("The connection is closed.")
     try:
-        user = user_of(session)
+        return user_of(session)
     except LoginEnded as ended:
         close_for_good(WebSocketSession.objects.filter(pk=session.pk), ended.reason)
         raise
+
+
+def open_again(session: WebSocketSession) -> None:
+    """Open the row again if it was closed because AWS did not know the connection, as its client still speaks."""
     if session.closed_reason in MAY_RETURN:
         session.reopen()
-    return user

@@ -88,7 +88,10 @@ def write_counts() -> None:
 
 
 def latest_steps(kinds: Sequence[str]) -> list[Step]:
-    """Return the counts of the last hours, the oldest first. The last second of other processes can be missing."""
+    """Return the counts of the last hours, the oldest first.
+
+    Events that followed the last write of another process within a second are missing until its next event.
+    """
     write_counts()
     numbers = range(_now() - STEPS + 1, _now() + 1)
     found: dict[str, int] = caches[conf.CACHE].get_many([_key(kind, number) for number in numbers for kind in kinds])

@@ -124,11 +124,12 @@ def _add_one(using: str, user_id: Any, name: str) -> bool:
     return True
 
 
-def joined(session: Any, channel_name: str) -> None:
-    """Announce after the commit that ``session`` has joined a channel, and send its page the list of users."""
-    arrive(session, [channel_name])
-    if is_pushed(channel_name) and session.protocol_version:
-        call_after_commit(session.own_row.write_db, _show_list, session, channel_name)
+def joined(session: Any, channel_names: Collection[str]) -> None:
+    """Announce after the commit that ``session`` has joined channels, and show its page who is there."""
+    arrive(session, channel_names)
+    for name in channel_names if session.protocol_version else ():
+        if is_pushed(name):
+            call_after_commit(session.own_row.write_db, _show_list, session, name)
 
 
 def _show_list(session: Any, channel_name: str) -> None:

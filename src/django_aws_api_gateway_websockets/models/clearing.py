@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from ..conf import conf
 from .deletion import delete_closed
-from .rows import ClosedReason, SessionRows, may_return
+from .rows import MAY_OPEN, ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
 WINDOW = 5_000
@@ -44,7 +44,9 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
     remembered = models.Q(created_on__lt=now - timedelta(seconds=conf.CLIENT_MAX_AGE)) & ~models.Q(
         source_ip="", user_agent=""
     )
-    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG) & ~may_return()
+    closed = models.Q(connected=False, updated_on__lte=now - older_than, created_on__lte=now - YOUNG) & ~may_return(
+        MAY_OPEN
+    )
     closed &= ~models.Q(closed_reason=ClosedReason.MOVED, updated_on__gt=now - YOUNG)
     done = CleanUp()
     for first, last, count in windows(rows):

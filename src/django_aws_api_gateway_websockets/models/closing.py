@@ -13,7 +13,7 @@ from .goodbye import delete_sockets, tell
 from .handovers import close_companions
 from .jobs import Socket, enqueue_closing
 from .recipients import ConnectionsUrls, open_rows
-from .rows import SessionRows
+from .rows import WAITING, SessionRows
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
@@ -41,10 +41,13 @@ def close_connections(sessions: SessionRows[Any], reason: str) -> int:
 
 
 def close_for_good(sessions: SessionRows[Any], reason: str) -> int:
-    """Close the connected rows among ``sessions``, and keep GONE and SWEPT rows from being opened again."""
-    # In this order: if a row is opened again just before the first step, the second step closes it.
+    """Close the connected rows among ``sessions``, and keep the others from being opened, or opened again."""
+    # In this order, because a row that is opened again in between is then closed.
     sessions.never_return(reason)
-    return close_connections(sessions, reason)
+    count = close_connections(sessions, reason)
+    # Those that wait for the hand-over of another login of the same user.
+    sessions.using(sessions.write_db).filter(WAITING).update(closed_reason=reason)
+    return count
 
 
 def _close_soon(using: str, sockets: Sequence[Socket], reason: str, deadline: Deadline) -> None:

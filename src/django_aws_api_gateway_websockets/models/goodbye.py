@@ -84,10 +84,10 @@ def disconnect_rows(
     """
     check_farewell(reason, again)
     deadline = Deadline(conf.SEND_DEADLINE if seconds is None else seconds)
-    told, ids = _tell_rows(sessions, reason, again, deadline)
+    speaking, ids = _tell_rows(sessions, reason, again, deadline)
     report, gone = DeliveryReport(), GoneRows(sessions)
     try:
-        call_many(DELETE, _all(told, sessions), report=report, on_gone=gone.add, deadline=deadline.remaining())
+        call_many(DELETE, _all(speaking, sessions), report=report, on_gone=gone.add, deadline=deadline.remaining())
     finally:
         gone.flush()
     # A client that received the goodbye may close faster than the call.
@@ -104,9 +104,10 @@ def disconnect_rows(
     return report
 
 
-def _all(told: list[Target], sessions: SessionRows[Any]) -> Iterable[Target]:
-    yield from told
-    yield from targets_of(sessions)
+def _all(speaking: list[Target], sessions: SessionRows[Any]) -> Iterable[Target]:
+    ids = {target.connection_id for target in speaking}
+    yield from speaking
+    yield from (target for target in targets_of(sessions) if target.connection_id not in ids)
 
 
 def _tell_rows(
@@ -114,7 +115,8 @@ def _tell_rows(
 ) -> tuple[list[Target], set[str]]:
     """Close the rows of clients that speak the protocol, and send them the goodbye.
 
-    Return those that received it, and their ids.
+    Return all of them, and the ids of those that received it. The rows of the others are opened again, unless their
+    login has ended meanwhile.
     """
     targets = list(targets_of(sessions.filter(protocol_version__gt=0)))
     # The row is closed before the frame is sent. Otherwise, the client could close first, and the reason would be
@@ -128,7 +130,7 @@ def _tell_rows(
     announce_ends([session for session in closed if session.connection_id in ids], sessions.write_db)
     for batch in batches(target.connection_id for target in targets if target.connection_id not in ids):
         sessions.written().filter(connection_id__in=batch).reopen()
-    return [target for target in targets if target.connection_id in ids], ids
+    return targets, ids
 
 
 def disconnect_one(session: Any, target: Target, reason: str, again: bool | float) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from .rows import MAY_RETURN
+from .rows import MAY_OPEN, ClosedReason
 
 
 class ConnectedIndex(models.Index):
@@ -31,6 +31,6 @@ class ConnectedIndex(models.Index):
 
 
 class SpeakingIndex(ConnectedIndex):
-    """An index that also contains the closed rows that a message can open again."""
+    """An index that also contains the closed rows that may be opened, or opened again."""
 
-    contains = Q(connected=True) | Q(closed_reason__in=MAY_RETURN)
+    contains = Q(connected=True) | Q(closed_reason__in=[*MAY_OPEN, ClosedReason.WAITING])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Sequence, TypeVar
 
 from django.db import models, router, transaction
 from django.utils import timezone
@@ -45,18 +45,20 @@ class ClosedReason(models.TextChoices):
     MOVED = "moved", _("replaced by another connection")
 
 
-# These rows are not connected, but not closed either. See models.handovers.
-_WAITING = models.Q(connected=False, closed_reason=ClosedReason.WAITING)
-#: The reasons of rows that neither the client nor the site closed. A message from the client opens such a row again.
+# Not connected, but not closed either: see models.handovers.
+WAITING = models.Q(connected=False, closed_reason=ClosedReason.WAITING)
+#: Rows that were closed without the client's or the site's doing. If the client still speaks, the row is opened again.
 MAY_RETURN = (ClosedReason.GONE, ClosedReason.SWEPT)
+#: The site's own reasons are among these, because a goodbye that fails opens its rows again.
+MAY_OPEN = (*MAY_RETURN, ClosedReason.SITE, ClosedReason.KICKED)
 # API Gateway disconnects a client after ten minutes without a message, and nothing is sent to closed rows.
 _RETURNS_WITHIN = timedelta(seconds=IDLE_TIMEOUT + 60)
 
 
-def may_return() -> models.Q:
-    """Return the condition for closed rows that a message from their client can open again."""
+def may_return(reasons: Sequence[str] = MAY_RETURN) -> models.Q:
+    """Return the condition for closed rows whose clients may still speak."""
     since = timezone.now() - _RETURNS_WITHIN
-    return models.Q(connected=False, closed_reason__in=MAY_RETURN, updated_on__gt=since, created_on__gt=oldest_open())
+    return models.Q(connected=False, closed_reason__in=reasons, updated_on__gt=since, created_on__gt=oldest_open())
 
 
 def oldest_open() -> datetime:
@@ -116,7 +118,7 @@ class SessionRows(models.QuerySet[Row]):
         Return the number of rows, and the rows that the caller must announce with ``announce_ends``.
         """
         with transaction.atomic(using=self.write_db):
-            locked = self._lock(models.Q(connected=True) | _WAITING)
+            locked = self._lock(models.Q(connected=True) | WAITING)
             closed = sum(self._write(batch, False, reason) for batch in batches(key for key, _ in locked))
             self._count(reason, closed)
             return closed, self.heard([key for key, connected in locked if connected], reason)
@@ -133,15 +135,24 @@ class SessionRows(models.QuerySet[Row]):
             return bool(closed)
 
     def reopen(self) -> int:
-        """Mark closed rows as connected again, because their connections are still open. Return the number of rows."""
+        """Mark closed rows as connected again, because their connections are still open. Return how many.
+
+        Rows whose login has ended meanwhile stay closed. ``never_return`` has emptied their mark.
+        """
+        stands = models.Q(user=None) | ~models.Q(session_auth_hash="")
         with transaction.atomic(using=self.write_db):
-            locked = self._lock(models.Q(connected=False))
+            locked = self._lock(models.Q(connected=False) & stands)
             return sum(self._write(batch, True, "") for batch in batches(key for key, _ in locked))
 
     def never_return(self, reason: str) -> int:
-        """Give GONE and SWEPT rows another reason, so that they are not opened again. Return the number of rows."""
-        # Do not change updated_on, which is the time when the connection ended.
-        return self.using(self.write_db).filter(may_return()).update(closed_reason=reason)
+        """Keep closed rows from being opened again. ``reason`` replaces the one of those that were found gone."""
+        found_gone = models.When(closed_reason__in=MAY_RETURN, then=models.Value(str(reason)))
+        # updated_on stays the time when the connection ended.
+        return (
+            self.using(self.write_db)
+            .filter(may_return(MAY_OPEN))
+            .update(closed_reason=models.Case(found_gone, default=models.F("closed_reason")), session_auth_hash="")
+        )
 
     def _lock(self, which: models.Q) -> list[tuple[Any, bool]]:
         """Lock the rows that match ``which``. Return the primary key of each, and whether it is connected."""
@@ -151,8 +162,8 @@ class SessionRows(models.QuerySet[Row]):
         return list(rows.select_for_update().values_list("pk", "connected"))
 
     def _write(self, keys: list[Any], connected: bool, reason: str) -> int:
-        """Open or close the rows with these keys. Lock them first if there are several."""
-        before = models.Q(connected=False) if connected else models.Q(connected=True) | _WAITING
+        """Open or close the rows with these keys, which are locked. A single row needs no lock."""
+        before = models.Q(connected=False) if connected else models.Q(connected=True) | WAITING
         rows = self.written().filter(before, pk__in=keys)
         changed = rows.update(connected=connected, closed_reason=reason, updated_on=timezone.now())
         if changed:

@@ -26,7 +26,7 @@ from .gateways import ApiGateway
 from .handovers import successor_of
 from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelMembership, DerivedTable
-from .rows import MAX_ADDRESS, MAX_USER_AGENT, ClosedReason, may_return
+from .rows import MAX_ADDRESS, MAX_USER_AGENT, WAITING, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
 
@@ -201,11 +201,25 @@ class WebSocketSession(SendingSession, models.Model):
             announce_connected(self)
             arrive(self, self.channels)
 
+    def set_channel(self, channel_name: str) -> bool:
+        """Set the channel that this connection connected to. Return False if the row has been deleted."""
+        self.channel_name = channel_name
+        row = self.own_row.exclude(closed_reason=ClosedReason.MOVED)
+        # Use update() and not save(), which raises an error if the row has been deleted.
+        if not row.update(channel_name=channel_name, updated_on=timezone.now()):
+            successor = successor_of(self)
+            return successor is not None and bool(successor.set_channel(channel_name))
+        left(self)
+        if channel_name:
+            joined(self, [channel_name])
+        return True
+
     def join(self, channel_name: str) -> None:
         """Add this connection to a channel. Nothing happens if it is already there.
 
         The view's ``can_join`` is not asked. Raise ``InvalidBody`` if the name cannot be a channel name, and
-        ``UnknownConnection`` if the row has been closed or deleted.
+        ``UnknownConnection`` if the row has been closed or deleted. A connection that waits for its hand-over joins
+        nothing, because it gets the channels of the connection that it replaces.
         """
         self.join_all([channel_name])
 
@@ -220,8 +234,7 @@ class WebSocketSession(SendingSession, models.Model):
         wanted = [name for name in dict.fromkeys(channel_names) if name != self.channel_name]
         inside = {self.channel_name, *(self._write_memberships(wanted, at_most) if wanted else ())}
         present = [name for name in channel_names if name in inside]
-        for name in present:
-            joined(self, name)
+        joined(self, present)
         return present
 
     def _write_memberships(self, wanted: Sequence[str], at_most: int | None) -> set[str]:
@@ -232,6 +245,8 @@ class WebSocketSession(SendingSession, models.Model):
             # makes several joins at the same time count each other.
             if not self.own_row.filter(connected=True).select_for_update().values_list("pk").first():
                 successor = successor_of(self)
+                if successor is None and self.own_row.filter(WAITING).exists():
+                    return set()  # It gets the channels of the connection that it replaces.
                 if successor is None:
                     raise UnknownConnection(f"The connection {self.connection_id} is closed.")
                 written: set[str] = successor._write_memberships(wanted, at_most)

@@ -6,23 +6,18 @@ import json
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
-from .. import protocol
-from ..events import GatewayEvent
-from ..exceptions import EventRefused, NotPermitted
+from ..exceptions import EventRefused
 from ..logins.handshake import check_page
-from ..models import ApiGateway, WebSocketSession
 from ..models.crowd import reconnect_window
 from .answers import for_gateways, refusal
-from .permissions import check_permissions
-from .view import WebSocketView, WouldConnect
+from .rehearsal import refusal_of, rehearsing
+from .view import WebSocketView
 
 __all__ = ["WebSocketCheckView"]
 
@@ -63,32 +58,13 @@ class WebSocketCheckView(View):
         return JsonResponse({"window": reconnect_window()})
 
     def _refusal(self, request: HttpRequest) -> HttpResponseBase | None:
-        view = self._rehearsing(request)
+        view = rehearsing(self.socket_view, request, self.gateway)
         try:
             check_page(request, view.event, view)
-            check_permissions(view, request, view)
-            # Roll back what connect() wrote to the database before the row.
-            with transaction.atomic(using=WebSocketSession.objects.all().write_db):
-                response = view._run(view.connect, request, **view.kwargs)
-        except WouldConnect:
-            return None
         except EventRefused as refused:
             return refusal(refused, request.path, None)
-        except PermissionDenied as denied:
-            return refusal(NotPermitted(str(denied) or "You may not do this."), request.path, None)
-        return _final(response) if response.status_code >= 400 else None
-
-    def _rehearsing(self, request: HttpRequest) -> WebSocketView:
-        view = self.socket_view()
-        view.request, view.args, view.kwargs = request, (), {"route": protocol.route_path(protocol.CONNECT)}
-        rows = ApiGateway.objects.filter(api_created=True, **({"api_name": self.gateway} if self.gateway else {}))
-        found = rows.order_by("pk")[:2]
-        view.api_gateway = found[0] if len(found) == 1 else None
-        api_id = view.api_gateway.api_id if view.api_gateway else None
-        address = request.META.get("REMOTE_ADDR")
-        view.event = GatewayEvent(api_id or "", "", False, event_type="CONNECT", source_ip=address)
-        view._rehearses = True
-        return view
+        refused_by = refusal_of(view)
+        return None if refused_by is None else _final(refused_by)
 
 
 def _note_origin(request: HttpRequest) -> None:

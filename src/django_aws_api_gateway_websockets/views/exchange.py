@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..history.transactions import after_transaction
-from ..models import WebSocketSession
+from ..models import ChannelMembership, WebSocketSession
 from ..security.channel_rules import check_joinable
 from .envelope import KEY, Envelope, reply_to
 from .moves import for_later
@@ -79,8 +79,14 @@ def _answer(
     status: int,
     data: Mapping[str, Any],
 ) -> None:
-    """Push the reply, and the messages that the client has missed in the channels that it joins."""
-    channels, missed = with_positions(session, envelope.join, channels)
+    """Push the reply, and what the client has missed in the channels that it joins."""
+    missed: list[str] = []
+    try:
+        channels, missed = with_positions(session, envelope.join, channels)
+    except Exception as error:
+        # Without a reply, every repetition of the request would be told that it is still running.
+        logger.exception("The connection %s was not told what it has missed", session.connection_id)
+        (status, data), channels = _failure(error), _NOTHING
     reply = reply_to(envelope.request_id, status, data, **channels)
     memory.finish(reply)
     push(session, reply)
@@ -163,7 +169,10 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
 
     The connection does not leave the channel that it connected to. Return whether the user may no longer be in it.
     """
-    lost = {name for name in session.channels if not _may_stay(may_join, name)}
+    # Not session.channels, because a replica may not know yet that a hand-over has moved them.
+    memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)
+    names = {session.channel_name, *memberships.values_list("channel_name", flat=True)} - {""}
+    lost = {name for name in sorted(names) if not _may_stay(may_join, name)}
     joined = lost - {session.channel_name}
     if joined:
         session.leave_all(sorted(joined))

@@ -12,14 +12,14 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
 
-from ..exceptions import EventRefused, NotPermitted
+from ..exceptions import EventRefused, NotPermitted, TokenRefused
 from ..history.recipients import exclusions_of
 from ..history.recovery import Recovery, recover
 from ..history.retention import limits_of
 from ..models import HistoryMessage
 from ..security.channel_rules import check_joinable
 from .answers import for_gateways, refusal
-from .permissions import check_permissions
+from .rehearsal import refusal_of, rehearsing
 from .view import WebSocketView
 
 __all__ = ["WebSocketHistoryView"]
@@ -29,14 +29,15 @@ _GAP = 409
 
 @method_decorator(never_cache, name="dispatch")
 class WebSocketHistoryView(View):
-    """A view that returns the missed messages of a channel. The rules and permissions of ``socket_view`` apply.
+    """A view that answers what was missed in a channel, to users whose ``$connect`` ``socket_view`` would accept.
 
     Mount it beside that view::
 
         path("ws-history/", WebSocketHistoryView.as_view(socket_view=ChatView))
 
-    It accepts ``GET`` with ``?channel=room-1&since=POSITION``. The user is the user of the page's session. Without
-    ``since``, the answer has only the current position.
+    It takes a GET with ``?channel=room-1&since=POSITION``. The user is that of the page's session. Without ``since``,
+    it answers the current position only. The checks of a ``$connect`` run, up to ``super().connect()``, and
+    ``can_join`` is asked about the channel. No row is written.
     """
 
     http_method_names = ["get"]
@@ -50,22 +51,28 @@ class WebSocketHistoryView(View):
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         name, since = request.GET.get("channel", ""), request.GET.get("since") or None
         try:
-            self._check(request, name)
+            refused_by = self._refusal(request, name)
         except EventRefused as refused:
             return refusal(refused, request.path, None)
         except PermissionDenied as denied:
             return refusal(NotPermitted(str(denied) or "You may not do this."), request.path, None)
+        if refused_by is not None:
+            return refused_by
         if limits_of(name) is None:
             return JsonResponse({"message": f"The channel {name!r} has no history."}, status=404)
         using = router.db_for_write(HistoryMessage)
         return _answer(recover({name: since}, exclusions_of(request.user.pk), using)[name])
 
-    def _check(self, request: HttpRequest, name: str) -> None:
+    def _refusal(self, request: HttpRequest, name: str) -> HttpResponseBase | None:
         check_joinable(name)
-        view = self.socket_view()
-        view.request, view.args, view.kwargs = request, (), {}
-        check_permissions(view, request, view)
-        view._check_may_join(request, name)
+        view = rehearsing(self.socket_view, request)
+        if view.require_token and not request.user.is_authenticated:
+            raise TokenRefused("Log in first.")
+        # A site may make its checks in connect() or in a mixin, so can_join() alone is not enough.
+        refused = refusal_of(view)
+        if refused is None:
+            view._check_may_join(request, name)
+        return refused
 
 
 def _answer(found: Recovery) -> JsonResponse:

@@ -40,13 +40,14 @@ def with_positions(
         if found.gap:
             del joined[name]
             refused[name], gaps[name] = _GAP, found.at
-            # In the channel that the connection connected to, the client ignores messages until it joins again.
-            if name != session.channel_name:
-                session.leave(name)
             continue
         joined[name] = found.at
         if found.upto:
             frames.append(missed_frame(name, str(since[name]), found.missed, found.upto, found.more))
+    # The client ignores the channel of its connect until it joins again.
+    lost = [name for name in gaps if name != session.channel_name]
+    if lost:
+        session.leave_all(lost)
     parts = {"joined": joined, "refused": refused, "gap": gaps}
     return {name: part for name, part in parts.items() if part}, frames
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.utils.functional import cached_property
 from django.views import View
@@ -34,9 +34,8 @@ from ..logins.connections import check_login_stands, record_connect, record_disc
 from ..logins.handovers import check_waits, waits_for_move
 from ..logins.handshake import HandshakeLogin, check_handshake
 from ..logins.message_session import NoSession
-from ..logins.speaker import check_may_speak, find_session, find_speaking_session, set_user
+from ..logins.speaker import check_may_speak, find_session, find_speaking_session, open_again, set_user
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
-from ..models.announced import joined, left
 from ..models.announcing import announce_connected
 from ..security.bodies import check_length, parse_object, read_text
 from ..security.channel_rules import Rule, check_channel_name, may_join
@@ -120,10 +119,10 @@ class WebSocketView(View):
         self.api_gateway: ApiGateway | None = None
         self.websocket_session: WebSocketSession | None = None
         self._login = HandshakeLogin()
-        #: Whether ``connect`` ends before it writes the row: see ``WebSocketCheckView``.
+        #: Whether ``connect`` ends before it writes the row: see ``views.rehearsal``.
         self._rehearses = False
         self._refusal: EventRefused | None = None
-        #: Whether the row was closed when this message arrived, so that the message opened it again.
+        #: Whether the row was not connected when this message came.
         self._was_closed = False
 
     @classmethod
@@ -141,6 +140,9 @@ class WebSocketView(View):
                 set_user(request, None)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if self._rehearses:
+            check_permissions(self, request, self)
+            return self._run(self.connect, request, *args, **kwargs)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         if "route" not in kwargs:
@@ -244,6 +246,9 @@ class WebSocketView(View):
     def _receive_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         check_permissions(self, request, self)
         self._check_may_stay(request)
+        if self.websocket_session is not None:
+            # Only now, so that a client that is refused was never connected again.
+            open_again(self.websocket_session)
         self.text = read_text(request)
         try:
             self.body = self.parse(request)
@@ -274,6 +279,9 @@ class WebSocketView(View):
             self.reply({"message": f"This site does not support {', '.join(self.envelope.unserved):.200}."}, status=501)
         elif self.envelope.move and self.websocket_session is not None:
             self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
+            # Otherwise, a connection could stay in a channel for ever, because each one hands it over to the next.
+            if leave_lost_channels(self.websocket_session, partial(self.can_join, request)):
+                self.websocket_session.leave(self.websocket_session.channel_name)
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
             check = partial(self._check_may_join, request)
             answer = change_channels(self.websocket_session, self.envelope, check)
@@ -348,13 +356,8 @@ class WebSocketView(View):
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  Handlers run with a session.
-        # Use update() and not save(), which raises an error if the row has been deleted.
-        if not session.own_row.update(channel_name=channel_name, updated_on=timezone.now()):
+        if not session.set_channel(channel_name):
             raise UnknownConnection(f"The connection {session.connection_id} is gone.")
-        session.channel_name = channel_name
-        left(session)
-        if channel_name:
-            joined(session, channel_name)
 
     def _check_may_join(self, request: HttpRequest, channel_name: Any) -> None:
         check_channel_name(channel_name)
@@ -368,7 +371,7 @@ class WebSocketView(View):
             return
         if leave_lost_channels(session, partial(self.can_join, request)):
             if self._was_closed:
-                session.mark_disconnected(ClosedReason.REFUSED)
+                session.own_row.never_return(ClosedReason.REFUSED)
             raise ChannelRefused(f"You may no longer be in the channel {session.channel_name!r}.")
 
     # --- Handlers -------------------------------------------------------------------------------
