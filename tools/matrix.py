@@ -87,20 +87,20 @@ def main(arguments: List[str]) -> int:
 def share(cell: Cell) -> List[str]:
     """Return the folders or files whose tests `cell` runs.
 
-    A Python's cells with its first and last Django run every test. The cells between them differ little from these, so
-    those with the same Django divide the files among themselves.
+    A Python's cell with its newest Django runs every test. The other cells differ little from these, so those with the
+    same Django divide the files among themselves.
     """
-    between = [other for other in CELLS if other.django == cell.django and is_between(other)]
-    if cell not in between:
+    sharing = [other for other in CELLS if other.django == cell.django and not has_newest_django(other)]
+    if cell not in sharing:
         return list(TEST_FOLDERS)
     paths = (path for folder in TEST_FOLDERS for path in (ROOT / folder).rglob("test*.py"))
     files = sorted(path.relative_to(ROOT).as_posix() for path in paths)
     files = [file for file in files if not file.startswith(FOLDERS_OF_EVERYTHING)]
-    return files[between.index(cell) :: len(between)]
+    return files[sharing.index(cell) :: len(sharing)]
 
 
-def is_between(cell: Cell) -> bool:
-    return cell.django not in (DJANGOS[cell.python][0], DJANGOS[cell.python][-1])
+def has_newest_django(cell: Cell) -> bool:
+    return cell.django == DJANGOS[cell.python][-1]
 
 
 def build_wheel() -> None:
@@ -183,7 +183,7 @@ def run(cell: Cell, interpreter: Optional[str], pytest_arguments: List[str]) -> 
 def commands(cell: Cell, interpreter: str, pytest_arguments: List[str]) -> List[List[str]]:
     env = HOME / cell.name
     python = str(env / "bin" / "python")
-    marks = "not browser and not slow" + ("" if cell in EVERYTHING else " and not end_to_end and not once")
+    marks = "not browser and not slow and not once" + ("" if cell in EVERYTHING else " and not end_to_end")
     strict = ["-W", "error::DeprecationWarning", "-W", "error::PendingDeprecationWarning"]
     (wheel,) = WHEEL.glob("*.whl")
     install = [UV, "pip", "install", "--quiet", "--python", python, f"{wheel}[local]", "-r", "requirements/test.txt"]
