@@ -61,9 +61,9 @@ def find_speaking_session(event: GatewayEvent) -> WebSocketSession | None:
 
 def _find(connection_id: str) -> WebSocketSession | None:
     # Read from the database for writing, because a replica may not know yet that a row was opened or closed.
-    database = WebSocketSession.objects.all().write_db
-    sessions = WebSocketSession.objects.using(database).select_related("user", "api_gateway")
-    users = visible_users(database)
+    sessions = WebSocketSession.objects.select_related("user", "api_gateway")
+    sessions = sessions.using(sessions.write_db)
+    users = visible_users(sessions.db)
     if users is not None:
         sessions = sessions.annotate(**{_VISIBLE: Exists(users.filter(pk=OuterRef("user_id")))})
     try:

@@ -57,9 +57,11 @@ def _by_key(body: dict[str, Any], key: str) -> str | None:
 
 
 def _by_expression(body: dict[str, Any], expression: str) -> str | None:
-    for path in protocol.body_references(expression):
-        _item(body, path)
-    return protocol.evaluate_selection(expression, body)
+    name = protocol.evaluate_selection(expression, body)
+    if name is None:
+        for path in protocol.body_references(expression):
+            _item(body, path)  # raises for a missing key
+    return name
 
 
 def _item(body: dict[str, Any], path: str) -> Any:
