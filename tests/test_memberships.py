@@ -161,6 +161,23 @@ def test_each_channel_is_refused_by_itself(socket):
     assert ChannelMembership.objects.count() == 1
 
 
+def test_refused_joins_have_a_reason_and_one_log_line(socket, caplog):
+    answer = ask(socket, join={"staff": None, "denied": None, "room-1": None, "a\nb": None})
+    assert answer["reasons"] == {
+        "staff": "You may not join the channel 'staff'.",
+        "denied": "You may not do this.",
+        "a\nb": "A channel name must have at most 255 printable characters.",
+    }
+    (line,) = [record for record in caplog.records if "join" in record.getMessage()]
+    assert line.getMessage() == "Refused to join 'staff' and 2 more: You may not join the channel 'staff'."
+    assert (line.levelname, line.status_code) == ("WARNING", 403)
+
+
+def test_the_reasons_of_many_refused_joins_are_limited(socket):
+    answer = ask(socket, join={f"{number}\n" + "x" * 80: None for number in range(100)})
+    assert (len(answer["refused"]), len(answer["reasons"])) == (100, 10)
+
+
 def test_a_repeated_join_on_a_new_connection_joins_again(alice):
     first, second = connect_as(alice), connect_as(alice)
     for socket in (first, second, second):

@@ -79,7 +79,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     if (text) deliver(text, message, { channel: name, at, missed });
   };
 
-  const answered = ({ reply, status, joined = {}, refused = {}, gap = {} }) => {
+  const answered = ({ reply, status, joined = {}, refused = {}, reasons = {}, gap = {} }) => {
     if (status > 399 || !asked.delete(reply)) return;
     for (const [name, at] of Object.entries(joined)) {
       const channel = wanted.get(name);
@@ -99,14 +99,20 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       const channel = wanted.get(name);
       wanted.delete(name);
       clearTimeout(channel?.timer);
+      const reason = reasons[name] ? ": " + reasons[name] : "";
+      const error = new RequestError(`'${name}' cannot be joined (${status})${reason}`, status, gap[name]);
       if (status === 409) stale.add(name);
-      channel?.reject(new RequestError(`'${name}' cannot be joined`, status, gap[name]));
+      // Most pages do not await the join, so the refusal would be silent.
+      else if (channel) console.warn(error.message);
+      channel?.reject(error);
       emit(status === 409 ? "gap" : "left", { channel: name, status, at: gap[name] });
     }
   };
 
   return {
-    join: (name, { at = null } = {}) => {
+    join: (name, options = {}) => {
+      if (!name?.trim?.() || Object(options) !== options) throw TypeError("join(channel, {at: position})");
+      const at = options.at || null;
       const channel = { at, offset: at ? offsetOf(at) : NaN, held: new Map(), timer: null };
       const promise = new Promise((resolve, reject) => Object.assign(channel, { resolve, reject }));
       // Who does not wait for it hears of a refusal by an event.

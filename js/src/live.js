@@ -5,14 +5,28 @@
 
 import { isFinal } from "./policy.js";
 
-/** Milliseconds until another attempt, where the site did not give the page. */
-const AGAIN = 3_000;
+/** The most seconds between two attempts to fetch a part. */
+const LONGEST = 60;
 
 const find = (page, name) => [...page.querySelectorAll("[data-live]")].find(({ dataset }) => dataset.live === name);
 
 /** @param {any} socket a GatewaySocket with channels */
 export const live = (socket) => {
-  const join = ({ dataset: { live, at } }) => socket.join(live, { at });
+  /** The seconds that each channel waits before its part is fetched again, until a join succeeds. */
+  const pauses = new Map();
+  const join = ({ dataset: { live, at } }) =>
+    socket.join(live, { at }).then(
+      () => pauses.delete(live),
+      () => {},
+    );
+
+  /** Fetch the part at once, and later ones after a pause: the new position may be a gap again. */
+  const plan = (name) => {
+    const pause = pauses.get(name) ?? 0;
+    pauses.set(name, Math.min(pause * 2 || 1, LONGEST));
+    // The pages of many users do not ask at the same moment.
+    setTimeout(renew, pause * (500 + Math.random() * 500), name);
+  };
 
   const renew = async (name) => {
     const old = find(document, name);
@@ -30,11 +44,11 @@ export const live = (socket) => {
       join(part);
       socket.emit_("live", { channel: name, element: part });
     } catch {
-      setTimeout(renew, AGAIN, name);
+      plan(name);
     }
   };
 
-  socket.addEventListener("gap", ({ channel }) => renew(channel));
+  socket.addEventListener("gap", ({ channel }) => plan(channel));
   document.querySelectorAll("[data-live]").forEach(join);
   return socket;
 };

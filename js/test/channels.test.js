@@ -69,11 +69,40 @@ test("a hundred channels are joined with several messages", async () => {
   assert.deepEqual(joins().map(([, leave]) => leave.length).slice(3), [50, 50, 20]);
 });
 
-test("a refused join is rejected, the others are not", async () => {
+test("a refused join that nobody awaits is in the console, once", async (t) => {
+  const { mock } = t.mock.method(console, "warn", () => {});
+  const socket = await connected();
+  ["staff", "closed", "room-1"].forEach((name) => socket.join(name));
+  await world.advance(1);
+  world.socket.end(1001);
+  await world.advance(60);
+  assert.deepEqual(mock.calls.map(({ arguments: [text] }) => text), [
+    "'staff' cannot be joined (403): Only staff may join.",
+    "'closed' cannot be joined (404)",
+  ]);
+});
+
+test("a join without a channel, or with a bare position, is an error", async () => {
+  const socket = await connected();
+  const usage = { name: "TypeError", message: "join(channel, {at: position})" };
+  for (const wrong of [[], [""], [7], [{ at: "e1:0:t" }], ["room-1", "e1:0:t"], ["room-1", null]]) {
+    assert.throws(() => socket.join(...wrong), usage);
+  }
+  socket.join("room-1", { at: "" });
+  await world.advance(1);
+  assert.deepEqual(joins(), [[{ "room-1": null }, []]]);
+});
+
+test("a refused join is rejected, the others are not", async (t) => {
+  t.mock.method(console, "warn", () => {});
   const socket = await connected();
   const events = record(socket, "left");
   const [staff, room] = [socket.join("staff"), socket.join("room-1")];
-  await assert.rejects(Promise.all([staff, world.advance(1)]), { name: "RequestError", status: 403 });
+  await assert.rejects(Promise.all([staff, world.advance(1)]), {
+    name: "RequestError",
+    status: 403,
+    message: "'staff' cannot be joined (403): Only staff may join.",
+  });
   assert.equal(await room, "e1:0:t");
   assert.deepEqual(events.map(({ channel, status }) => [channel, status]), [["staff", 403]]);
 });

@@ -8,7 +8,7 @@ import { Server } from "./server.js";
 import { World } from "./world.js";
 
 await import(new URL("gateway-socket.page.js", STATIC));
-let world, server, page;
+let world, server, page, times;
 
 /** A part as the tag writes it. Pages are lists of parts here. */
 const part = (live, at, rows) => ({
@@ -21,6 +21,7 @@ const part = (live, at, rows) => ({
 
 beforeEach(() => {
   world = new World();
+  times = [];
   server = new Server(world);
   server.histories.set("room-1", []);
   page = [part("room-1", "e1:0:t", 0)];
@@ -71,7 +72,38 @@ test("after a gap the part is fetched again, once, and goes on from there", asyn
   assert.deepEqual(socket.seen, [61, 62]);
 });
 
-test("a site that fails is asked again after 3 s", async () => {
+/** The seconds between the fetches so far. */
+const pauses = () => times.slice(1).map((time, index) => (time - times[index]) / 1000);
+const within = (pause, longest) => assert.ok(longest / 2 <= pause && pause <= longest + 1, `${pause} of ${longest}`);
+
+test("a part whose position is a gap again is fetched with longer and longer pauses", async () => {
+  say(1, 3);
+  page = [part("room-1", "other:3:t", 0)];
+  let at = "other:3:t";
+  world.site = () => {
+    times.push(Date.now());
+    return new Response(`[part_("room-1", "${at}", 3)]`);
+  };
+  const start = Date.now();
+  const socket = await open();
+  await world.advance(400);
+  assert.ok(times[0] - start < 300);
+  [1, 2, 4, 8, 16, 32, 60, 60].forEach((longest, index) => within(pauses()[index], longest));
+  at = server.position("room-1");
+  await world.advance(61);
+  const count = times.length;
+  await world.advance(200);
+  assert.equal(times.length, count);
+  // The join succeeded, so the next gap is a first one.
+  await away(() => {
+    say(4, 90);
+    at = server.position("room-1");
+  });
+  assert.equal(times.length, count + 1);
+  socket.close();
+});
+
+test("a site that fails is asked again after a second", async () => {
   const socket = await open();
   world.site = () => new Response("", { status: 503 });
   await away(() => say(1, 60));

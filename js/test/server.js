@@ -73,12 +73,15 @@ export class Server {
   }
 
   join(socket, { id, join, leave }) {
-    const [joined, refused, gap, missed] = [{}, {}, {}, []];
+    const [joined, refused, reasons, gap, missed] = [{}, {}, {}, {}, []];
     for (const name of leave ?? []) this.members.get(name)?.delete(socket);
     for (const [name, at] of Object.entries(join)) {
       const history = this.histories.get(name);
       const [epoch, offset] = (at ?? `${this.epoch}:0`).split(":");
-      if (name === "staff") refused[name] = 403;
+      if (name === "staff") {
+        refused[name] = 403;
+        reasons[name] = "Only staff may join.";
+      } else if (name === "closed") refused[name] = 404;
       else if (at && (epoch !== this.epoch || +offset < history.length - 50)) {
         refused[name] = 409;
         gap[name] = this.position(name);
@@ -94,7 +97,7 @@ export class Server {
         }
       }
     }
-    this.push(socket, { _ws: { reply: id, status: 200, joined, refused, gap } });
+    this.push(socket, { _ws: { reply: id, status: 200, joined, refused, reasons, gap } });
     for (const ws of missed) this.push(socket, { _ws: ws });
   }
 }

@@ -36,7 +36,9 @@ export class GatewaySocket extends Core<SocketEventMap> {
   /**
    * Join a channel, also after each reconnect, until leave().
    * @param options `at`: the position after which messages are wanted
-   * @returns the position of the channel, or null where it has no history; rejected with a RequestError
+   * @returns the position of the channel, or null where it has no history; rejected with a RequestError, whose message
+   *   has the server's reason
+   * @throws TypeError without a channel, or where the position is not given as `{at}`
    */
   join(channel: string, options?: { at?: string | null }): Promise<string | null>;
   leave(channel: string): void;

@@ -100,6 +100,19 @@ def test_wrong_live_tags_are_named(tag):
         render("{% " + tag + " %}{% endlive %}")
 
 
+@pytest.mark.parametrize(
+    ("tag", "says"),
+    [
+        ('live "room-1" at=position', "^`at` is empty. Is the variable in the context of the template\\?$"),
+        ("live room", "^The tag live got no channel name.$"),
+        ('live "" at="e1:2:x"', "^The tag live got no channel name.$"),
+    ],
+)
+def test_a_live_tag_names_its_empty_argument(tag, says):
+    with pytest.raises(TemplateSyntaxError, match=says):
+        render("{% " + tag + " %}{% endlive %}", room=None)
+
+
 def test_the_admin_shows_a_history_and_changes_nothing(admin_client, alice):
     say(1, 2, user=alice)
     publish("room-2", {"text": "elsewhere"})

@@ -208,6 +208,13 @@ def test_each_join_calls_can_join(enter, join):
     assert (reply["refused"], missed) == ({"room-staff": 403}, {})
 
 
+def test_positions_leave_the_rest_of_the_answer_in_place(enter, join):
+    reply, _ = join(enter(), room_staff=None, room_1=None)
+    assert reply["reasons"] == {"room-staff": "You may not join the channel 'room-staff'."}
+    assert reply["joined"] == {"room-1": "0:0:0"}
+    assert reply["window"] > 0
+
+
 def test_a_beat_carries_the_positions_of_joined_channels(enter, join, django_assert_num_queries):
     socket = enter()
     join(socket, room_1=None, room_2=None, lobby=None)

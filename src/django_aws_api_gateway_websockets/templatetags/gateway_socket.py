@@ -90,9 +90,13 @@ class _Live(template.Node):
         self._channel, self._at, self._content = channel, at, content
 
     def render(self, context: template.Context) -> SafeString:
-        name = str(self._channel.resolve(context))
+        name = str(self._channel.resolve(context) or "")
+        if not name:
+            raise template.TemplateSyntaxError("The tag live got no channel name.")
         # Read the position first. The rows that the template reads are then at least as new as the position.
         at = self._at.resolve(context) if self._at is not None else history.position(name)
+        if not at and self._at is not None:
+            raise template.TemplateSyntaxError("`at` is empty. Is the variable in the context of the template?")
         if not at:
             raise template.TemplateSyntaxError(
                 f"The channel {name!r} of the tag live has no history. Add it to {SETTING}['HISTORY']."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Callable, Mapping, Protocol
+from typing import Any, Callable, Mapping, NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -14,7 +14,8 @@ from django.http.response import HttpResponseBase
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..history.transactions import after_transaction
 from ..models import ChannelMembership, WebSocketSession
-from ..security.channel_rules import check_joinable
+from ..security.channel_rules import MAX_CHANNEL_LENGTH, check_joinable
+from ..security.escaping import one_line
 from .envelope import KEY, Envelope, reply_to
 from .moves import for_later
 from .recovery import positions_in_frames, with_positions
@@ -29,7 +30,15 @@ _RUNNING, _FAILED = 202, 500
 UNGUESSABLE_LENGTH = 16
 #: The channels that one connection may join, so that no client fills the table.
 MAX_JOINED = 500
+#: The refused channels of one message whose reasons the client gets, and the characters of each. Together with the
+#: statuses of all channels, they fit into a frame.
+_REASONS, _REASON_LENGTH = 10, 200
 _NOTHING: Mapping[str, Any] = {}
+
+
+class _Refusal(NamedTuple):
+    status: int
+    reason: str
 
 
 class Replying(Protocol):
@@ -126,19 +135,34 @@ def change_channels(
     left = [name for name in envelope.leave if _is_channel(name)]
     if left:
         session.leave_all(left)
-    statuses = {name: _why_refused(check_may_join, name) for name in envelope.join}
-    allowed = [name for name, status in statuses.items() if not status]
+    refusals = {name: _why_refused(check_may_join, name) for name in envelope.join}
+    allowed = [name for name, refusal in refusals.items() if refusal is None]
     if allowed:
         try:
             joined = session.join_all(allowed, MAX_JOINED)
-            statuses.update(dict.fromkeys(set(allowed).difference(joined), ChannelRefused.status))
+            full = _Refusal(ChannelRefused.status, f"A connection can join at most {MAX_JOINED} channels.")
+            refusals.update(dict.fromkeys(set(allowed).difference(joined), full))
         except EventRefused as error:
-            statuses.update(dict.fromkeys(allowed, error.status))
+            refusals.update(dict.fromkeys(allowed, _Refusal(error.status, str(error))))
+    refused = {name: refusal for name, refusal in refusals.items() if refusal is not None}
+    if refused:
+        _log_refusals(refused)
+    told = [item for item in refused.items() if len(item[0]) <= MAX_CHANNEL_LENGTH][:_REASONS]
     answer: dict[str, dict[str, Any]] = {
-        "joined": {name: None for name, status in statuses.items() if not status},
-        "refused": {name: status for name, status in statuses.items() if status},
+        "joined": {name: None for name in refusals if name not in refused},
+        "refused": {name: refusal.status for name, refusal in refused.items()},
+        "reasons": {name: refusal.reason[:_REASON_LENGTH] for name, refusal in told},
     }
     return {key: value for key, value in answer.items() if value}
+
+
+def _log_refusals(refused: Mapping[str, _Refusal]) -> None:
+    """Log one line for all refused channels of a message, with the reason of the first."""
+    name, refusal = next(iter(refused.items()))
+    more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+    shown = one_line(f"{name!r:.80}")
+    extra = {"status_code": refusal.status}
+    logger.warning("Refused to join %s%s: %s", shown, more, one_line(refusal.reason), extra=extra)
 
 
 def _is_channel(name: Any) -> bool:
@@ -150,18 +174,18 @@ def _is_channel(name: Any) -> bool:
     return True
 
 
-def _why_refused(check_may_join: Callable[[Any], None], name: str) -> int:
-    """Return the HTTP status of the refusal to join ``name``. Return 0 if the user may join it."""
+def _why_refused(check_may_join: Callable[[Any], None], name: str) -> _Refusal | None:
+    """Return the status and the reason of the refusal to join ``name``, or None if the user may join it."""
     try:
         check_joinable(name)
         check_may_join(name)
     except EventRefused as error:
-        return error.status
-    except PermissionDenied:
-        return 403
-    except Http404:  # can_join may use get_object_or_404().
-        return 404
-    return 0
+        return _Refusal(error.status, str(error))
+    except PermissionDenied as error:
+        return _Refusal(403, str(error) or "You may not do this.")
+    except Http404:  # can_join may use get_object_or_404(), whose text names a model.
+        return _Refusal(404, "The site has no such channel.")
+    return None
 
 
 def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> bool:

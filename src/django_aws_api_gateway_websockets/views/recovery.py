@@ -49,7 +49,7 @@ def with_positions(
     if lost:
         session.leave_all(lost)
     parts = {"joined": joined, "refused": refused, "gap": gaps}
-    return {name: part for name, part in parts.items() if part}, frames
+    return {name: part for name, part in {**answer, **parts}.items() if part}, frames
 
 
 def positions_in_frames(session: WebSocketSession) -> Iterator[dict[str, Any]]:
