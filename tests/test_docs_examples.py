@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import runpy
 from pathlib import Path
 
 import pytest
+from django.http import Http404
 from django.urls import path
 
 from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
@@ -96,3 +98,10 @@ def test_a_view_with_messages_of_its_own(connect):
     socket.send('[2, "19223201", "BootNotification", {}]')
     assert socket.receive_json() == {"received": "19223201"}
     assert [socket.send(text).status_code for text in ("ping", "", "5", "pong")] == [200, 200, 200, 400]
+
+
+@pytest.mark.django_db
+def test_the_quickstart_page_without_a_gateway_says_what_to_run(rf):
+    page = importlib.import_module("docs.examples.quickstart.urls").index
+    with pytest.raises(Http404, match="runLocalGateway --site"):
+        page(rf.get("/"))

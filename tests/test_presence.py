@@ -132,6 +132,12 @@ def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice
     assert online([]) == online(everybody.none()) == set()
 
 
+@pytest.mark.parametrize("name", ["alice", 1, None])
+def test_is_online_takes_a_user(name):
+    with pytest.raises(TypeError, match="takes a user"):
+        is_online(name)
+
+
 def test_is_online_costs_one_query(page, alice, bob, django_assert_num_queries):
     page(alice), page()
     with django_assert_num_queries(2):

@@ -180,6 +180,12 @@ def test_a_gateway_without_an_api_is_named(gateway, tag, name):
         render(tag, row=gateway)
 
 
+def test_a_wrong_name_lists_the_names_that_exist(gateway):
+    ApiGateway.objects.create(api_name="draft")
+    with pytest.raises(GatewayNotCreated, match=r"no API called 'caht' exists\. These exist: 'chat'\. Use one"):
+        render('gateway_socket "caht"')
+
+
 def test_two_gateways_of_one_name_need_the_row(gateway):
     other = ApiGateway.objects.create(
         api_name="chat", api_id="z9", api_endpoint="wss://other.example.com", api_created=True

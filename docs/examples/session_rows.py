@@ -3,8 +3,8 @@ from __future__ import annotations
 from django_aws_api_gateway_websockets.models import WebSocketSession
 
 
-def is_online(user):
-    return WebSocketSession.objects.for_user(user).open().exists()
+def pages_of(user):
+    return WebSocketSession.objects.for_user(user).open()
 
 
 def tell_watchers(order, text):

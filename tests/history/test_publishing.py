@@ -246,7 +246,9 @@ def test_data_that_cannot_be_published_leaves_no_row(arguments, error):
     assert not ChannelHistory.objects.exists()
 
 
-@pytest.mark.parametrize("options", [{"exclude": "alice"}, {"message_id": ""}, {"message_id": "x" * 129}])
+@pytest.mark.parametrize(
+    "options", [{"exclude": "alice"}, {"user": "alice"}, {"message_id": ""}, {"message_id": "x" * 129}]
+)
 def test_wrong_options_of_publish_are_named(options):
     with pytest.raises((TypeError, ValueError), match=next(iter(options))):
         publish("room-1", {"n": 1}, **options)

@@ -200,7 +200,7 @@ def forbidden(gateway: Running, url: str) -> str:
         (
             "localhost",
             "/uzepwyz57j/test",
-            "there is no API uzepwyz57j here. Did you start the gateway with another state file?",
+            "there is no API uzepwyz57j here. Reload the page. With --state FILE, URLs stay the same.",
         ),
         ("localhost", "/{api}/tset", "the API {api} has no stage tset"),
         ("localhost", "/{api}/new", "the stage new of API {api} has no deployment"),
@@ -209,7 +209,7 @@ def forbidden(gateway: Running, url: str) -> str:
         (
             "localhost",
             "/%1B%5B31m/test",
-            r"there is no API \x1b[31m here. Did you start the gateway with another state file?",
+            r"there is no API \x1b[31m here. Reload the page. With --state FILE, URLs stay the same.",
         ),
     ],
 )

@@ -79,9 +79,6 @@ def test_the_test_site_is_fine(settings):
         ("ACTIVITY_INTERVAL", None),
         ("ACTIVITY_INTERVAL", -1),
         ("PRESENCE_GRACE", "15"),
-        ("PRESENCE_CHANNELS", "room-*"),
-        ("PRESENCE_CHANNELS", [None]),
-        ("PRESENCE_CHANNELS", ["*" + "?" * 16]),
         ("ALLOWED_TARGET_HOSTS", "www.example.com"),
     ],
 )
@@ -95,6 +92,14 @@ def test_e003_a_value_that_nothing_can_work_with(key, value):
 @pytest.mark.parametrize("name", ["", "names", "no.such.function", None])
 def test_e009_presence_user_cannot_be_imported(name):
     with override_settings(WEBSOCKETS={"PRESENCE_USER": name}):
+        assert found() == ["websockets.E009"]
+        hints = [message.hint for message in run_checks(tags=["websockets"], databases=())]
+        assert hints[0].startswith("Correct the path, or remove PRESENCE_USER")
+
+
+@pytest.mark.parametrize("patterns", ["room-*", [None], ["*" + "?" * 16], ["lobby", "room-{user_pk}"]])
+def test_e009_presence_channels_that_match_nothing(patterns):
+    with override_settings(WEBSOCKETS={"PRESENCE_CHANNELS": patterns}):
         assert found() == ["websockets.E009"]
 
 

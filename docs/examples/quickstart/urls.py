@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.http import Http404
 from django.shortcuts import render
 from django.urls import path
 
@@ -9,6 +10,8 @@ from .sockets import ChatView
 
 def index(request):
     gateway = ApiGateway.objects.first()
+    if gateway is None:
+        raise Http404("There is no gateway yet. Run: python manage.py runLocalGateway --site")
     return render(request, "index.html", {"socket_url": gateway.websocket_url_for(request)})
 
 

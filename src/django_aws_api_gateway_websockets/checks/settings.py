@@ -91,7 +91,7 @@ def check_values() -> Checks:
     try:
         VIEWS_OF_USER.find(conf.PRESENCE_USER)
     except ImproperlyConfigured as error:
-        hint = "Remove PRESENCE_USER to show the id and the username (docs: Who is online)."
+        hint = "Correct the path, or remove PRESENCE_USER to show the id and the username (docs: Who is online)."
         yield Error(str(error), hint=hint, id="websockets.E009")
     try:
         caches[str(conf.CACHE)]
@@ -162,13 +162,15 @@ def _check_patterns() -> Checks:
         problem = "" if isinstance(patterns, _LISTS) else "not a list"
         for pattern in () if problem else patterns:
             check_pattern(pattern)
+            if "{user_pk}" in pattern:
+                problem = "{user_pk} works in channel rules only"
     except (ValueError, TypeError, AttributeError) as error:
         problem = str(error)
     if problem:
         yield Error(
-            f"{SETTING}['PRESENCE_CHANNELS'] is {patterns!r}: {problem}.",
+            f"{SETTING}['PRESENCE_CHANNELS'] is {patterns!r}: {problem.rstrip('.')}.",
             hint="Write a list of channel names and patterns, such as ['lobby', 'room-*'].",
-            id="websockets.E003",
+            id="websockets.E009",
         )
 
 

@@ -67,6 +67,8 @@ def publish(
     """
     check_joinable(channel_name)
     _check_id(message_id)
+    if user is not None and not hasattr(user, "is_authenticated"):
+        raise TypeError(f"publish(user=…) takes a user, such as request.user, not {user!r:.80}.")
     if background:
         ENGINES.find(conf.BACKGROUND)  # Raises an error before anything is written.
     message = NewMessage(channel_name, encoded_body(data), message_id, getattr(user, "pk", None), exclusion(exclude))

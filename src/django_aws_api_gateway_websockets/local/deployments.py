@@ -55,7 +55,7 @@ def served_stage(store: Store, api_id: str, stage_name: str) -> ServedStage | No
 def find_stage(store: Store, api_id: str, stage_name: str) -> ServedStage:
     """Return the stage as clients see it, or raise NoStage."""
     if store.get("Api", api_id) is None:
-        raise NoStage(f"there is no API {api_id} here. Did you start the gateway with another state file?")
+        raise NoStage(f"there is no API {api_id} here. Reload the page. With --state FILE, URLs stay the same.")
     stage = store.get("Stage", api_id, stage_name)
     if stage is None:
         raise NoStage(f"the API {api_id} has no stage {stage_name}")

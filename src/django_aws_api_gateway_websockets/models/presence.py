@@ -42,6 +42,8 @@ def presence(channel_name: str) -> Presence:
 
 def is_online(user: Any) -> bool:
     """Return whether ``user`` has an open connection, with one query. See ``presence`` for lost connections."""
+    if not hasattr(user, "is_authenticated"):
+        raise TypeError(f"is_online takes a user, such as request.user, not {user!r:.80}.")
     return user.pk is not None and living(WebSocketSession.objects.filter(user=user.pk)).exists()
 
 

@@ -131,10 +131,16 @@ def _gateway(gateway: ApiGateway | str) -> ApiGateway:
         rows = ApiGateway.objects.filter(api_name=gateway, api_created=True).order_by("pk")
         found, name = [row for row in rows if row.websocket_url], gateway
     if not found:
-        raise GatewayNotCreated(f"The page has no URL for its socket: no API called {name!r} exists. Create it first.")
+        raise GatewayNotCreated(f"The page has no URL for its socket: no API called {name!r} exists. {_remedy()}")
     if len(found) > 1:
         raise GatewayNotCreated(f"{len(found)} gateways are called {name!r}. Pass the row to the tag, not its name.")
     return found[0]
+
+
+def _remedy() -> str:
+    rows = ApiGateway.objects.filter(api_created=True).order_by("api_name", "pk")[:10]
+    names = ", ".join(dict.fromkeys(repr(row.api_name) for row in rows if row.websocket_url))
+    return f"These exist: {names}. Use one of them, or create it." if names else "Create it first."
 
 
 def _url(row: ApiGateway, request: HttpRequest | None, query: dict[str, Any]) -> str:
