@@ -182,7 +182,9 @@ def test_the_inspector_shows_all_connections_of_a_user(api, page, inspector):
     choose(inspector, "channel:lobby")
     inspector.wait_for_text("#timeline", "bob")
     inspector.click('[data-kind="opened"]:last-child summary, [data-kind="opened"] summary')
-    inspector.click('[data-kind="opened"] [data-act="user"]')
+    button = '[data-kind="opened"] [data-act="user"]'
+    eventually(lambda: inspector.run("return document.querySelector(arguments[0]) !== null", button))
+    inspector.click(button)
     inspector.wait_for_text("#target", "User alice")
     assert inspector.errors() == []
 
