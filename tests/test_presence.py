@@ -24,6 +24,8 @@ from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.testing.commits import committed
 from django_aws_api_gateway_websockets.views import WebSocketView
 
+from .listening import listening
+
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 NAMES = ("user_joined", "user_left", "user_online", "user_offline")
 
@@ -59,18 +61,14 @@ def page():
 @pytest.fixture
 def heard():
     """What receivers of the four signals got, in order, such as ("user_joined", "alice", "room-1")."""
-    heard, receivers = [], []
-    for name in NAMES:
+    heard = []
 
-        def receive(sender, user, signal, channel_name="", _name=name):
-            assert sender is get_user_model()
-            heard.append((_name, user.username, channel_name))
+    def receive(name, sender, user, signal, channel_name=""):
+        assert sender is get_user_model()
+        heard.append((name, user.username, channel_name))
 
-        getattr(signals, name).connect(receive)
-        receivers.append((getattr(signals, name), receive))
-    yield heard
-    for signal, receive in receivers:
-        signal.disconnect(receive)
+    with listening(NAMES, receive):
+        yield heard
 
 
 @pytest.fixture

@@ -13,12 +13,13 @@ from django.db import connections
 from django.urls import path
 from django.utils import timezone
 
-from django_aws_api_gateway_websockets import signals
 from django_aws_api_gateway_websockets.background.work import JOBS
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.models.announced import AnnouncedUser
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
+
+from .listening import listening
 
 THREADS, ROUNDS = 4, 15
 
@@ -38,18 +39,14 @@ NAMES = ("session_disconnected", "user_joined", "user_left", "user_online", "use
 @pytest.fixture
 def heard():
     """How often each signal was sent."""
-    heard, lock, receivers = Counter(), threading.Lock(), []
-    for name in NAMES:
+    heard, lock = Counter(), threading.Lock()
 
-        def receive(sender, _name=name, **arguments):
-            with lock:
-                heard[_name] += 1
+    def receive(name, sender, **arguments):
+        with lock:
+            heard[name] += 1
 
-        getattr(signals, name).connect(receive)
-        receivers.append((getattr(signals, name), receive))
-    yield heard
-    for signal, receive in receivers:
-        signal.disconnect(receive)
+    with listening(NAMES, receive):
+        yield heard
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRe
 from django_aws_api_gateway_websockets.testing.commits import committed
 from django_aws_api_gateway_websockets.views import WebSocketView
 
+from .listening import listening
+
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 NAMES = ("session_connected", "session_disconnected", "message_received", "message_failed")
 
@@ -46,17 +48,13 @@ urlpatterns = [path("ws/<slug:route>", RoomView.as_view())]
 @pytest.fixture
 def heard():
     """What receivers of the four signals got, in order, as (name, arguments)."""
-    heard, receivers = [], []
-    for name in NAMES:
+    heard = []
 
-        def receive(sender, signal, _name=name, **arguments):
-            heard.append((_name, SimpleNamespace(sender=sender, **arguments)))
+    def receive(name, sender, signal, **arguments):
+        heard.append((name, SimpleNamespace(sender=sender, **arguments)))
 
-        getattr(signals, name).connect(receive)
-        receivers.append((getattr(signals, name), receive))
-    yield heard
-    for signal, receive in receivers:
-        signal.disconnect(receive)
+    with listening(NAMES, receive):
+        yield heard
 
 
 @pytest.fixture

@@ -14,9 +14,7 @@ from django.utils import timezone
 
 from .batches import batches
 from .jobs import Socket
-from .rows import ClosedReason, SessionRows
-
-_SOCKET = ("connection_id", "api_gateway_id", "stage_name")
+from .rows import WAITING, ClosedReason, SessionRows
 
 
 def successor_of(session: Any) -> Any:
@@ -52,10 +50,10 @@ def close_companions(closed: SessionRows[Any], reason: str) -> list[Socket]:
     if ids:
         found += rows.filter(Q(connected=True) | Q(closed_reason=ClosedReason.MOVED), connection_id__in=ids)
     if users:
-        waiting = rows.filter(user__in=users, connected=False, closed_reason=ClosedReason.WAITING)
+        waiting = rows.filter(WAITING, user__in=users)
         found += [row for row in waiting if (row.user_id, row.session_key_hash) in logins]
     for batch in batches(row.pk for row in found):
         these = rows.filter(pk__in=batch)
         these.mark_disconnected(reason)
         these.filter(closed_reason=ClosedReason.MOVED).update(closed_reason=reason, updated_on=timezone.now())
-    return [Socket(*(getattr(row, name) for name in _SOCKET)) for row in found]
+    return [Socket(row.connection_id, row.api_gateway_id, row.stage_name) for row in found]

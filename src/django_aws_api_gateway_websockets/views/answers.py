@@ -78,9 +78,7 @@ def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> Js
 
 def as_response(returned: Any, handler_name: str) -> HttpResponseBase:
     """Return the response for the return value of a handler: None, a response, or an awaitable of either."""
-    if returned is None:  # The usual case, and isawaitable() is slow.
-        return HttpResponse()
-    if inspect.isawaitable(returned):
+    if returned is not None and inspect.isawaitable(returned):  # None is the usual case, and isawaitable() is slow.
         # Under ASGI, this thread is not the event loop's. The handler runs in the loop, and only this thread waits.
         returned = async_to_sync(_awaited)(returned)
     if returned is None:
