@@ -375,7 +375,7 @@ def test_a_message_costs_1_query(connect, alice, django_assert_num_queries):
         assert socket.send_json({"action": "refuse"}).content == b"no"
 
 
-def test_a_message_reads_all_further_fields_of_its_gateway_at_once(connect, alice, django_assert_num_queries):
+def test_further_fields_of_the_gateway_cost_1_query(connect, alice, django_assert_num_queries):
     socket = connect(alice, path="/gateway/")
     gateways = ApiGateway.objects.filter(sessions=socket.session)
     gateways.update(tags={"team": "web"}, api_description="Chat of the site")
@@ -386,7 +386,7 @@ def test_a_message_reads_all_further_fields_of_its_gateway_at_once(connect, alic
     assert answer == f"{{'team': 'web'}} Chat of the site {gateways.get().api_name}"
 
 
-def test_a_handler_that_saves_its_gateway_keeps_the_fields_that_it_did_not_read(connect, alice):
+def test_a_handler_that_saves_its_gateway_keeps_all_fields(connect, alice):
     socket = connect(alice, path="/gateway/")
     gateways = ApiGateway.objects.filter(sessions=socket.session)
     gateways.update(tags={"team": "web"}, api_description="Chat of the site")
