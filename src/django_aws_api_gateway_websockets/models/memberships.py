@@ -18,17 +18,14 @@ def cascade_unseen(collector: Collector, field: Any, rows: Any, using: str) -> N
         CASCADE(collector, field, rows, using)
 
 
-class DerivedTable(models.Subquery):
-    """A subquery in the FROM clause of another one. MariaDB would run a bare UNION for each outer row."""
-
-    template = "(SELECT * FROM (%(subquery)s) AS derived)"
-
-
-class ChannelKeys(DerivedTable):
+class ChannelKeys(models.Subquery):
     """The keys of the sessions in a channel: those that ``connected`` to it, and those that ``joined`` it.
 
     Each half has its own index. With OR, databases would scan all rows.
     """
+
+    # MariaDB would run a bare UNION for each outer row.
+    template = "(SELECT * FROM (%(subquery)s) AS derived)"
 
     def __init__(self, connected: models.QuerySet[Any], joined: models.QuerySet[Any]) -> None:
         super().__init__(connected.values("pk").union(joined.values("session")))
