@@ -12,23 +12,25 @@ NAME = f"websockets_scale_{os.getpid()}"
 
 
 @contextmanager
-def database():
+def database(name=NAME):
     """Create a new database, which the ORM uses until the end of the block."""
-    from django.db import connection
-
-    def use(name):
-        connection.close()
-        connection.settings_dict["NAME"] = name
-
     home = os.environ.get("PGDATABASE", "postgres") if is_postgresql() else "mysql"
     use(home)
-    execute(f"CREATE DATABASE {NAME}")
-    use(NAME)
+    execute(f"CREATE DATABASE {name}")
+    use(name)
     try:
         yield
     finally:
         use(home)
-        execute(f"DROP DATABASE {NAME}")
+        execute(f"DROP DATABASE {name}")
+
+
+def use(name):
+    """Connect the ORM to the database ``name``."""
+    from django.db import connection
+
+    connection.close()
+    connection.settings_dict["NAME"] = name
 
 
 def is_postgresql():

@@ -1,6 +1,6 @@
-"""``python -m tests.history.killed_worker``: a worker for each line of stdin, killed between its commit and the numbering.
+"""``python -m tests.history.killed_worker`` starts workers that are killed between their commit and the numbering.
 
-A line is the number that the worker publishes. The answer is a line with the worker's exit status.
+It reads the number that the next worker publishes, and writes the worker's exit status, a line each.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ The numbers are small enough for every run. ``ENDURANCE=1`` runs the full ones.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -52,6 +53,10 @@ def shared_database(tmp_path, settings, monkeypatch):
         # New connections of other threads open the file. This thread keeps the database in memory.
         monkeypatch.setitem(connection.settings_dict, "NAME", str(path))
         monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"timeout": 60})
+
+
+def clean_up():
+    call_command("clearWebSocketSessions", stdout=io.StringIO())
 
 
 class Publisher:
@@ -104,10 +109,8 @@ class Checker(threading.Thread):
 
     def look(self):
         found = {}
-        rows = HistoryMessage.objects.order_by("history", "offset").values_list(
-            "history__channel_name", "offset", "body"
-        )
-        for name, offset, body in rows:
+        rows = HistoryMessage.objects.order_by("history", "offset")
+        for name, offset, body in rows.values_list("history__channel_name", "offset", "body"):
             found.setdefault(name, []).append(json.loads(body)["n"])
             if offset != len(found[name]):
                 self.wrong.append(f"{name}: {offset} is at place {len(found[name])}")
@@ -125,7 +128,7 @@ def test_a_hundred_publishers_leave_no_hole(shared_database, channels):
     try:
         in_a_thread(*(one.run for one in publishers))
         took = time.monotonic() - began
-        in_a_thread(lambda: call_command("clearWebSocketSessions", verbosity=0))
+        in_a_thread(clean_up)
     finally:
         checker.done.set()
         checker.join()
@@ -163,11 +166,11 @@ def test_workers_killed_after_their_commit_lose_nothing(enter, join, settings):
                 publish("room-1", {"n": -number})
                 others.append(-number)
             elif number % 3 == 1:
-                call_command("clearWebSocketSessions", verbosity=0)
+                clean_up()
             received += [frame["n"] for frame in socket.receive_all()]
-    call_command("clearWebSocketSessions", verbosity=0)
+    clean_up()
     received += [frame["n"] for frame in socket.receive_all()]
     assert sorted(received) == sorted([*range(1, 101), *others])
     rows = HistoryMessage.objects.order_by("offset").values_list("offset", "body")
     assert [offset for offset, _ in rows] == list(range(1, len(received) + 1))
-    assert [json.loads(body)["n"] for _, body in rows] == [n for n in received]
+    assert [json.loads(body)["n"] for _, body in rows] == received

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -17,6 +16,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -264,10 +264,10 @@ NUMBERS = {f"e1:{offset}:t": offset * 10 for offset in range(1, 6)}
     ],
 )
 def test_the_verdict_notices_each_mistake(offsets, wrong):
-    events = [{"joined": "0:0:0"}] + [
-        {"gap": one} if isinstance(one, str) else {"at": f"e1:{one}:t", "n": one * 10, "missed": False}
-        for one in offsets
-    ]
+    events = [{"joined": "0:0:0"}]
+    for one in offsets:
+        seen = {"at": f"e1:{one}:t", "n": 10 * one, "missed": False} if isinstance(one, int) else {"gap": one}
+        events.append(seen)
     found = verdict(events, NUMBERS, "e1:5:t")
     assert {name: count for name, count in found.items() if count and name != "pushed"} == wrong
     assert verdict(events, {**NUMBERS, "e1:1:t": 11}, "e1:5:t")["wrong"] == 1
@@ -275,14 +275,12 @@ def test_the_verdict_notices_each_mistake(offsets, wrong):
 
 def rage(site):
     """Publish all messages, while sockets are cut, the worker and Django are killed, and a history is deleted."""
-    threads = [threading.Thread(target=site.publish_even_numbers, args=(seed, 4), daemon=True) for seed in range(4)] + [
-        threading.Thread(target=site.cut_sockets, daemon=True)
-    ]
+    work = [partial(site.publish_even_numbers, seed, 4) for seed in range(4)]
+    threads = [threading.Thread(target=one, daemon=True) for one in (*work, site.cut_sockets)]
     site.worker = site.start("worker", kind=Worker)
     for thread in threads:
         thread.start()
     faults = [site.worker.restart, site.django.restart] * KILLS
-    deleted = {}
     for number, fault in enumerate(faults, 1):
         wait_until(lambda: site.progress() >= MESSAGES * number / (len(faults) + 2), 300, site)  # noqa: B023
         fault()
