@@ -289,6 +289,20 @@ def test_data_that_cannot_be_published_leaves_no_row(arguments, error):
     assert not ChannelHistory.objects.exists()
 
 
+@pytest.mark.parametrize("look", [lambda name: publish(name, {"n": 1}), position], ids=["publish", "position"])
+def test_a_misspelled_channel_is_in_the_debug_log(settings, caplog, look):
+    caplog.set_level("DEBUG", "django_aws_api_gateway_websockets.history")
+    look("room-1")
+    assert caplog.messages == []
+    look("romm-1")
+    settings.WEBSOCKETS = {}
+    look("room-1")
+    assert caplog.messages == [
+        "The channel 'romm-1' has no history. Patterns in WEBSOCKETS['HISTORY']: 'room-*'",
+        "The channel 'room-1' has no history. Patterns in WEBSOCKETS['HISTORY']: none",
+    ]
+
+
 @pytest.mark.parametrize(
     "options", [{"exclude": "alice"}, {"user": "alice"}, {"message_id": ""}, {"message_id": "x" * 129}]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Mapping
@@ -13,6 +14,8 @@ from ..conf import SETTING, conf
 from ..models import ChannelHistory, HistoryMessage
 from ..models.batches import ROWS_PER_STATEMENT
 from ..security.channel_rules import check_pattern, matches_text
+
+logger = logging.getLogger("django_aws_api_gateway_websockets.history")
 
 _KEYS = ("size", "seconds")
 _REMEDY = 'Write a channel or a pattern, as in {"room-*": {"size": 1000, "seconds": 300}}.'
@@ -32,6 +35,12 @@ def limits_of(channel_name: str) -> Limits | None:
         if matches_text(pattern, channel_name):
             return Limits(**limits)
     return None
+
+
+def log_no_history(channel_name: str) -> None:
+    """Log the patterns that a channel does not match. A misspelled name would otherwise go unnoticed."""
+    patterns = ", ".join(map(repr, conf.HISTORY)) or "none"
+    logger.debug("The channel %r has no history. Patterns in %s['HISTORY']: %s", channel_name, SETTING, patterns)
 
 
 def problems(setting: Any) -> list[tuple[str, str]]:
