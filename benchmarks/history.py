@@ -1,7 +1,7 @@
 """Compare ``publish`` with a plain INSERT of the same row, with one client and with eight. Prints
 Markdown.
 
-``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 1]``. It creates a database of its own and drops it.
+``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 4]``. It creates a database of its own and drops it.
 The ways are:
 
 - insert: an autocommit INSERT of the row, or in ``atomic()`` on MariaDB
@@ -20,7 +20,7 @@ import time
 from contextlib import nullcontext
 
 BODY = {"type": "said", "text": "A message of about a hundred bytes, as people write them to each other in a chat."}
-ROUNDS = 5
+ROUNDS = 20
 WAYS = ("insert", "number", "publish", "by hand")
 
 
@@ -113,7 +113,7 @@ def rates(database, clients, names, seconds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=1.0, help="the time for each figure")
+    parser.add_argument("--seconds", type=float, default=4.0, help="the time for each figure")
     options = parser.parse_args()
     prepare()
     from django.db import connection
