@@ -126,11 +126,12 @@ def inspector(count):
         print(f"| {route} | {without:.0f} µs | {watched:.0f} µs | {watched / without - 1:.1%} |", flush=True)
 
 
-def history():
-    """Print the table of ``benchmarks.history``, which needs a database server."""
+def tables_of(module):
+    """Print the tables of a module that needs a database server."""
     environment = {"TEST_DATABASE": "postgresql", "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
-    command = [sys.executable, "-m", "benchmarks.history"]
-    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+    subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{module}"], cwd=ROOT, env={**os.environ, **environment}, check=True
+    )
 
 
 def main():
@@ -147,7 +148,8 @@ def main():
     stream(100_000 if options.quick else 1_000_000)
     inspector(1_000 if options.quick else 4_000)
     if options.postgresql:
-        history()
+        tables_of("history")
+        tables_of("presence")
 
 
 if __name__ == "__main__":
