@@ -84,8 +84,17 @@ urlpatterns = [
 ]
 
 
+@pytest.fixture
+def idle_workers(transactional_db):
+    """After the gateway has stopped, wait for the site's threads. They would deadlock with the flush of the tables."""
+    yield
+    count = WORKERS._initial_value
+    assert all(WORKERS.acquire(timeout=30) for _ in range(count))
+    WORKERS.release(count)
+
+
 @pytest.fixture(autouse=True)
-def own_urls(row, settings):  # noqa: F811
+def own_urls(idle_workers, row, settings):  # noqa: F811
     settings.ROOT_URLCONF = __name__
     # These pages say more than any page of a site.
     no_limits = {"MESSAGES_PER_CONNECTION": None, "CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None}
