@@ -15,7 +15,7 @@ from statistics import median
 
 import django
 
-from .scale_database import NAME, database, execute, is_postgresql, use
+from .scale_database import database, execute, is_postgresql, use
 
 BODY = {"type": "said", "text": "A message of about a hundred bytes, as people write them to each other in a chat."}
 SMALL, EACH = 1000, 1000  # messages in the small database, and in each channel
@@ -95,24 +95,23 @@ def milliseconds(work, names):
 def side_by_side(databases):
     """Return the medians of publish and of recovery, each for both databases."""
     works = (publish_one, recover_missed)
-    found = {(work, name): [] for work in works for name in databases}
+    found = {(work, side): [] for work in works for side in range(len(databases))}
     for _ in range(ROUNDS):
-        for name in databases:
-            use(name)
+        for side, made in enumerate(databases):
+            use(made)
             names = channels()
             for work in works:
                 work(names)
-                found[work, name].append(milliseconds(work, names))
-    return {work: [median(found[work, name]) for name in databases] for work in works}
+                found[work, side].append(milliseconds(work, names))
+    return {work: [median(found[work, side]) for side in range(len(databases))] for work in works}
 
 
-def trimming(name, count):
+def trimming(count):
     """Return the median and the longest time of a trim, which deletes ``count`` messages."""
     from django.conf import settings
 
     from django_aws_api_gateway_websockets.history.retention import trim
 
-    use(name)
     taken = []
     for history in models()[0].objects.filter(messages__offset=1).order_by("?")[:ROUNDS]:
         settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": history.last_offset - count - 1}}}
@@ -140,10 +139,9 @@ def main():
     from django.conf import settings
 
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1_000_000}}}
-    small, large = f"{NAME}_small", f"{NAME}_large"
-    with database(small):
+    with database("_small") as small:
         fill(SMALL)
-        with database(large):
+        with database("_large") as large:
             fill(rows)
             print(f"## {rows:,} messages on {os.environ['TEST_DATABASE']}\n")
             print(f"| what | {SMALL:,} messages | {rows:,} messages | ratio |\n|---|--:|--:|--:|")
@@ -151,8 +149,9 @@ def main():
             for work, (few, many) in side_by_side([small, large]).items():
                 what = {publish_one: "publish", recover_missed: f"recovery of {MISSED} messages"}[work]
                 print(f"| {what} | {few:.2f} ms | {many:.2f} ms | {many / few:.2f} |", flush=True)
+            use(large)
             for count in TRIMMED:
-                typical, longest = trimming(large, count)
+                typical, longest = trimming(count)
                 print(f"| trimming {count} messages | | {typical:.2f} ms, at most {longest:.2f} ms | |", flush=True)
 
 

@@ -1,35 +1,34 @@
-"""``make scale``: the cost of a session row, and the time of each query with a million rows, as Markdown.
+"""``make scale``: what a session row costs, and each statement with a thousand and with a million rows, as Markdown.
 
 ``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It creates its own
-database and drops it. WAL is counted for the whole server, so stop all other writes meanwhile.
+databases and drops them. WAL is counted for the whole server, so stop all other writes meanwhile.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import os
 import sys
-import time
-from datetime import timedelta
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
 import django
 
-from .scale_database import BUSY_USER, MEMBERSHIPS, database, execute, fill, is_postgresql
+from .scale_clean_up import Memory, clean_up
+from .scale_database import MEMBERSHIPS, database, execute, fill, is_postgresql, use
+from .scale_questions import crowds, many_at_once, pages, points
+
+SMALL = 1_000
+PARTS = ("statements", "clean-up", "wal")
 
 
 def report(question, figure):
     print(f"| {question} | {figure} |", flush=True)
 
 
-def milliseconds(ask, times=5):
-    best = float("inf")
-    for _ in range(times):
-        started = time.perf_counter()
-        ask()
-        best = min(best, time.perf_counter() - started)
-    return f"{best * 1000:,.2f} ms"
+def table(*titles):
+    print(f"\n| {' | '.join(titles)} |\n|---|{'--:|' * (len(titles) - 1)}", flush=True)
 
 
 def sizes(rows):
@@ -93,170 +92,65 @@ def lsn():
     return int(execute("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')")[0][0])
 
 
-def questions():
-    from django.contrib.auth import get_user_model
-
-    from django_aws_api_gateway_websockets.models import WebSocketSession
-
-    rows = WebSocketSession.objects
-    busy = get_user_model().objects.earliest("pk")
-    in_channel = rows.filter(channel_name="Busy", connected=True).order_by("pk")
-    login = rows.filter(connected=True).first().session_key_hash
-    report(
-        "recipients of a channel with half of the rows, one of them open",
-        milliseconds(lambda: list(in_channel.values_list("pk", "connection_id", "api_gateway_id")[:1000])),
-    )
-    online = rows.filter(user=busy, connected=True)
-    report(f"is a user online who has {BUSY_USER:,} closed rows", milliseconds(lambda: online.exists()))
-    users = get_user_model().objects.filter(username__in=[f"user{number}" for number in range(10)])
-    of_users = rows.for_user(users).open()
-    report("connections of a queryset of 10 users", milliseconds(lambda: list(of_users.all())))
-    channels()
-    report("connections of a login", milliseconds(lambda: list(rows.filter(session_key_hash=login, connected=True))))
-    user = get_user_model().objects.filter(username="user5")
-    report("deletion of a user with about 100 rows", milliseconds(lambda: rolled_back(user.get().delete)))
+def statements(rows):
+    """Print all tables with one column for each database."""
+    with database("_small") as small, database("_large") as large:
+        for made, count in ((small, SMALL), (large, rows)):
+            use(made)
+            fill(count)
+        table("what", "figure")
+        sizes(rows)
+        sides, columns = (small, large), (f"{SMALL:,} rows", f"{rows:,} rows", "times")
+        table("statements of", *columns)
+        points(sides)
+        table("best time, and CPU of Python", *columns)
+        crowds(sides)
+        memory = Memory()
+        pages(sides)
+        print(f"\nThe admin's pages took {memory.grown:,.0f} MB more memory.")
+        many_at_once(sides)
+        use(large)
 
 
-def channels(count=1_000):
-    from django_aws_api_gateway_websockets.models import WebSocketSession
-    from django_aws_api_gateway_websockets.models.recipients import open_rows
-
-    rows = WebSocketSession.objects
-    everyone = rows.in_channel("Everyone")
-    members = everyone.count()
-    took = milliseconds(lambda: list(open_rows(everyone)))
-    each = float(took.split()[0].replace(",", "")) * 1000 / members
-    report(
-        f"in_channel of {members:,} open and {rows.count() - members:,} closed connections",
-        f"{took}, {each:.1f} µs per row",
-    )
-    few = rows.in_channel("Group 71")
-    report(f"in_channel of {few.count()} open connections", milliseconds(lambda: list(open_rows(few))))
-    joining = list(rows.open()[:count])
-    took = milliseconds(lambda: [session.join("New") for session in joining], 1)
-    report(f"{count:,} joins, each in its own transaction", took)
-    report(f"{count:,} leaves", milliseconds(lambda: [session.leave("New") for session in joining], 1))
-
-
-def rolled_back(act):
-    from django.db import transaction
-
-    with transaction.atomic():
-        act()
-        transaction.set_rollback(True)
-
-
-def admin_pages():
-    from django.contrib.auth import get_user_model
-    from django.test import Client
-
-    from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
-
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("root", password="x"))
-    base = "/admin/django_aws_api_gateway_websockets"
-    one = WebSocketSession.objects.order_by("pk")[1000].connection_id
-    live = f"{base}/websocketsession/live/"
-    report("admin: Live", milliseconds(lambda: client.get(live), 3))
-    for name, query in (
-        ("the list", ""),
-        ("the list, page 50", "?p=50"),
-        ("connected ones", "?connected__exact=1"),
-        ("search by user", "?q=user77"),
-        ("search by channel", "?q=Room+77"),
-        ("search by joined channel", "?q=Group+71"),
-        ("search by connection id", f"?q={one}"),
+def clean_ups(filled):
+    """Print the table of clean-ups. Each one has a database of its own."""
+    table("clean-up", "time", "slowest statement", "memory", "connects beside it: median, p99")
+    for what, options in (
+        ("of all closed rows", {}),
+        ("beside a held snapshot", {"held": True}),
+        ("two at once", {"times": 2}),
     ):
-        report(f"admin: {name}", milliseconds(lambda query=query: client.get(f"{base}/websocketsession/{query}"), 3))
-    busy = get_user_model().objects.earliest("pk").pk
-    user_page = f"/admin/auth/user/{busy}/delete/"
-    report(f"admin: delete a user with {BUSY_USER:,} sessions?", milliseconds(lambda: client.get(user_page), 1))
-    page = f"{base}/apigateway/{ApiGateway.objects.get().pk}/delete/"
-    memory = Memory()
-    report("admin: delete this gateway?", f"{milliseconds(lambda: client.get(page), 1)}, {memory.grown}")
+        with filled.another():
+            clean_up(what, **options)
 
 
-def clearsessions(count=5_000):
-    from django.contrib.sessions.models import Session
-    from django.core.management import call_command
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-    from django.utils import timezone
+class Filled:
+    """Makes databases with ``rows`` rows. PostgreSQL copies the first one, which is dropped at the end of the block."""
 
-    expired = timezone.now() - timedelta(days=1)
-    Session.objects.bulk_create(
-        [Session(session_key=f"{n:032}", session_data="", expire_date=expired) for n in range(count)]
-    )
-    with CaptureQueriesContext(connection) as queries:
-        took = milliseconds(lambda: call_command("clearsessions"), 1)
-    report(f"clearsessions with {count:,} expired sessions", f"{took}, {len(queries)} statements")
+    def __init__(self, rows):
+        self.rows, self.template, self.stack = rows, None, ExitStack()
 
-
-def clean_up(held):
-    """The clean-up of every closed row; ``held``: while another transaction holds a snapshot."""
-    from django.core.management import call_command
-    from django.db import connection
-
-    from django_aws_api_gateway_websockets.models import WebSocketSession
-
-    other = hold_snapshot() if held else None
-    slowest = [0.0]
-
-    def watch(run, *arguments):
-        started = time.perf_counter()
-        try:
-            return run(*arguments)
-        finally:
-            slowest[0] = max(slowest[0], time.perf_counter() - started)
-
-    memory = Memory()
-    with connection.execute_wrapper(watch), Path(os.devnull).open("w") as quiet:
-        took = milliseconds(lambda: call_command("clearWebSocketSessions", stdout=quiet), 1)
-    report(
-        f"clean-up{' beside a held snapshot' if held else ''}",
-        f"{took}, {memory.grown}, slowest statement {slowest[0] * 1000:,.0f} ms",
-    )
-    assert not WebSocketSession.objects.filter(connected=False).exists()
-    if other:
-        other.close()
-
-
-def hold_snapshot():
-    from django.db import connection
-
-    from django_aws_api_gateway_websockets.models import WebSocketSession
-
-    other = connection.copy()
-    with other.cursor() as cursor:
+    def __enter__(self):
         if is_postgresql():
-            cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
-        else:
-            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        cursor.execute(f"SELECT 1 FROM {WebSocketSession._meta.db_table} LIMIT 1")
-    return other
+            self.template = self.stack.enter_context(database("_template"))
+            fill(self.rows)
+        return self
 
+    def __exit__(self, *error):
+        self.stack.close()
 
-class Memory:
-    """How much more memory this process had at its peak than at the beginning, in MB. Linux only."""
-
-    def __init__(self):
-        Path("/proc/self/clear_refs").write_text("5")  # reset the peak
-        self.before = self.read("VmRSS")
-
-    @staticmethod
-    def read(name):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
-
-    @property
-    def grown(self):
-        return f"{self.read('VmHWM') - self.before:,.0f} MB"
+    @contextmanager
+    def another(self):
+        with database("_copy", self.template):
+            if not self.template:
+                fill(self.rows)
+            yield
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", choices=PARTS, help="run one part")
     options = parser.parse_args()
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     os.environ.setdefault("TEST_DATABASE", "postgresql")
@@ -264,22 +158,21 @@ def main():
     from django.conf import settings
 
     settings.ALLOWED_HOSTS = ["*"]
+    settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None}
+    logging.disable(logging.CRITICAL)  # the silent AWS
     kind, memberships = os.environ["TEST_DATABASE"], options.rows * MEMBERSHIPS
-    print(f"## {options.rows:,} session rows and {memberships:,} memberships on {kind}\n")
-    print("| what | figure |\n|---|--:|")
-    for held in (False, True):
-        with database():
-            fill(options.rows)
-            if not held:
-                sizes(options.rows)
-                questions()
-                admin_pages()
-                clearsessions()
-            clean_up(held)
-    if is_postgresql():
-        with database():
-            fill(options.rows)
-            wal()
+    print(f"## {options.rows:,} session rows and {memberships:,} memberships on {kind}")
+    parts = [options.only] if options.only else PARTS
+    if "statements" in parts:
+        statements(options.rows)
+    if {"clean-up", "wal"} & set(parts):
+        with Filled(options.rows) as filled:
+            if "clean-up" in parts:
+                clean_ups(filled)
+            if "wal" in parts and is_postgresql():
+                with filled.another():
+                    table("what", "figure")
+                    wal()
 
 
 if __name__ == "__main__":

@@ -6,31 +6,47 @@ import os
 from contextlib import contextmanager
 from datetime import timedelta
 
-BUSY_CLOSED, BUSY_USER = 0.5, 20_000  # of the channel "Busy", and of the user whose rows are nearly all closed
+BUSY_CLOSED, BUSY_USER = (
+    0.5,
+    0.02,
+)  # of all rows: in the channel "Busy", and of the user whose rows are nearly all closed
+CROWD, THOUSAND = 10_000, 1_000  # open connections in two channels
 MEMBERSHIPS = 5  # per session. Every session has joined the channel "Everyone".
 NAME = f"websockets_scale_{os.getpid()}"
 
 
 @contextmanager
-def database(name=NAME):
-    """Create a new database, which the ORM uses until the end of the block."""
-    home = os.environ.get("PGDATABASE", "postgres") if is_postgresql() else "mysql"
+def database(label="", template=None):
+    """Create a new database, which the ORM uses until the end of the block. Yield its connection.
+
+    ``template``: the connection to a database to copy, on PostgreSQL.
+    """
+    from django.db import connections
+
+    home = connections["default"].copy()
+    # MariaDB's own settings name a database that need not exist.
+    home.settings_dict["NAME"] = os.environ.get("PGDATABASE", "postgres") if is_postgresql() else "mysql"
     use(home)
-    execute(f"CREATE DATABASE {name}")
-    use(name)
+    if template:
+        template.close()
+    execute(f"CREATE DATABASE {NAME}{label}" + (f" TEMPLATE {template.settings_dict['NAME']}" if template else ""))
+    made = home.copy()
+    made.settings_dict["CONN_MAX_AGE"] = None  # requests would close it
+    made.settings_dict["NAME"] = f"{NAME}{label}"
+    use(made)
     try:
-        yield
+        yield made
     finally:
+        made.close()
         use(home)
-        execute(f"DROP DATABASE {name}")
+        execute(f"DROP DATABASE {NAME}{label}")
 
 
-def use(name):
-    """Connect the ORM to the database ``name``."""
-    from django.db import connection
+def use(made):
+    """Let the ORM use the connection ``made`` in this thread."""
+    from django.db import connections
 
-    connection.close()
-    connection.settings_dict["NAME"] = name
+    connections["default"] = made
 
 
 def is_postgresql():
@@ -56,20 +72,26 @@ def fill(rows):
     from django.core.management import call_command
     from django.utils import timezone
 
-    from django_aws_api_gateway_websockets.models import ApiGateway, ChannelMembership, WebSocketSession
+    from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
 
     call_command("migrate", verbosity=0)
     users = get_user_model()
     users.objects.bulk_create([users(username=f"user{n}") for n in range(10_000)], batch_size=1000)
     first = users.objects.earliest("pk").pk
-    gateway = ApiGateway.objects.create(api_name="scale", target_base_endpoint="https://testserver/ws/")
-    half = int(rows * BUSY_CLOSED)
-    is_open = f"(g IN (1, {half + 1}) OR g > {half + BUSY_USER} AND MOD(g, 10) = 0)"
+    gateway = ApiGateway.objects.create(
+        api_name="scale",
+        target_base_endpoint="https://testserver/ws/",
+        api_id="a1b2c3d4e5",
+        api_created=True,
+        api_endpoint="wss://a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
+    )
+    half, busy = int(rows * BUSY_CLOSED), int(rows * BUSY_USER)
+    is_open = f"(g IN (1, {half + 1}) OR g > {half + busy} AND MOD(g, 10) = 0)"
     an_hour_ago = (timezone.now() - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S")
     values = {
         "connection_id": "CONCAT(SUBSTR(MD5(CONCAT('id', g)), 1, 15), '=')",
         "channel_name": f"CASE WHEN g <= {half} THEN 'Busy' ELSE CONCAT('Room ', MOD(g, 1000)) END",
-        "user_id": f"CASE WHEN g > {half} AND g <= {half + BUSY_USER} THEN {first} ELSE {first} + 1 + MOD(g, 9999) END",
+        "user_id": f"CASE WHEN g > {half} AND g <= {half + busy} THEN {first} ELSE {first} + 1 + MOD(g, 9999) END",
         "api_gateway_id": str(gateway.pk),
         "connected": f"CASE WHEN {is_open} THEN TRUE ELSE FALSE END",
         "closed_reason": "'client'",
@@ -91,6 +113,48 @@ def fill(rows):
         f"SELECT {', '.join(values[column] for column in columns)} FROM {source} ORDER BY g"
     )
     join_channels()
+    analyze()
+
+
+def add_crowd():
+    """Add 10,000 open connections of all users. Half of them connected to the channel "Crowd", the others joined it.
+
+    The first thousand are in the channel "Thousand" too.
+    """
+    from django.contrib.auth import get_user_model
+
+    from django_aws_api_gateway_websockets.models import ApiGateway, ChannelMembership, WebSocketSession
+
+    gateway, users = ApiGateway.objects.get(), list(get_user_model().objects.order_by("pk")[:CROWD])
+    rows = WebSocketSession.objects.bulk_create(
+        (
+            WebSocketSession(
+                connection_id=f"crowd{number}=",
+                channel_name=("Crowd" if number % 2 else "Thousand" if number < THOUSAND else ""),
+                user=users[number % len(users)],
+                api_gateway=gateway,
+                stage_name="production",
+            )
+            for number in range(CROWD)
+        ),
+        batch_size=1000,
+    )
+    if rows[0].pk is None:  # MariaDB's connector of an older Django returns no keys
+        rows = list(WebSocketSession.objects.filter(connection_id__startswith="crowd").order_by("pk"))
+    ChannelMembership.objects.bulk_create(
+        (
+            ChannelMembership(session=row, channel_name=name)
+            for number, row in enumerate(rows)
+            for name in (["Thousand"] if number % 2 and number < THOUSAND else []) + ([] if number % 2 else ["Crowd"])
+        ),
+        batch_size=1000,
+    )
+    analyze()
+
+
+def analyze():
+    from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
+
     if is_postgresql():
         execute("VACUUM ANALYZE")
     else:

@@ -13,7 +13,7 @@ from django.urls import path
 from django.utils import timezone
 
 from django_aws_api_gateway_websockets.exceptions import ChannelRefused, InvalidBody, UnknownConnection
-from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession
+from django_aws_api_gateway_websockets.models import ChannelMembership, WebSocketSession, recipients
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
 from django_aws_api_gateway_websockets.views.exchange import MAX_JOINED
@@ -249,6 +249,44 @@ def test_http_exceptions_during_a_recheck_leave_the_channel(error, monkeypatch):
     monkeypatch.setattr(WatchfulView, "can_join", can_join)
     assert socket.send_json({"action": "hello"}).status_code == 200
     assert socket.session.channels == ["lobby", "room-1"]
+
+
+@pytest.fixture
+def readers(socket, monkeypatch):
+    """Seven rows: 0 to 4 are in the channel "a", which 3 and 4 connected to, and 2 to 6 in the channel "b"."""
+    monkeypatch.setattr(recipients, "_FIRST_CHUNK", 1)
+    monkeypatch.setattr(recipients, "_LARGER_CHUNK", 2)
+    gateway = socket.session.api_gateway
+    for number in range(7):
+        name = "a" if number in (3, 4) else ""
+        row = WebSocketSession.objects.record(
+            connection_id=f"r{number}=", channel_name=name, api_gateway=gateway, stage_name="production"
+        )
+        row.join_all([*(["a"] if number < 3 else []), *(["b"] if number > 1 else [])])
+    return WebSocketSession.objects.filter(connection_id__startswith="r")
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        (lambda rows: rows.in_channel("a"), "01234"),
+        (lambda rows: rows.in_channel("a").in_channel("b"), "234"),
+        (lambda rows: rows.in_channel("a") | rows.in_channel("b"), "0123456"),
+        (lambda rows: rows.exclude(pk__in=rows.in_channel("a")), "56"),
+        (lambda rows: rows.in_channel("b").exclude(connection_id="r4=").reverse(), "2356"),
+    ],
+)
+def test_a_channel_is_read_in_chunks_without_a_gap(readers, select, expected):
+    found = [target.connection_id for target in recipients.targets_of(select(readers))]
+    assert found == [f"r{number}=" for number in expected]
+
+
+def test_later_chunks_read_only_the_rest_of_the_channel(readers, django_assert_num_queries):
+    with django_assert_num_queries(5) as captured:  # one of them reads the gateway
+        assert len(list(recipients.targets_of(readers.in_channel("a")))) == 5
+    last_key = readers.get(connection_id="r4=").pk
+    # The condition stands for the rows themselves and in both halves of the union.
+    assert captured.captured_queries[-1]["sql"].count(f"> {last_key}") == 3
 
 
 # A search with both columns, so that closed members of the channel are not read.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
@@ -134,6 +135,29 @@ def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice
 def test_is_online_takes_a_user(name):
     with pytest.raises(TypeError, match="takes a user"):
         is_online(name)
+
+
+@pytest.mark.parametrize(
+    ("users", "named"),
+    [
+        (["ann"], "not 'ann'. Load them first"),
+        ([7], "not 7. Load them first"),
+        ("ann", "not 'ann'. For one user, call is_online"),
+        (7, "not 7. For one user"),
+        (Group.objects.all, "Load them first"),
+    ],
+)
+def test_online_takes_users(db, users, named):
+    if callable(users):
+        Group.objects.create(name="staff")
+        users = users()
+    with pytest.raises(TypeError, match=re.escape(named)):
+        online(users)
+
+
+def test_online_takes_no_single_user(alice):
+    with pytest.raises(TypeError, match="For one user, call is_online"):
+        online(alice)
 
 
 def test_is_online_costs_one_query(page, alice, bob, django_assert_num_queries):

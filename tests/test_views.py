@@ -49,6 +49,22 @@ class CaseView(ExampleView):
     route_selection_key = "kind"
 
 
+class GatewayReadingView(WebSocketView):
+    def serving(self, request, *args, **kwargs):
+        gateway = self.api_gateway
+        self.websocket_session.send_message({"url": gateway.websocket_url, "to": gateway.connections_url})
+        return HttpResponse(str(gateway))
+
+    def plan(self, request, *args, **kwargs):
+        gateway = self.api_gateway
+        return HttpResponse(f"{gateway.tags} {gateway.api_description} {gateway.definition().name}")
+
+    def rename(self, request, *args, **kwargs):
+        self.api_gateway.api_name = "Renamed"
+        self.api_gateway.save()
+        return HttpResponse()
+
+
 class WithoutDefaultView(WebSocketView):
     def join_room(self, request, *args, **kwargs):
         return HttpResponse("joined")
@@ -67,6 +83,7 @@ urlpatterns = [
     path("kind/<slug:route>", CaseView.as_view(debug=True)),
     path("bare/<slug:route>", WithoutDefaultView.as_view()),
     path("bare-debug/<slug:route>", WithoutDefaultView.as_view(debug=True)),
+    path("gateway/<slug:route>", GatewayReadingView.as_view()),
     path("noroute/", ExampleView.as_view()),
 ]
 
@@ -356,6 +373,26 @@ def test_a_message_costs_1_query(connect, alice, django_assert_num_queries):
     socket = connect(alice)
     with django_assert_num_queries(1):
         assert socket.send_json({"action": "refuse"}).content == b"no"
+
+
+def test_further_fields_of_the_gateway_cost_1_query(connect, alice, django_assert_num_queries):
+    socket = connect(alice, path="/gateway/")
+    gateways = ApiGateway.objects.filter(sessions=socket.session)
+    gateways.update(tags={"team": "web"}, api_description="Chat of the site")
+    with django_assert_num_queries(1):
+        socket.send_json({"action": "serving"})
+    with django_assert_num_queries(3):  # the second for all fields, the third for the additional routes
+        answer = socket.send_json({"action": "plan"}).content.decode()
+    assert answer == f"{{'team': 'web'}} Chat of the site {gateways.get().api_name}"
+
+
+def test_a_handler_that_saves_its_gateway_keeps_all_fields(connect, alice):
+    socket = connect(alice, path="/gateway/")
+    gateways = ApiGateway.objects.filter(sessions=socket.session)
+    gateways.update(tags={"team": "web"}, api_description="Chat of the site")
+    socket.send_json({"action": "rename"})
+    gateway = gateways.get()
+    assert (gateway.api_name, gateway.tags, gateway.api_description) == ("Renamed", {"team": "web"}, "Chat of the site")
 
 
 def test_activity_is_written_once_a_minute(connect, alice, django_assert_num_queries):

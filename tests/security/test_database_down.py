@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket as network
+import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.mixins import PermissionRequiredMixin
+from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, close_old_connections, connection, connections
 from django.test import Client
 from django.urls import path
@@ -150,8 +156,74 @@ def stopped_database():
             cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
+class Server:
+    """A PostgreSQL server of its own, which can be stopped."""
+
+    def __init__(self, programs, folder):
+        self.programs, self.data = programs, folder / "data"
+        # PostgreSQL refuses to run as root.
+        self.user = {"user": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+        with network.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            self.port = taken.getsockname()[1]
+        if self.user:
+            shutil.chown(folder, "postgres")
+        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+
+    def _run(self, program, *arguments):
+        command = [self.programs / program, "-D", self.data, *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **self.user)
+
+    def start(self):
+        options = f"-p {self.port} -k {self.data} -c fsync=off"
+        self._run("pg_ctl", "-w", "-o", options, "-l", self.data / "log", "start")
+
+    def stop(self):
+        self._run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+    @contextmanager
+    def stopped(self):
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+
+@pytest.fixture
+def own_server(db):
+    """A server that only this test uses. Its database takes the place of the tests' own one."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or ".").parent]
+    if not (programs[-1] / "initdb").exists():
+        pytest.skip("needs PostgreSQL's initdb")
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own ones belong to one user
+        Path(folder).chmod(0o755)
+        server = Server(programs[-1], Path(folder))
+        server.start()
+        own, usual = connections["default"].copy(), connections["default"]
+        own.settings_dict.update(HOST="127.0.0.1", PORT=server.port, NAME="postgres", USER="postgres", PASSWORD="")
+        connections["default"] = own
+        try:
+            call_command("migrate", verbosity=0)
+            yield server
+        finally:
+            own.close()
+            connections["default"] = usual
+            server.stop()
+
+
 @pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
-def test_it_stops_and_starts_again_during_200_events(connect, alice, settings):
+def test_a_database_that_refuses_connections_during_200_events(connect, alice, settings):
+    events_around(stopped_database, connect, alice, settings)
+
+
+@pytest.mark.once
+@pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
+def test_a_server_stops_and_starts_again_during_200_events(own_server, connect, alice, settings):
+    events_around(own_server.stopped, connect, alice, settings)
+
+
+def events_around(stopped, connect, alice, settings):
     """Each third of the events: connects, messages and disconnects. The middle 80 find no database."""
     settings.WEBSOCKETS = {"CONNECTS_PER_IP": None, "CONNECTS_PER_USER": None, "MESSAGES_PER_CONNECTION": None}
     speaker = connect(alice)
@@ -171,7 +243,7 @@ def test_it_stops_and_starts_again_during_200_events(connect, alice, settings):
 
     for number in range(60):
         event(number)
-    with stopped_database():
+    with stopped():
         for number in range(60, 140):
             event(number)
     for number in range(140, 200):

@@ -10,7 +10,7 @@ from django.db import connections, models, transaction
 from django.utils import timezone
 
 from ..conf import conf
-from .deletion import delete_closed
+from .deletion import delete_closed_between
 from .rows import MAY_OPEN, ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
@@ -58,7 +58,7 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
             done.forgotten += window.filter(remembered).exclude(closed).count()
         else:
             with transaction.atomic(using=rows.db):
-                done.deleted += delete_closed(window.filter(closed))
+                done.deleted += delete_closed_between(rows.filter(closed), first, last)
                 done.expired += _free(window.expired()).mark_disconnected(ClosedReason.EXPIRED)
                 done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet, RestrictedError
+from django.db import connections
+from django.db.models import Exists, OuterRef, QuerySet, RestrictedError
 from django.db.models.deletion import CASCADE, Collector, get_candidate_relations_to_delete
 from django.db.models.signals import post_delete, pre_delete
 from django.utils.translation import gettext as _
@@ -82,6 +83,19 @@ def delete_closed(rows: SessionRows[Any]) -> int:
     for keys in batches(list(rows.values_list("pk", flat=True)), _KEYS_PER_DELETE):
         memberships_of(rows.model, rows.db).filter(session__in=keys)._raw_delete(rows.db)
         deleted += rows.order_by().filter(pk__in=keys)._raw_delete(rows.db)
+    return deleted
+
+
+def delete_closed_between(rows: SessionRows[Any], first: Any, last: Any) -> int:
+    """Delete the closed ``rows`` with keys from ``first`` to ``last``, with their memberships. Return how many."""
+    rows = rows.filter(pk__gte=first, pk__lte=last)
+    if not (_is_free(rows.model) and connections[rows.db].features.can_defer_constraint_checks):
+        return delete_closed(rows)
+    # Foreign keys are checked on commit, so the rows can go first, and no key travels to Python and back.
+    deleted = rows.order_by()._raw_delete(rows.db)
+    left = rows.written().filter(pk=OuterRef("session"), pk__gte=first, pk__lte=last)
+    memberships = memberships_of(rows.model, rows.db).filter(session__gte=first, session__lte=last)
+    memberships.filter(~Exists(left))._raw_delete(rows.db)
     return deleted
 
 

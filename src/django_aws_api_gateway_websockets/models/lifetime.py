@@ -10,10 +10,15 @@ from .rows import oldest_open, silent_since
 
 
 def living(rows: Any, session: str = "") -> Any:
-    """Return the rows whose connection is open. ``session``: the lookup path from a row to its session row.
+    """Return the rows whose connection is open. ``session``: the lookup path from a row to its session row."""
+    return not_lost(rows, session).filter(**{f"{session}connected": True})
+
+
+def not_lost(rows: Any, session: str = "") -> Any:
+    """Leave out rows that say ``connected``, although their connection must have ended.
 
     Rows older than two hours are left out. Rows of ``GatewaySocket`` are also left out if they have been silent for too
     long, because it sends a beat after 8 minutes. Other clients can be connected and silent, if they receive messages.
     """
     used = Q(**{f"{session}protocol_version": 0}) | Q(**{f"{session}last_activity_on__gt": silent_since()})
-    return rows.filter(used, **{f"{session}connected": True, f"{session}created_on__gt": oldest_open()})
+    return rows.filter(used, **{f"{session}created_on__gt": oldest_open()})

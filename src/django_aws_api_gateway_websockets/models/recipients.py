@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Iterator
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils import timezone
 
 from ..delivery.transport import Target
 from ..exceptions import GatewayNotCreated, WebSocketsError
 from .batches import ROWS_PER_STATEMENT, batches
 from .gateways import ApiGateway
+from .memberships import ChannelKeys
 from .rows import ClosedReason, SessionRows, oldest_open
 
 # API Gateway answers 410 while $connect is still running, so a row this young stays open.
 FRESH = timedelta(seconds=10)
-# Rows of the first query, which is small so that sends start at once, and of the largest query, which keeps queries
-# few.
-_FIRST_CHUNK, _LARGEST_CHUNK = 1_000, 20_000
+# Rows of the first query, which is small so that sends start at once, and of each further one.
+_FIRST_CHUNK, _LARGER_CHUNK = 1_000, 20_000
 _COLUMNS = ("pk", "connection_id", "api_gateway_id", "stage_name")
 
 
@@ -83,7 +83,7 @@ def open_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any, ...
     connected = sessions.filter(connected=True).order_by("pk").values_list(*_COLUMNS, *more, is_expired)
     last, size = None, _FIRST_CHUNK
     while True:
-        chunk = list((connected if last is None else connected.filter(pk__gt=last))[:size])
+        chunk = list((connected if last is None else _after(connected, last))[:size])
         for batch in batches(row[0] for row in chunk if row[-1]):
             sessions.written().filter(pk__in=batch).mark_disconnected(ClosedReason.EXPIRED)
         for row in chunk:
@@ -93,7 +93,19 @@ def open_rows(sessions: SessionRows[Any], *more: str) -> Iterator[tuple[Any, ...
                     yield row[:-1]
         if len(chunk) < size:
             return
-        size = min(size * 2, _LARGEST_CHUNK)
+        size = _LARGER_CHUNK
+
+
+def _after(rows: QuerySet[Any], key: Any) -> QuerySet[Any]:
+    """Return the rows with a greater primary key than ``key``."""
+    rows = rows.filter(pk__gt=key)
+    conditions: list[Any] = rows.query.where.children  # all of them must be true
+    for number, condition in enumerate(conditions):
+        keys = getattr(condition, "rhs", None)
+        if isinstance(keys, ChannelKeys):
+            # PostgreSQL would read all keys of the channel again for each chunk.
+            conditions[number] = type(condition)(condition.lhs, keys.after(key))
+    return rows
 
 
 class GoneRows:

@@ -25,7 +25,7 @@ from .departures import find_departures
 from .gateways import ApiGateway
 from .handovers import successor_of
 from .indexes import ConnectedIndex, SpeakingIndex
-from .memberships import ChannelMembership, DerivedTable
+from .memberships import ChannelKeys, ChannelMembership
 from .rows import MAX_ADDRESS, MAX_USER_AGENT, WAITING, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
 from .verifying import VERIFY_RATE, close_gone
@@ -63,11 +63,10 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
     def in_channel(self, channel_name: str) -> WebSocketSessionQuerySet:
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
         rows = type(self)(self.model)
-        connected = rows.filter(channel_name=channel_name, connected=True).values("pk")
+        connected = rows.filter(channel_name=channel_name, connected=True)
         # Write "IN (true)", because SQLite uses no index for a boolean column alone.
-        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True]).values("session")
-        # Each half has its own index. With OR, databases would scan all rows.
-        return self.filter(pk__in=DerivedTable(connected.union(joined)), connected=True)
+        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True])
+        return self.filter(pk__in=ChannelKeys(connected, joined), connected=True)
 
     def for_user(self, users: Any) -> WebSocketSessionQuerySet:
         """Return the rows of a user, or of the users in a list or a queryset.
