@@ -23,8 +23,8 @@ def project(tmp_path):
     terminals = prepared(tmp_path)
     settings = tmp_path / "mysite" / "settings.py"
     # The local gateway's port is this test run's own.
-    local = settings.read_text().rstrip().rsplit("\n", 1)[1].replace("WEBSOCKETS = {", "WEBSOCKETS |= {")
-    settings.write_text(f"{settings.read_text()}{(STEPS / 'settings.py').read_text()}{local}\n")
+    local = settings.read_text().rstrip().rsplit("\n", 1)[1].replace("WEBSOCKETS = ", "")
+    settings.write_text(f"{settings.read_text()}{(STEPS / 'settings.py').read_text()}WEBSOCKETS.update({local})\n")
     for name in FILES:
         terminals.copy(STEPS / name, f"mysite/{name}")
     terminals.command((STEPS / "migrate.sh").read_text())
