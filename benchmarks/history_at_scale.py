@@ -1,21 +1,15 @@
-"""A part of ``make scale``: publish, recovery and trimming with a thousand and a million messages, as Markdown.
+"""The part ``history`` of ``make scale``: publish, recovery and trimming with a thousand and a million messages.
 
-``python -m benchmarks.history_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It creates its own
-databases and drops them. Both sizes are measured in turn, because a machine's speed changes with time.
+Both sizes are measured in turn, because a machine's speed changes with time.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
-import sys
 import time
 from statistics import median
 
-import django
-
-from .scale_database import database, execute, is_postgresql, use
+from .scale_database import bytes_of, database, execute, is_postgresql, use
 
 BODY = {"type": "said", "text": "A message of about a hundred bytes, as people write them to each other in a chat."}
 SMALL, EACH = 1000, 1000  # messages in the small database, and in each channel
@@ -122,20 +116,8 @@ def trimming(count):
     return median(taken), max(taken)
 
 
-def bytes_of_indexes(rows):
-    """Return the bytes of all indexes for each message. In MariaDB, the table itself is its primary key."""
-    from .rows_at_scale import bytes_of
-
-    return bytes_of(models()[1]._meta.db_table)[1] / rows
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
-    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-    os.environ.setdefault("TEST_DATABASE", "postgresql")
-    django.setup()
+def histories(rows):
+    """Print the table of histories. Both databases are its own."""
     from django.conf import settings
 
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1_000_000}}}
@@ -143,9 +125,10 @@ def main():
         fill(SMALL)
         with database("_large") as large:
             fill(rows)
-            print(f"## {rows:,} messages on {os.environ['TEST_DATABASE']}\n")
-            print(f"| what | {SMALL:,} messages | {rows:,} messages | ratio |\n|---|--:|--:|--:|")
-            print(f"| indexes, per message | | {bytes_of_indexes(rows):,.0f} bytes | |", flush=True)
+            print(f"\n| histories | {SMALL:,} messages | {rows:,} messages | ratio |\n|---|--:|--:|--:|")
+            # In MariaDB, the table itself is its primary key.
+            indexes = bytes_of(models()[1]._meta.db_table)[1] / rows
+            print(f"| indexes, per message | | {indexes:,.0f} bytes | |", flush=True)
             for work, (few, many) in side_by_side([small, large]).items():
                 what = {publish_one: "publish", recover_missed: f"recovery of {MISSED} messages"}[work]
                 print(f"| {what} | {few:.2f} ms | {many:.2f} ms | {many / few:.2f} |", flush=True)
@@ -153,7 +136,3 @@ def main():
             for count in TRIMMED:
                 typical, longest = trimming(count)
                 print(f"| trimming {count} messages | | {typical:.2f} ms, at most {longest:.2f} ms | |", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
