@@ -146,7 +146,7 @@ def main():
     single()
     receive(["SQLite", *(["PostgreSQL"] if options.postgresql else [])])
     stream(100_000 if options.quick else 1_000_000)
-    inspector(1_000 if options.quick else 4_000)
+    inspector(160 if options.quick else 480)
     if options.postgresql:
         tables_of("history")
         tables_of("presence")

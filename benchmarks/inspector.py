@@ -20,7 +20,8 @@ from websockets.sync.client import connect
 
 #: Messages in progress at the same time.
 WINDOW = 16
-ROUNDS = 9
+#: Each round measures both gateways, one right after the other, so other work on the machine disturbs both alike.
+ROUNDS = 60
 
 
 @contextlib.contextmanager
@@ -76,21 +77,32 @@ def measure(pid, ws, route, count):
     return (cpu_of(pid) - before) / count * 1e6
 
 
+def compare(gateways, route, count):
+    """Return the CPU of a message without the inspector, and with it: the median, and the median of the ratios."""
+    found = []
+    for number in range(ROUNDS):
+        one = {}
+        for way in sorted(gateways, reverse=number % 2 == 1):
+            one[way] = measure(*gateways[way], route, count)
+        found.append(one)
+    without = median(one["without"] for one in found)
+    return without, without * median(one["with"] / one["without"] for one in found)
+
+
 def main():
     port, count = map(int, sys.argv[1:])
-    found = {(route, way): [] for route in ("proxy", "mock") for way in ("without", "with")}
+    figures = {}
     with contextlib.ExitStack() as stack:
         gateways = {}
         for way, options in (("without", ["--no-inspector"]), ("with", [])):
             pid, url = stack.enter_context(gateway(*options))
             gateways[way] = pid, stack.enter_context(connect(make_api(url, port)))
-        # Fill the ring of the inspector before measuring.
-        for route, way in found:
-            measure(*gateways[way], route, 4_000)
-        for _ in range(ROUNDS):
-            for route, way in found:
-                found[route, way].append(measure(*gateways[way], route, count))
-    print(json.dumps({f"{route} {way}": median(figures) for (route, way), figures in found.items()}))
+        for route in ("proxy", "mock"):
+            # Fill the ring of the inspector before measuring.
+            for way in gateways:
+                measure(*gateways[way], route, 4_000)
+            figures[f"{route} without"], figures[f"{route} with"] = compare(gateways, route, count)
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

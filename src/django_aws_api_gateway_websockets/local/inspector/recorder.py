@@ -11,8 +11,9 @@ from typing import Any, Iterable, Iterator, NamedTuple, Tuple
 #: How many events are kept, and how many bytes of text they may hold together.
 MAX_EVENTS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
-#: How many events, or how many bytes of text, are packed together.
-_BLOCK_EVENTS = 64
+#: How many events, or how many bytes of text, are packed together. The objects of so few events rarely make the garbage
+#: collector run, which counts the objects that are alive.
+_BLOCK_EVENTS = 16
 _BLOCK_BYTES = 1024 * 1024
 
 # Time, kind, connection id, details.
@@ -53,12 +54,14 @@ class Recorder:
 
     def append(self, kind: str, connection_id: str, details: tuple[Any, ...]) -> None:
         """Keep an event. ``details`` are strings, bytes, numbers, and tuples of them."""
+        size = self._newest_bytes
         for item in details:
             if item.__class__ is str or item.__class__ is bytes:
-                self._newest_bytes += len(item)
+                size += len(item)
+        self._newest_bytes = size
         self._newest.append((time.time(), kind, connection_id, details))
         self._number += 1
-        if len(self._newest) >= _BLOCK_EVENTS or self._newest_bytes > _BLOCK_BYTES:
+        if len(self._newest) >= _BLOCK_EVENTS or size > _BLOCK_BYTES:
             self._pack()
         if self._more is not None:
             self._more.set()
