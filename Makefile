@@ -27,7 +27,7 @@ test: ## run the tests with coverage, except browser and slow ones; ARGS="-k sen
 	@$(PY) -m coverage combine --quiet
 	@$(PY) -m coverage report
 
-test-browser: ## run the tests that drive Chromium
+test-browser: ## run the tests that drive browsers
 	@$(VENV) local test browser
 	$(PY) $(STRICT) -m pytest -m browser $(ARGS)
 

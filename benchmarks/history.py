@@ -1,13 +1,13 @@
-"""Compare ``publish`` with a plain INSERT of the same row, with one client and with eight. Prints
-Markdown.
+"""Compare ``publish`` with a plain INSERT of the same row, with one client and with eight. Prints Markdown.
 
-``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 1]``. It creates a database of its own and drops it.
+``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 4]``. It creates a database of its own and drops it.
 The ways are:
 
 - insert: an autocommit INSERT of the row, or in ``atomic()`` on MariaDB
 - number: the part of ``publish()`` that writes the row and gives it an offset
-- publish: all of ``publish()``, including the query for recipients. The channel has no recipients
 - by hand: ``select_for_update()``, ``save()`` of the counter and ``create()``
+- insert and send: the INSERT, and ``in_channel(…).send_message(…)``. The channel has no recipients
+- publish: all of ``publish()``, which sends too
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import time
 from contextlib import nullcontext
 
 BODY = {"type": "said", "text": "A message of about a hundred bytes, as people write them to each other in a chat."}
-ROUNDS = 5
-WAYS = ("insert", "number", "publish", "by hand")
+ROUNDS = 20
+#: Each way, and the way that its ratio compares it with.
+WAYS = {"insert": "", "number": "insert", "by hand": "insert", "insert and send": "", "publish": "insert and send"}
 
 
 def prepare():
@@ -41,7 +42,7 @@ def way(name, names):
     from django_aws_api_gateway_websockets.history import publish
     from django_aws_api_gateway_websockets.history.frames import encoded_body
     from django_aws_api_gateway_websockets.history.numbering import NewMessage, number
-    from django_aws_api_gateway_websockets.models import ChannelHistory, HistoryMessage
+    from django_aws_api_gateway_websockets.models import ChannelHistory, HistoryMessage, WebSocketSession
 
     histories = {one.channel_name: one.pk for one in ChannelHistory.objects.filter(channel_name__in=names)}
     fields = [field for field in HistoryMessage._meta.concrete_fields if not field.primary_key]
@@ -60,6 +61,10 @@ def way(name, names):
         with around(), connection.cursor() as cursor:
             cursor.execute(sql, [field.get_db_prep_save(getattr(one, field.attname), connection) for field in fields])
 
+    def insert_and_send(channel):
+        insert(channel)
+        WebSocketSession.objects.in_channel(channel).send_message(BODY)
+
     def by_hand(channel):
         with transaction.atomic():
             history = ChannelHistory.objects.select_for_update().get(channel_name=channel)
@@ -70,8 +75,9 @@ def way(name, names):
     return {
         "insert": insert,
         "number": lambda channel: number(NewMessage(channel, encoded_body(BODY)), "default"),
-        "publish": lambda channel: publish(channel, BODY),
         "by hand": by_hand,
+        "insert and send": insert_and_send,
+        "publish": lambda channel: publish(channel, BODY),
     }[name]
 
 
@@ -113,7 +119,7 @@ def rates(database, clients, names, seconds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=1.0, help="the time for each figure")
+    parser.add_argument("--seconds", type=float, default=4.0, help="the time for each figure")
     options = parser.parse_args()
     prepare()
     from django.db import connection
@@ -124,20 +130,23 @@ def main():
     created = setup_databases(verbosity=0, interactive=False)
     try:
         print("\n## Publish with a history\n")
-        print("| database | clients | channels | INSERT | numbered | ratio | publish | ratio | by hand | ratio |")
-        print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+        print(
+            "| database | clients | channels | INSERT | numbered | ratio | by hand | ratio | INSERT and send | publish "
+            "| ratio |"
+        )
+        print(f"|---|{'--:|' * 10}")
         for clients in (1, 8):
             for channels in (1, 100):
                 names = [f"room-{number}" for number in range(channels)]
                 for name in names:
                     publish(name, BODY)
                 found = rates(connection.settings_dict["NAME"], clients, names, options.seconds)
-                parts = [f"{found[name]:,.0f} | {found[name] / found['insert']:.2f}" for name in WAYS[1:]]
-                print(
-                    f"| {connection.display_name} | {clients} | {channels} | {found['insert']:,.0f} "
-                    f"| {' | '.join(parts)} |",
-                    flush=True,
-                )
+                cells = [connection.display_name, f"{clients}", f"{channels}"]
+                for way, other in WAYS.items():
+                    cells.append(f"{found[way]:,.0f}")
+                    if other:
+                        cells.append(f"{found[way] / found[other]:.2f}")
+                print(f"| {' | '.join(cells)} |", flush=True)
     finally:
         teardown_databases(created, verbosity=0)
 

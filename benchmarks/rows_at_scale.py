@@ -1,4 +1,4 @@
-"""``make scale``: what a session row costs, and each statement with a thousand and with a million rows, as Markdown.
+"""``make scale``: what a row costs, and each statement with a thousand and with a million rows, as Markdown.
 
 ``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It creates its own
 databases and drops them. WAL is counted for the whole server, so stop all other writes meanwhile.
@@ -15,12 +15,13 @@ from contextlib import ExitStack, contextmanager
 
 import django
 
+from .history_at_scale import histories
 from .scale_clean_up import Memory, clean_up
-from .scale_database import MEMBERSHIPS, database, execute, fill, is_postgresql, use
+from .scale_database import MEMBERSHIPS, bytes_of, database, execute, fill, is_postgresql, use
 from .scale_questions import crowds, many_at_once, pages, points
 
 SMALL = 1_000
-PARTS = ("statements", "clean-up", "wal")
+PARTS = ("statements", "clean-up", "wal", "history")
 
 
 def report(question, figure):
@@ -41,16 +42,6 @@ def sizes(rows):
         heap, indexes = bytes_of(model._meta.db_table)
         report(f"table, per {what}", f"{heap / count:,.0f} bytes")
         report(f"indexes beside the table, per {what}", f"{indexes / count:,.0f} bytes")
-
-
-def bytes_of(table):
-    """Return the bytes of a table and of its indexes."""
-    if is_postgresql():
-        return execute(f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}')")[0]
-    return execute(
-        "SELECT data_length, index_length FROM information_schema.tables WHERE table_schema = DATABASE() "
-        f"AND table_name = '{table}'"
-    )[0]
 
 
 def wal(count=10_000):
@@ -173,6 +164,8 @@ def main():
                 with filled.another():
                     table("what", "figure")
                     wal()
+    if "history" in parts:
+        histories(options.rows)
 
 
 if __name__ == "__main__":

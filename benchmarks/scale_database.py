@@ -63,6 +63,16 @@ def execute(sql, parameters=None):
         return cursor.fetchall() if cursor.description else None
 
 
+def bytes_of(table):
+    """Return the bytes of a table and of its indexes."""
+    if is_postgresql():
+        return execute(f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}')")[0]
+    return execute(
+        "SELECT data_length, index_length FROM information_schema.tables WHERE table_schema = DATABASE() "
+        f"AND table_name = '{table}'"
+    )[0]
+
+
 def fill(rows):
     """Make ``rows`` sessions. Half of them are closed and in one channel. One in ten of the others is open.
 

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 SESSION = "django_aws_api_gateway_websockets_websocketsession"
 
 
+USER = get_user_model()._meta.label_lower.replace(".", "_")
+
+
 def url(model, page, *args):
     return reverse(f"admin:{model}_{page}", args=args)
 
@@ -36,7 +39,7 @@ def by_admin_action(admin_client, sessions):
 
 
 def by_user_in_admin(admin_client, sessions):
-    admin_client.post(url("auth_user", "delete", sessions[0].user.pk), {"post": "yes"})
+    admin_client.post(url(USER, "delete", sessions[0].user.pk), {"post": "yes"})
 
 
 DOORS = {
@@ -120,7 +123,7 @@ def test_the_page_of_a_user_lists_or_counts_sessions(admin_client, alice, gatewa
     rows = [WebSocketSession(connection_id=f"{n}=", api_gateway=gateway, user=alice) for n in range(count)]
     WebSocketSession.objects.bulk_create(rows)
     WebSocketSession.objects.exclude(connection_id="0=").update(connected=False)
-    page = admin_client.get(url("auth_user", "delete", alice.pk)).content.decode()
+    page = admin_client.get(url(USER, "delete", alice.pk)).content.decode()
     assert f"WebSocket sessions: {count}" in page
     assert (f"{count:,} rows, 1 of them connected" in page) == (count > 100)
     assert ("1=</a>" in page) == (count <= 100)

@@ -46,7 +46,7 @@ def test_handlers(connect, alice, bob):
 
     one, other, elsewhere = connect(alice, "lot 1"), connect(bob, "lot 1"), connect(bob, "lot 2")
     one.send_json({"action": "bid", "amount": 12})
-    assert one.receive_json() == other.receive_json() == {"bid": 12, "by": "alice"}
+    assert one.receive_json() == other.receive_json() == {"bid": 12, "by": alice.get_username()}
     assert one.send_json({"action": "bid", "amount": "much"}).status_code == 400
     one.send_json({"action": "dance"})
     assert one.receive_json() == {"error": "I cannot dance."}
@@ -85,7 +85,7 @@ def test_cookie_settings(client, alice, settings):
     settings.ROOT_URLCONF = "tests.urls"
     alice.is_staff = True
     alice.save()
-    response = client.post("/admin/login/", {"username": "alice", "password": "secret"})
+    response = client.post("/admin/login/", {"username": alice.get_username(), "password": "secret"})
     cookie = response.cookies["shared_sessionid"]
     assert (cookie["domain"], cookie["samesite"], bool(cookie["secure"])) == ("www.example.com", "Lax", True)
 

@@ -152,7 +152,8 @@ def test_a_lost_channel_is_not_handed_over(page, old):
     # A client may connect without a channel, so the handshake asks about none.
     new = page.connect("/ws/", query={"ws_wait": "1"})
     barred.update({"room", "lobby"})
-    assert ask(new, move=token)["_ws"]["status"] == 200
+    lost = {"room": 403, "lobby": 403}
+    assert ask(new, move=token)["_ws"] == {"reply": "r-1", "status": 200, "window": 0.5, "lost": lost}
     assert new.session.channels == ["kitchen"]
 
 

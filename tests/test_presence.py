@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import datetime, timedelta
+from datetime import timezone as dt_timezone
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
@@ -122,7 +125,7 @@ def test_presence_counts_the_connections_of_each_user(page, alice, bob, django_a
 def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice, bob, django_assert_num_queries):
     carol = make_user("carol")
     page(alice), page(alice), page(carol).disconnect(), page()
-    everybody = get_user_model().objects.order_by("pk")
+    everybody = get_user_model().objects.order_by("username")
     for users in ([alice, bob, carol], (alice,), everybody, everybody.exclude(pk=bob.pk)):
         with django_assert_num_queries(1):
             assert online(users) == {alice}
@@ -134,6 +137,29 @@ def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice
 def test_is_online_takes_a_user(name):
     with pytest.raises(TypeError, match="takes a user"):
         is_online(name)
+
+
+@pytest.mark.parametrize(
+    ("users", "named"),
+    [
+        (["ann"], "not 'ann'. Load them first"),
+        ([7], "not 7. Load them first"),
+        ("ann", "not 'ann'. For one user, call is_online"),
+        (7, "not 7. For one user"),
+        (Group.objects.all, "Load them first"),
+    ],
+)
+def test_online_takes_users(db, users, named):
+    if callable(users):
+        Group.objects.create(name="staff")
+        users = users()
+    with pytest.raises(TypeError, match=re.escape(named)):
+        online(users)
+
+
+def test_online_takes_no_single_user(alice):
+    with pytest.raises(TypeError, match="For one user, call is_online"):
+        online(alice)
 
 
 def test_is_online_costs_one_query(page, alice, bob, django_assert_num_queries):
@@ -332,7 +358,7 @@ def test_celery_checks_after_the_grace_period(page, alice, heard, options):
     with app.connection_for_read() as broker:
         message = broker.SimpleQueue("celery").get_nowait()
     assert message.headers["task"].endswith(".check_presence")
-    wait = datetime.fromisoformat(message.headers["eta"]) - timezone.now()
+    wait = datetime.fromisoformat(message.headers["eta"]) - datetime.now(dt_timezone.utc)
     assert 10 < wait.total_seconds() <= 15
 
 
@@ -407,7 +433,7 @@ def join(socket, channel):
 
 
 def seen(user):
-    return {"id": user.pk, "name": user.username}
+    return {"id": json.loads(json.dumps(user.pk, default=str)), "name": user.get_username()}
 
 
 def test_pages_get_the_list_of_users_and_each_change(page, alice, bob, options):

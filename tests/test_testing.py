@@ -27,7 +27,7 @@ def test_the_example_of_the_docstring(alice):
 
 def test_login_through_credentials(alice):
     client = GatewayClient()
-    assert client.login(username="alice", password="secret")
+    assert client.login(username=alice.get_username(), password="secret")
     assert client.connect("/ws/").session.user == alice
     client.logout()
     assert client.connect("/ws/").session.user is None

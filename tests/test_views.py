@@ -49,6 +49,22 @@ class CaseView(ExampleView):
     route_selection_key = "kind"
 
 
+class GatewayReadingView(WebSocketView):
+    def serving(self, request, *args, **kwargs):
+        gateway = self.api_gateway
+        self.websocket_session.send_message({"url": gateway.websocket_url, "to": gateway.connections_url})
+        return HttpResponse(str(gateway))
+
+    def plan(self, request, *args, **kwargs):
+        gateway = self.api_gateway
+        return HttpResponse(f"{gateway.tags} {gateway.api_description} {gateway.definition().name}")
+
+    def rename(self, request, *args, **kwargs):
+        self.api_gateway.api_name = "Renamed"
+        self.api_gateway.save()
+        return HttpResponse()
+
+
 class WithoutDefaultView(WebSocketView):
     def join_room(self, request, *args, **kwargs):
         return HttpResponse("joined")
@@ -67,6 +83,7 @@ urlpatterns = [
     path("kind/<slug:route>", CaseView.as_view(debug=True)),
     path("bare/<slug:route>", WithoutDefaultView.as_view()),
     path("bare-debug/<slug:route>", WithoutDefaultView.as_view(debug=True)),
+    path("gateway/<slug:route>", GatewayReadingView.as_view()),
     path("noroute/", ExampleView.as_view()),
 ]
 
@@ -358,6 +375,26 @@ def test_a_message_costs_1_query(connect, alice, django_assert_num_queries):
         assert socket.send_json({"action": "refuse"}).content == b"no"
 
 
+def test_further_fields_of_the_gateway_cost_1_query(connect, alice, django_assert_num_queries):
+    socket = connect(alice, path="/gateway/")
+    gateways = ApiGateway.objects.filter(sessions=socket.session)
+    gateways.update(tags={"team": "web"}, api_description="Chat of the site")
+    with django_assert_num_queries(1):
+        socket.send_json({"action": "serving"})
+    with django_assert_num_queries(3):  # the second for all fields, the third for the additional routes
+        answer = socket.send_json({"action": "plan"}).content.decode()
+    assert answer == f"{{'team': 'web'}} Chat of the site {gateways.get().api_name}"
+
+
+def test_a_handler_that_saves_its_gateway_keeps_all_fields(connect, alice):
+    socket = connect(alice, path="/gateway/")
+    gateways = ApiGateway.objects.filter(sessions=socket.session)
+    gateways.update(tags={"team": "web"}, api_description="Chat of the site")
+    socket.send_json({"action": "rename"})
+    gateway = gateways.get()
+    assert (gateway.api_name, gateway.tags, gateway.api_description) == ("Renamed", {"team": "web"}, "Chat of the site")
+
+
 def test_activity_is_written_once_a_minute(connect, alice, django_assert_num_queries):
     socket = connect(alice)
     with override_settings(WEBSOCKETS={"ACTIVITY_INTERVAL": 0}), django_assert_num_queries(2):
@@ -474,7 +511,7 @@ def test_only_a_2xx_of_connect_accepts(mounted):
 
 
 @pytest.mark.parametrize(
-    ("debug", "is_local", "named"), [(True, True, "J%C3%BCrgen"), (True, False, None), (False, True, None)]
+    ("debug", "is_local", "named"), [(True, True, True), (True, False, False), (False, True, False)]
 )
 def test_only_a_local_gateway_gets_the_name_of_the_user(make_user, gateway, settings, debug, is_local, named):
     ApiGateway.objects.update(is_local=is_local)
@@ -482,5 +519,7 @@ def test_only_a_local_gateway_gets_the_name_of_the_user(make_user, gateway, sett
     client = GatewayClient()
     client.connect("/ws/")
     assert not client.connect("/ws/").response.get("X-Websocket-User")
-    client.force_login(make_user("J\u00fcrgen"))
-    assert client.connect("/ws/").response.get("X-Websocket-User") == named
+    user = make_user("J\u00fcrgen")
+    client.force_login(user)
+    name = user.get_username().replace("\u00fc", "%C3%BC").replace("@", "%40")
+    assert client.connect("/ws/").response.get("X-Websocket-User") == (name if named else None)

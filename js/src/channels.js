@@ -79,7 +79,20 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     if (text) deliver(text, message, { channel: name, at, missed });
   };
 
-  const answered = ({ reply, status, joined = {}, refused = {}, reasons = {}, gap = {} }) => {
+  /** The connection is not in this channel. */
+  const lose = (name, status, at) => {
+    const channel = wanted.get(name);
+    wanted.delete(name);
+    clearTimeout(channel?.timer);
+    emit(status === 409 ? "gap" : "left", { channel: name, status, at });
+    return channel;
+  };
+
+  const answered = ({ reply, status, joined = {}, refused = {}, reasons = {}, gap = {}, lost = {} }) => {
+    // A hand-over has left these. Each tab that shares the connection hears of its own channels.
+    for (const [name, why] of Object.entries(lost)) {
+      if (wanted.has(name) || !tabs().elsewhere?.(name)) lose(name, why);
+    }
     if (status > 399 || !asked.delete(reply)) return;
     for (const [name, at] of Object.entries(joined)) {
       const channel = wanted.get(name);
@@ -96,16 +109,13 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       drain(name, channel);
     }
     for (const [name, status] of Object.entries(refused)) {
-      const channel = wanted.get(name);
-      wanted.delete(name);
-      clearTimeout(channel?.timer);
+      if (status === 409) stale.add(name);
+      const channel = lose(name, status, gap[name]);
       const reason = reasons[name] ? ": " + reasons[name] : "";
       const error = new RequestError(`'${name}' cannot be joined (${status})${reason}`, status, gap[name]);
-      if (status === 409) stale.add(name);
       // Most pages do not await the join, so the refusal would be silent.
-      else if (channel) console.warn(error.message);
+      if (status !== 409 && channel) console.warn(error.message);
       channel?.reject(error);
-      emit(status === 409 ? "gap" : "left", { channel: name, status, at: gap[name] });
     }
   };
 

@@ -80,6 +80,20 @@ test("an answer to another request that comes first is not the answer to the mov
   assert.equal(events.length, 0);
 });
 
+test("the page hears of a channel that it may no longer be in", async () => {
+  const socket = await connected({ handover: 100 });
+  const left = record(socket, "left");
+  socket.join("lobby");
+  socket.join("room");
+  await world.advance(1);
+  server.barred.add("room").add("x");
+  await world.advance(160);
+  assert.deepEqual(left.map(({ channel, status }) => [channel, status]), [["room", 403], ["x", 403]]);
+  world.open[0].end(1001);
+  await world.advance(5);
+  assert.deepEqual(world.open[0].sent.map(({ _ws }) => _ws.join), [{ lobby: null }]);
+});
+
 test("a refused move leaves the old connection as it is", async () => {
   const socket = await connected({ handover: 100 });
   const events = record(socket, "close", "state");

@@ -9,6 +9,8 @@ export class Server {
   moved = new Set();
   /** The new connection of each old one: it gets the answers to what arrives late. */
   successors = new Map();
+  /** Channels that a hand-over leaves. */
+  barred = new Set();
   /** Milliseconds that a message or a push takes. */
   lag = () => 10 + Math.random() * 30;
 
@@ -69,7 +71,9 @@ export class Server {
     const status = from ? 200 : 403;
     for (const sockets of this.members.values()) if (from && sockets.delete(from)) sockets.add(socket);
     if (from) this.moved.add(from), this.successors.set(from, socket);
-    this.push(socket, { _ws: { reply: id, status } });
+    const lost = Object.fromEntries([...this.barred].map((name) => [name, 403]));
+    for (const name of this.barred) this.members.get(name)?.delete(socket);
+    this.push(socket, { _ws: { reply: id, status, ...(this.barred.size && { lost }) } });
   }
 
   join(socket, { id, join, leave }) {

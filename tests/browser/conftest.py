@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -97,9 +98,21 @@ class Window:
     def switch_to(self, tab: str) -> None:
         self._driver.switch_to.window(tab)
 
-    def close_first_tab(self) -> None:
-        self._driver.switch_to.window(self._driver.window_handles[0])
+    @property
+    def tab(self) -> str:
+        return self._driver.current_window_handle
+
+    def close_tab(self, tab: str) -> None:
+        self._driver.switch_to.window(tab)
         self._driver.close()
+
+    def kill_tab(self, tab: str) -> None:
+        """Crash the tab's renderer process, which runs no more script: no `pagehide`, no `close`."""
+        from selenium.common.exceptions import WebDriverException
+
+        self._driver.switch_to.window(tab)
+        with contextlib.suppress(WebDriverException):
+            self._driver.execute_cdp_cmd("Page.crash", {})
 
     def back(self) -> None:
         self._driver.back()

@@ -350,7 +350,7 @@ def test_leaving_the_page_closes_the_socket_and_back_reopens_it(window, row, liv
 
 def test_tabs_share_one_connection_and_hand_it_on(window, row, live_server):
     opened(window, row, share="chat")
-    tabs = [window.new_tab(), window.new_tab()]
+    first, *tabs = window.tab, window.new_tab(), window.new_tab()
     for tab in tabs:
         window.switch_to(tab)
         opened(visit(window, live_server), row, share="chat")
@@ -358,7 +358,7 @@ def test_tabs_share_one_connection_and_hand_it_on(window, row, live_server):
     ask(window, 21)
     wait_until(lambda: window.run("return answers") == [42])
 
-    window.close_first_tab()
+    window.close_tab(first)
     window.switch_to(tabs[0])
     wait_until(lambda: WebSocketSession.objects.count() == 2)
     ask(window, 4)

@@ -10,19 +10,22 @@ from pathlib import Path
 import pytest
 from django.http import HttpResponse
 from django.template import Context, Template
+from django.test import RequestFactory
 from django.urls import path
 from django.utils.safestring import mark_safe
 from websockets.sync.server import serve
+
+from django_aws_api_gateway_websockets.models import ApiGateway
 
 ROOT = Path(__file__).resolve().parents[2]
 HOWTO = ROOT / "docs" / "examples" / "howto"
 NODE_MODULES = ROOT / "js" / "node_modules"
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 
 @pytest.fixture
-def socket_url():
+def socket_url(db):
     """Sends each new connection the messages in `socket_url.messages`, and closes it after the first that it gets."""
 
     class Url(str):
@@ -37,6 +40,7 @@ def socket_url():
 
     with serve(send, "127.0.0.1", 0) as server:
         url = Url(f"ws://127.0.0.1:{server.socket.getsockname()[1]}")
+        ApiGateway.objects.create(api_name="chat", api_id="a1b2c3d4e5", api_endpoint=url, api_created=True)
         url.received = received
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield url
@@ -53,13 +57,13 @@ def socket_url():
 )
 def test_page_shows_the_message(socket_url, make_window, tmp_path, folder, message, script, shown):
     socket_url.messages = [{"type": "of something else"}, message]
-    window = open_page(make_window, tmp_path, folder, socket_url)
+    window = open_page(make_window, tmp_path, folder)
     window.wait_for_text(script, shown)
 
 
 def test_progress_bar_moves(socket_url, make_window, tmp_path):
     socket_url.messages = [{"type": "progress", "done": 1, "total": 4}, {"type": "progress", "done": 3, "total": 4}]
-    window = open_page(make_window, tmp_path, "progress_bar", socket_url)
+    window = open_page(make_window, tmp_path, "progress_bar")
     deadline = time.monotonic() + 10
     while window.run("return document.getElementById('progress').position") != 0.75:
         assert time.monotonic() < deadline
@@ -68,7 +72,7 @@ def test_progress_bar_moves(socket_url, make_window, tmp_path):
 
 def test_a_page_reconnects_and_asks_for_what_it_missed(socket_url, make_window, tmp_path):
     socket_url.messages = [{"type": "entry", "pk": pk, "text": f"entry {pk}"} for pk in (1, 2, 2)]
-    window = open_page(make_window, tmp_path, "reconnect", socket_url)
+    window = open_page(make_window, tmp_path, "reconnect")
     window.wait_for_text("#entries li:nth-child(2)", "entry 2")
     deadline = time.monotonic() + 10
     while len(socket_url.received) < 2:
@@ -82,7 +86,7 @@ def test_a_page_reconnects_and_asks_for_what_it_missed(socket_url, make_window, 
 def show_table(request):
     page = Template((HOWTO / "live_table" / "page.html").read_text())
     row = mark_safe('<tr id="group-1"><td>One</td></tr><tr id="group-2"><td>Two</td></tr>')
-    return HttpResponse(page.render(Context({"gateway": {"websocket_url": show_table.url}, "rows": row})))
+    return HttpResponse(page.render(Context({"request": request, "rows": row})))
 
 
 urlpatterns = [path("", show_table)]
@@ -91,7 +95,6 @@ urlpatterns = [path("", show_table)]
 @pytest.mark.urls(__name__)
 def test_a_table_follows_its_rows(socket_url, make_window, live_server, npm, settings):
     settings.STATICFILES_DIRS = [NODE_MODULES / "htmx2" / "dist", NODE_MODULES / "htmx-ext-ws"]
-    show_table.url = socket_url
     socket_url.messages = [
         '<tbody id="groups" hx-swap-oob="beforeend"><tr id="group-3"><td>Three</td></tr></tbody>',
         '<tr id="group-1"><td>First</td></tr>',
@@ -108,9 +111,10 @@ def test_a_table_follows_its_rows(socket_url, make_window, live_server, npm, set
         time.sleep(0.05)
 
 
-def open_page(make_window, tmp_path, folder, url):
+def open_page(make_window, tmp_path, folder):
     page = tmp_path / "page.html"
-    page.write_text((HOWTO / folder / "page.html").read_text().replace("{{ gateway.websocket_url }}", url))
+    template = Template((HOWTO / folder / "page.html").read_text())
+    page.write_text(template.render(Context({"request": RequestFactory().get("/")})))
     window = make_window()
     window.open(page.as_uri())
     return window

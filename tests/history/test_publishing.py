@@ -14,10 +14,12 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_aws_api_gateway_websockets.exceptions import InvalidBody, MessageTooLarge
 from django_aws_api_gateway_websockets.history import apublish, position, publish
+from django_aws_api_gateway_websockets.history.retention import trim
 from django_aws_api_gateway_websockets.models import ChannelHistory, HistoryMessage, WaitingMessage
 from django_aws_api_gateway_websockets.signals import message_delivered
 
@@ -173,6 +175,17 @@ def test_an_id_is_published_once(enter, join):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_repeated_id_leaves_no_lock_and_no_hole():
+    first = publish("room-1", {"n": 1}, message_id="order-7")
+    assert publish("room-1", {"n": 1}, message_id="order-7").position == first.position
+    (report,) = in_a_thread(lambda: publish("room-1", {"n": 2}))
+    assert (offsets(), report.position) == ([1, 2], position("room-1"))
+    assert connection.get_autocommit()
+    assert publish("room-1", {"n": 3}, message_id="order-8").repeated is False
+    assert (offsets(), texts()) == ([1, 2, 3], [1, 2, 3])
+
+
+@pytest.mark.django_db(transaction=True)
 def test_an_id_is_published_once_by_transactions_too():
     publish("room-1", {"n": 1}, message_id="a")
     with transaction.atomic():
@@ -206,6 +219,36 @@ def test_old_messages_are_deleted_by_the_clean_up(settings, enter, join, capsys)
     settings.WEBSOCKETS = {}
     call_command("clearWebSocketSessions")
     assert not ChannelHistory.objects.exists()
+
+
+def statements_of(work):
+    """Return the statements of ``work``, BEGIN and COMMIT apart."""
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    return [one["sql"] for one in queries if one["sql"] not in ("BEGIN", "COMMIT")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_statements_of_publish_outside_of_transactions():
+    publish("room-1", {"n": 1})
+    own = 2 if connection.vendor == "sqlite" else 1
+    assert len(statements_of(lambda: publish("room-1", {"n": 2}))) == own + 1  # and one for the recipients
+
+
+@pytest.mark.parametrize(("limit", "statements"), [({"size": 10}, 2), ({"seconds": 60}, 3)])
+def test_a_trim_deletes_500_messages_with_few_statements(settings, limit, statements):
+    publish("room-1", {"n": 1})
+    history = ChannelHistory.objects.get()
+    HistoryMessage.objects.bulk_create(
+        HistoryMessage(history=history, offset=n, tag="t", body="{}", size=2) for n in range(2, 703)
+    )
+    HistoryMessage.objects.filter(offset__lte=692).update(created_on=timezone.now() - timedelta(seconds=61))
+    history.last_offset = 702
+    settings.WEBSOCKETS = {"HISTORY": {"room-*": limit}}
+    assert len(statements_of(lambda: trim(history, "default"))) == statements
+    assert offsets() == list(range(501, 703))
+    assert trim(history, "default") == 191
+    assert (offsets()[0], trim(history, "default")) == (692, 0)
 
 
 def test_the_statements_of_publish(enter, join, django_assert_num_queries):
@@ -244,6 +287,20 @@ def test_data_that_cannot_be_published_leaves_no_row(arguments, error):
     with pytest.raises(error):
         publish(*arguments)
     assert not ChannelHistory.objects.exists()
+
+
+@pytest.mark.parametrize("look", [lambda name: publish(name, {"n": 1}), position], ids=["publish", "position"])
+def test_a_misspelled_channel_is_in_the_debug_log(settings, caplog, look):
+    caplog.set_level("DEBUG", "django_aws_api_gateway_websockets.history")
+    look("room-1")
+    assert caplog.messages == []
+    look("romm-1")
+    settings.WEBSOCKETS = {}
+    look("room-1")
+    assert caplog.messages == [
+        "The channel 'romm-1' has no history. Patterns in WEBSOCKETS['HISTORY']: 'room-*'",
+        "The channel 'room-1' has no history. Patterns in WEBSOCKETS['HISTORY']: none",
+    ]
 
 
 @pytest.mark.parametrize(

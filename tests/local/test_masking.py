@@ -113,6 +113,7 @@ def planted(secrets: List[str]) -> Any:
     return st.builds(write, st.sampled_from(secrets), st.integers(0, 5), st.sampled_from(frames))
 
 
+@pytest.mark.once
 @settings(max_examples=1000, deadline=None)
 @given(captures())
 def test_no_planted_secret_is_ever_shown(capture: Any) -> None:

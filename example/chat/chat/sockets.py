@@ -7,6 +7,7 @@ from django.http import HttpResponseBadRequest, HttpResponseForbidden
 
 from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.models import WebSocketSession
+from django_aws_api_gateway_websockets.presence import presence
 from django_aws_api_gateway_websockets.views import WebSocketView
 
 from .models import Message
@@ -67,8 +68,8 @@ class ChatView(WebSocketView):
         return None
 
     def send_who(self):
-        names = self.everyone().order_by("user__username").values_list("user__username", flat=True)
-        self.everyone().send_message({"type": "who", "users": list(names.distinct())})
+        users = presence(self.room).users
+        self.everyone().send_message({"type": "who", "users": sorted(user.get_username() for user in users)})
 
     def send_error(self, text):
         self.websocket_session.send_message({"type": "error", "text": text})

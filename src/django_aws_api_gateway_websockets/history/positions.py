@@ -9,7 +9,7 @@ from typing import NamedTuple
 from django.db import router
 
 from ..models import ChannelHistory
-from .retention import limits_of
+from .retention import limits_of, log_no_history
 
 _FORM = re.compile(r"([0-9a-z]{1,16}):([0-9]{1,18}):([0-9a-z]{1,16})\Z", re.ASCII)
 
@@ -61,6 +61,7 @@ def position(channel_name: str) -> str | None:
     the database from which your router reads ``ChannelHistory``.
     """
     if limits_of(channel_name) is None:
+        log_no_history(channel_name)
         return None
     rows = ChannelHistory.objects.using(router.db_for_read(ChannelHistory))
     return str(position_of(rows.filter(channel_name=channel_name).first()))

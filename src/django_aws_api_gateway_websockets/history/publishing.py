@@ -22,7 +22,7 @@ from ..security.channel_rules import check_joinable
 from .frames import encoded_body, message_frame
 from .numbering import NewMessage, Numbered, number, number_waiting
 from .recipients import exclusion, recipients
-from .retention import limits_of, trim
+from .retention import limits_of, log_no_history, trim
 from .transactions import in_transaction
 
 logger = logging.getLogger("django_aws_api_gateway_websockets.delivery")
@@ -65,30 +65,19 @@ def publish(
     If the channel has a history, a failed send is logged and not raised, because clients notice that they missed a
     message.
     """
-    check_joinable(channel_name)
-    _check_id(message_id)
-    if user is not None and not hasattr(user, "is_authenticated"):
-        raise TypeError(f"publish(user=…) takes a user, such as request.user, not {user!r:.80}.")
+    message = _checked(channel_name, data, exclude, message_id, user)
     if background:
         ENGINES.find(conf.BACKGROUND)  # Raises an error before anything is written.
-    message = NewMessage(channel_name, encoded_body(data), message_id, getattr(user, "pk", None), exclusion(exclude))
     using = router.db_for_write(HistoryMessage)
     if limits_of(channel_name) is None:
+        log_no_history(channel_name)
         return _send_plainly(message, using, background)
     if in_transaction(using):
         # This row refers to no row that others write, so a long transaction blocks no other publisher.
         WaitingMessage.objects.using(using).create(channel_name=channel_name, **message.fields())
         transaction.on_commit(partial(_publish_committed, channel_name, using, background), using=using)
         return None
-    numbered = number(message, using)
-    if numbered.repeated:
-        return Published(position=str(numbered.position), repeated=True)
-    report = _push(numbered, background)
-    if numbered.others_wait:
-        # The process of these messages was killed after its commit, or is about to number them.
-        _publish_committed(channel_name, using)
-    _trim_sometimes(numbered, using)
-    return report
+    return _publish_now(message, using, background)
 
 
 async def apublish(channel_name: str, data: Any, **options: Any) -> Published | None:
@@ -113,11 +102,33 @@ def _publish_committed(channel_name: str, using: str, background: bool = False) 
         logger.exception("Messages of the channel %r were not published after their commit", channel_name)
 
 
+def _checked(channel_name: str, data: Any, exclude: Any, message_id: str | None, user: Any) -> NewMessage:
+    """Return the message. Raise an error that names a wrong argument of ``publish``."""
+    check_joinable(channel_name)
+    _check_id(message_id)
+    if user is not None and not hasattr(user, "is_authenticated"):
+        raise TypeError(f"publish(user=…) takes a user, such as request.user, not {user!r:.80}.")
+    return NewMessage(channel_name, encoded_body(data), message_id, getattr(user, "pk", None), exclusion(exclude))
+
+
 def _check_id(message_id: object) -> None:
     if message_id is None:
         return
     if not isinstance(message_id, str) or not 0 < len(message_id) <= _MAX_ID_LENGTH or not message_id.isprintable():
         raise ValueError(f"message_id is {message_id!r:.80}. Pass 1 to {_MAX_ID_LENGTH} printable characters.")
+
+
+def _publish_now(message: NewMessage, using: str, background: bool) -> Published:
+    """Number and send a message that is not part of a transaction."""
+    numbered = number(message, using)
+    if numbered.repeated:
+        return Published(position=str(numbered.position), repeated=True)
+    report = _push(numbered, background)
+    if numbered.others_wait:
+        # The process of these messages was killed after its commit, or is about to number them.
+        _publish_committed(message.channel_name, using)
+    _trim_sometimes(numbered, using)
+    return report
 
 
 def _send_plainly(message: NewMessage, using: str, background: bool) -> Published | None:

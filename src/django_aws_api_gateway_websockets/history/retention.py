@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Mapping
 
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from ..conf import SETTING, conf
 from ..models import ChannelHistory, HistoryMessage
 from ..models.batches import ROWS_PER_STATEMENT
 from ..security.channel_rules import check_pattern, matches_text
+
+logger = logging.getLogger("django_aws_api_gateway_websockets.history")
 
 _KEYS = ("size", "seconds")
 _REMEDY = 'Write a channel or a pattern, as in {"room-*": {"size": 1000, "seconds": 300}}.'
@@ -31,6 +35,12 @@ def limits_of(channel_name: str) -> Limits | None:
         if matches_text(pattern, channel_name):
             return Limits(**limits)
     return None
+
+
+def log_no_history(channel_name: str) -> None:
+    """Log the patterns that a channel does not match. A misspelled name would otherwise go unnoticed."""
+    patterns = ", ".join(map(repr, conf.HISTORY)) or "none"
+    logger.debug("The channel %r has no history. Patterns in %s['HISTORY']: %s", channel_name, SETTING, patterns)
 
 
 def problems(setting: Any) -> list[tuple[str, str]]:
@@ -74,14 +84,22 @@ def trim(history: ChannelHistory, using: str) -> int:
 
     The newest message beyond the limits stays, so that a client that has seen this message can continue from it.
     """
-    limits = limits_of(history.channel_name) or Limits(size=1)
     rows = HistoryMessage.objects.using(using).filter(history=history)
-    oldest = list(rows.order_by("offset").values_list("offset", "created_on")[: ROWS_PER_STATEMENT + 1])
-    keep_from = 0
-    if limits.size is not None:
-        keep_from = history.last_offset - limits.size
+    oldest = rows.order_by("offset").values_list("offset", flat=True).first()
+    if oldest is None:
+        return 0
+    # Offsets have no holes, so they tell how many messages a range has.
+    keep_from = min(_keep_from(history, rows, oldest), oldest + ROWS_PER_STATEMENT)
+    return rows.filter(offset__lt=keep_from)._raw_delete(using) if keep_from > oldest else 0
+
+
+def _keep_from(history: ChannelHistory, rows: QuerySet[HistoryMessage], oldest: int) -> int:
+    """Return the offset of the newest message beyond the limits, or 0. The messages before it can be deleted."""
+    limits = limits_of(history.channel_name) or Limits(size=1)
+    found = 0 if limits.size is None else history.last_offset - limits.size
     if limits.seconds is not None:
         since = timezone.now() - timedelta(seconds=limits.seconds)
-        keep_from = max([keep_from, *(offset for offset, created_on in oldest if created_on < since)])
-    beyond = [offset for offset, _ in oldest[:ROWS_PER_STATEMENT] if offset < keep_from]
-    return rows.filter(offset__lte=beyond[-1])._raw_delete(using) if beyond else 0
+        outdated = rows.filter(offset__lte=oldest + ROWS_PER_STATEMENT, created_on__lt=since)
+        # The database reads at most 501 rows, and returns none of them.
+        found = max(found, outdated.aggregate(Max("offset"))["offset__max"] or 0)
+    return found

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from django.db import router
 
 from ..models import ChannelHistory, HistoryMessage, WaitingMessage
-from ..models.batches import ROWS_PER_STATEMENT
 from .publishing import publish_waiting
 from .retention import limits_of, trim
 
@@ -34,10 +33,10 @@ def sweep() -> Swept:
 
 
 def _trim_all(history: ChannelHistory, using: str) -> int:
-    trimmed, deleted = 0, ROWS_PER_STATEMENT
-    while deleted == ROWS_PER_STATEMENT:
-        deleted = trim(history, using)
+    trimmed, deleted = 0, trim(history, using)
+    while deleted:
         trimmed += deleted
+        deleted = trim(history, using)
     if limits_of(history.channel_name) is None:
         history.delete()
     return trimmed

@@ -208,7 +208,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'history message',
                 'verbose_name_plural': 'history messages',
-                'constraints': [models.UniqueConstraint(fields=('history', 'offset'), name='websockets_one_offset'), models.UniqueConstraint(fields=('history', 'message_id'), name='websockets_one_message')],
+                'constraints': [models.UniqueConstraint(fields=('history', 'offset'), name='websockets_one_offset'), django_aws_api_gateway_websockets.models.indexes.UniqueIfSet(fields=('history', 'message_id'), name='websockets_one_message')],
             },
         ),
         migrations.CreateModel(

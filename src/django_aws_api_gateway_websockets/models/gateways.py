@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, Collection
+from typing import TYPE_CHECKING, Any, Collection, Iterable
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -46,6 +46,29 @@ _DESCRIBING = {
     "hosted_zone_id",
     "manage_dns_record",
 }
+
+
+#: The fields that the view of a message and a send read. The view of a message loads no others.
+SERVING = frozenset(
+    {
+        "id",
+        "api_name",
+        "api_id",
+        "api_endpoint",
+        "is_local",
+        "default_channel_name",
+        "route_selection_expression",
+        "stage_name",
+        "served_stage_name",
+        "domain_name",
+        "api_mapping_key",
+        "mapped_domain_name",
+        "mapped_key",
+        "custom_domain_created",
+        "disable_execute_api_endpoint",
+        "execute_api_closed",
+    }
+)
 
 
 class ApiGatewayQuerySet(models.QuerySet["ApiGateway"]):
@@ -284,6 +307,15 @@ class ApiGateway(models.Model):
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "status"}
         super().save(*args, **kwargs)
+
+    def refresh_from_db(  # type: ignore[override]  # from_queryset is new in Django 5.1.
+        self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
+    ) -> None:
+        """Reload the row. If a field was deferred, load all deferred fields with it, in one query."""
+        deferred = self.get_deferred_fields()
+        if fields is not None and deferred.intersection(fields):
+            fields = deferred.union(fields)
+        super().refresh_from_db(using, fields, **kwargs)
 
     def _is_news_for_aws(self) -> bool:
         saved = type(self).objects.filter(pk=self.pk).first()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..fields import ExactCharField
+from .indexes import UniqueIfSet
 from .memberships import cascade_unseen
 
 
@@ -87,7 +88,7 @@ class HistoryMessage(StoredMessage):
         verbose_name_plural = _("history messages")
         constraints = [
             models.UniqueConstraint(fields=["history", "offset"], name="websockets_one_offset"),
-            models.UniqueConstraint(fields=["history", "message_id"], name="websockets_one_message"),
+            UniqueIfSet(fields=["history", "message_id"], name="websockets_one_message"),
         ]
 
     def __str__(self) -> str:

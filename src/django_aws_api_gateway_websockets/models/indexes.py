@@ -30,6 +30,27 @@ class ConnectedIndex(models.Index):
         return index.create_sql(model, schema_editor, using, **kwargs)
 
 
+class UniqueIfSet(models.UniqueConstraint):
+    """A unique constraint whose last field can be null. Rows with null are not in its index if the database allows it.
+
+    Django creates no constraint with a condition on MariaDB. There, the index contains every row.
+    """
+
+    def _plain(self, schema_editor: Any) -> models.UniqueConstraint:
+        partial = schema_editor.connection.features.supports_partial_indexes
+        condition = Q(**{f"{self.fields[-1]}__isnull": False}) if partial else None
+        return models.UniqueConstraint(fields=self.fields, name=self.name, condition=condition)
+
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        return self._plain(schema_editor).constraint_sql(model, schema_editor)
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        return self._plain(schema_editor).create_sql(model, schema_editor)
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
+        return self._plain(schema_editor).remove_sql(model, schema_editor)
+
+
 class SpeakingIndex(ConnectedIndex):
     """An index that also contains the closed rows that may be opened, or opened again."""
 

@@ -42,16 +42,33 @@ def presence(channel_name: str) -> Presence:
 
 def is_online(user: Any) -> bool:
     """Return whether ``user`` has an open connection, with one query. See ``presence`` for lost connections."""
-    if not hasattr(user, "is_authenticated"):
+    if not _is_user(user):
         raise TypeError(f"is_online takes a user, such as request.user, not {user!r:.80}.")
     return user.pk is not None and living(WebSocketSession.objects.filter(user=user.pk)).exists()
 
 
 def online(users: Iterable[Any]) -> set[Any]:
     """Return the users that have an open connection, with one query. ``users`` is a list or a queryset."""
-    if isinstance(users, QuerySet) and not users.query.is_sliced:
+    if isinstance(users, QuerySet) and issubclass(users.model, get_user_model()) and not users.query.is_sliced:
         return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
-    asked = {user.pk: user for user in users}
+    asked = {user.pk: user for user in _checked(users)}
     # Compare by ">". With "connected" alone, PostgreSQL also scans a partial index of all open rows.
     rows = not_lost(WebSocketSession.objects.filter(user__in=asked, connected__gt=False)).order_by()
     return {asked[pk] for pk in set(rows.values_list("user", flat=True))}
+
+
+def _is_user(value: Any) -> bool:
+    return hasattr(value, "is_authenticated")
+
+
+def _checked(users: Any) -> list[Any]:
+    """Return ``users`` as a list. Raise ``TypeError`` if one of them is something else, such as a name or a key."""
+    if _is_user(users) or isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
+        raise TypeError(f"online takes a list or a queryset of users, not {users!r:.80}. For one user, call is_online.")
+    found = list(users)
+    for user in found:
+        if not _is_user(user):
+            raise TypeError(
+                f"online takes users, not {user!r:.80}. Load them first, such as with User.objects.filter(pk__in=…)."
+            )
+    return found

@@ -188,26 +188,31 @@ def _why_refused(check_may_join: Callable[[Any], None], name: str) -> _Refusal |
     return None
 
 
-def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> bool:
-    """Leave the joined channels that the user may no longer be in.
+def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> dict[str, int]:
+    """Leave the joined channels that the user may no longer be in. Return them, each with an HTTP status.
 
-    The connection does not leave the channel that it connected to. Return whether the user may no longer be in it.
+    The connection does not leave the channel that it connected to, even if that channel is returned.
     """
     # Not session.channels, because a replica may not know yet that a hand-over has moved them.
     memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)
     names = {session.channel_name, *memberships.values_list("channel_name", flat=True)} - {""}
-    lost = {name for name in sorted(names) if not _may_stay(may_join, name)}
-    joined = lost - {session.channel_name}
+    statuses = {name: _status_of_joining(may_join, name) for name in sorted(names)}
+    lost = {name: status for name, status in statuses.items() if status >= 400}
+    joined = [name for name in lost if name != session.channel_name]
     if joined:
-        session.leave_all(sorted(joined))
-    return session.channel_name in lost
+        session.leave_all(joined)
+    return lost
 
 
-def _may_stay(may_join: Callable[[str], bool], name: str) -> bool:
+def _status_of_joining(may_join: Callable[[str], bool], name: str) -> int:
     try:
-        return may_join(name)
-    except (PermissionDenied, EventRefused, Http404):
-        return False
+        return 200 if may_join(name) else 403
+    except EventRefused as error:
+        return error.status
+    except PermissionDenied:
+        return 403
+    except Http404:
+        return 404
 
 
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:

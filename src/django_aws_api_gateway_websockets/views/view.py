@@ -278,14 +278,16 @@ class WebSocketView(View):
         if self.envelope.unserved:
             self.reply({"message": f"This site does not support {', '.join(self.envelope.unserved):.200}."}, status=501)
         elif self.envelope.move and self.websocket_session is not None:
-            self.channels_answer = answer_move(self.event, self.websocket_session, self.envelope)
+            answer = answer_move(self.event, self.websocket_session, self.envelope)
             # Otherwise, a connection could stay in a channel for ever, because each one hands it over to the next.
-            if leave_lost_channels(self.websocket_session, partial(self.can_join, request)):
+            lost = leave_lost_channels(self.websocket_session, partial(self.can_join, request))
+            if self.websocket_session.channel_name in lost:
                 self.websocket_session.leave(self.websocket_session.channel_name)
+            self.channels_answer = {**answer, "lost": lost} if lost else answer
         elif (self.envelope.join or self.envelope.leave) and self.websocket_session is not None:
             check = partial(self._check_may_join, request)
-            answer = change_channels(self.websocket_session, self.envelope, check)
-            self.channels_answer = {**answer, **for_later(self.websocket_session)}
+            changes = change_channels(self.websocket_session, self.envelope, check)
+            self.channels_answer = {**changes, **for_later(self.websocket_session)}
         if self.envelope.beat and self.websocket_session is not None:
             answer_beat(self.websocket_session)
 
@@ -369,7 +371,7 @@ class WebSocketView(View):
         # If a row is opened again, its channels are checked as for a new connection.
         if session is None or not (self.recheck_channel or self._was_closed):
             return
-        if leave_lost_channels(session, partial(self.can_join, request)):
+        if session.channel_name in leave_lost_channels(session, partial(self.can_join, request)):
             if self._was_closed:
                 session.own_row.never_return(ClosedReason.REFUSED)
             raise ChannelRefused(f"You may no longer be in the channel {session.channel_name!r}.")

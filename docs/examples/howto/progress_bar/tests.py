@@ -33,7 +33,7 @@ class ProgressTests(TestCase):
         self.assertLess(len(messages), 100)
 
     def test_the_end_is_always_shown(self):
-        progress = Progress(self.alice.pk, total=3)
+        progress = Progress(self.alice, total=3)
         for done in (1, 2, 3):
             progress.show(done)
         self.assertEqual([message["done"] for message in received(self.tab)], [1, 3])

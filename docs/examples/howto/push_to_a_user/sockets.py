@@ -8,5 +8,5 @@ class InboxView(WebSocketView):
 
 def push(user, data):
     """Send `data` to every open tab of `user`. Return how many tabs received it."""
-    report = WebSocketSession.objects.filter(user=user).send_message(data)
+    report = WebSocketSession.objects.for_user(user).send_message(data)
     return len(report.sent)

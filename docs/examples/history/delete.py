@@ -1,0 +1,3 @@
+from django_aws_api_gateway_websockets.models import ChannelHistory
+
+ChannelHistory.objects.all().delete()

@@ -1,0 +1,1 @@
+WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1000, "seconds": 300}}}
