@@ -57,7 +57,7 @@ class Day:
                 begin = self.random.uniform(0, 22 * HOUR)
                 length = self.random.choice([2, 10, 40, 130]) * MINUTE
                 self.at(begin, lambda u=user, r=rooms_of_user, s=length: Page(self, u, r, s))
-        for moment in range(0, 24 * HOUR, SWEEP):
+        for moment in range(0, 27 * HOUR, SWEEP):
             self.at(moment, self.sweep)
         for moment in range(step // 2, 24 * HOUR, step):
             self.at(moment, self.compare)
@@ -66,10 +66,10 @@ class Day:
         heapq.heappush(self._queue, (moment, next(self._number), act))
 
     def run(self) -> None:
-        """Run the day and one hour more, in which everybody has left."""
-        self.at(25 * HOUR, self.sweep)
-        self.at(25 * HOUR + MINUTE, self.sweep)
-        self.at(25 * HOUR + 2 * MINUTE, self.compare)
+        """Run the day and three hours more, in which the last pages leave and the rows of lost connections expire."""
+        self.at(27 * HOUR, self.sweep)
+        self.at(27 * HOUR + MINUTE, self.sweep)
+        self.at(27 * HOUR + 2 * MINUTE, self.compare)
         with mock.patch.object(timezone, "now", self._clock), self._listening():
             while self._queue:
                 self.now, _, act = heapq.heappop(self._queue)
