@@ -1,12 +1,12 @@
 """Compare ``publish`` with a plain INSERT of the same row, with one client and with eight. Prints Markdown.
 
-``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 4]``. It creates a database of its own and drops it.
+``TEST_DATABASE=postgresql python -m benchmarks.history [--seconds 4]``. It creates its own database and drops it.
 The ways are:
 
 - insert: an autocommit INSERT of the row, or in ``atomic()`` on MariaDB
 - number: the part of ``publish()`` that writes the row and gives it an offset
 - by hand: ``select_for_update()``, ``save()`` of the counter and ``create()``
-- insert and send: the INSERT, and ``in_channel(…).send_message(…)``. The channel has no recipients
+- insert and send: the INSERT, followed by ``in_channel(…).send_message(…)``. The channel has no recipients
 - publish: all of ``publish()``, which sends too
 """
 
@@ -21,7 +21,7 @@ from contextlib import nullcontext
 
 BODY = {"type": "said", "text": "A message of about a hundred bytes, as people write them to each other in a chat."}
 ROUNDS = 20
-#: Each way, and the way that its ratio compares it with.
+#: Each way, and the way that it is compared with.
 WAYS = {"insert": "", "number": "insert", "by hand": "insert", "insert and send": "", "publish": "insert and send"}
 
 

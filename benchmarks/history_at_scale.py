@@ -1,6 +1,6 @@
 """The part ``history`` of ``make scale``: publish, recovery and trimming with a thousand and a million messages.
 
-Both sizes are measured in turn, because a machine's speed changes with time.
+Each round measures both sizes, because a machine's speed changes with time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ BODY = {"type": "said", "text": "A message of about a hundred bytes, as people w
 SMALL, EACH = 1000, 1000  # messages in the small database, and in each channel
 ROUNDS, TIMES = 11, 30
 MISSED = 50
-TRIMMED = (64, 500)  # what publish() deletes after every 64th message, and the most of one statement
+TRIMMED = (64, 500)  # what publish() deletes after every 64th message, and the most that one statement deletes
 
 
 def models():
@@ -25,7 +25,7 @@ def models():
 
 
 def fill(rows):
-    """Make ``rows`` messages in channels with ``EACH`` messages, in the order in which busy channels publish."""
+    """Create ``rows`` messages, ``EACH`` per channel. The channels take turns, as if all of them were busy."""
     from django.core.management import call_command
     from django.db import connection
 
@@ -101,7 +101,7 @@ def side_by_side(databases):
 
 
 def trimming(count):
-    """Return the median and the longest time of a trim, which deletes ``count`` messages."""
+    """Return the median and the longest time of a trim that deletes ``count`` messages."""
     from django.conf import settings
 
     from django_aws_api_gateway_websockets.history.retention import trim
@@ -117,7 +117,7 @@ def trimming(count):
 
 
 def histories(rows):
-    """Print the table of histories. Both databases are its own."""
+    """Print the table of histories. It creates a small and a large database."""
     from django.conf import settings
 
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1_000_000}}}

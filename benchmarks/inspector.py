@@ -20,7 +20,7 @@ from websockets.sync.client import connect
 
 #: Messages in progress at the same time.
 WINDOW = 16
-#: Each round measures both gateways, one right after the other, so other work on the machine disturbs both alike.
+#: Each round measures one gateway right after the other, so that other work on the machine slows both equally.
 ROUNDS = 60
 
 
@@ -78,7 +78,7 @@ def measure(pid, ws, route, count):
 
 
 def compare(gateways, route, count):
-    """Return the CPU of a message without the inspector, and with it: the median, and the median of the ratios."""
+    """Return the CPU time of a message without the inspector, and this time multiplied by the median ratio."""
     found = []
     for number in range(ROUNDS):
         one = {}

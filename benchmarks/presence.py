@@ -55,7 +55,7 @@ def fill(rows):
 
 
 def report(question, ask, times):
-    """Print the time of ``ask``, and the CPU of this process: the best of ``times``."""
+    """Print the best time of ``ask`` in ``times`` runs, and the best CPU time of this process."""
     found = []
     for _ in range(times):
         started, cpu = time.perf_counter(), time.process_time()

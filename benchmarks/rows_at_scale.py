@@ -1,7 +1,7 @@
 """``make scale``: what a row costs, and each statement with a thousand and with a million rows, as Markdown.
 
 ``python -m benchmarks.rows_at_scale [--rows 1000000]``, with TEST_DATABASE=postgresql or mariadb. It creates its own
-databases and drops them. WAL is counted for the whole server, so stop all other writes meanwhile.
+databases and drops them. WAL is counted for the whole server, so stop all other writes to it.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def statements(rows):
             fill(count)
         table("what", "figure")
         sizes(rows)
-        sides, columns = (small, large), (f"{SMALL:,} rows", f"{rows:,} rows", "times")
+        sides, columns = (small, large), (f"{SMALL:,} rows", f"{rows:,} rows", "ratio")
         table("statements of", *columns)
         points(sides)
         table("best time, and CPU of Python", *columns)
@@ -104,11 +104,11 @@ def statements(rows):
 
 
 def clean_ups(filled):
-    """Print the table of clean-ups. Each one has a database of its own."""
-    table("clean-up", "time", "slowest statement", "memory", "connects beside it: median, p99")
+    """Print the table of clean-ups. Each one has its own database."""
+    table("clean-up", "time", "slowest statement", "memory", "connects: median, p99")
     for what, options in (
-        ("of all closed rows", {}),
-        ("beside a held snapshot", {"held": True}),
+        ("all closed rows", {}),
+        ("with a snapshot held open", {"held": True}),
         ("two at once", {"times": 2}),
     ):
         with filled.another():
@@ -116,7 +116,7 @@ def clean_ups(filled):
 
 
 class Filled:
-    """Makes databases with ``rows`` rows. PostgreSQL copies the first one, which is dropped at the end of the block."""
+    """Makes databases with ``rows`` rows. On PostgreSQL, it copies a template, and drops it at the end of the block."""
 
     def __init__(self, rows):
         self.rows, self.template, self.stack = rows, None, ExitStack()

@@ -1,6 +1,6 @@
-"""The clean-up of ``make scale``, beside a held snapshot, beside connects, and twice at once.
+"""The clean-up of ``make scale``: during connects, with a snapshot held open, and twice at once.
 
-``python -m benchmarks.scale_clean_up connect DATABASE`` and ``… clean DATABASE`` are the other processes.
+It runs ``python -m benchmarks.scale_clean_up connect DATABASE`` and ``… clean DATABASE`` as other processes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ WARM_UP = 20  # connects that are not counted
 
 
 def clean_up(what, held=False, times=1):
-    """Clean up every closed row beside connects. Print the time, and the slowest statement and connect."""
+    """Clean up every closed row while another process connects. Print times, memory and the slowest statement."""
     from django.db import connection
 
     from django_aws_api_gateway_websockets.models import WebSocketSession

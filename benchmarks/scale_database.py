@@ -24,7 +24,7 @@ def database(label="", template=None):
     from django.db import connections
 
     home = connections["default"].copy()
-    # MariaDB's own settings name a database that need not exist.
+    # On MariaDB, the settings can name a database that does not exist.
     home.settings_dict["NAME"] = os.environ.get("PGDATABASE", "postgres") if is_postgresql() else "mysql"
     use(home)
     if template:
@@ -149,7 +149,7 @@ def add_crowd():
         ),
         batch_size=1000,
     )
-    if rows[0].pk is None:  # MariaDB's connector of an older Django returns no keys
+    if rows[0].pk is None:  # Older versions of Django return no keys on MariaDB.
         rows = list(WebSocketSession.objects.filter(connection_id__startswith="crowd").order_by("pk"))
     ChannelMembership.objects.bulk_create(
         (

@@ -1,4 +1,4 @@
-"""Each statement of ``make scale`` in a small and in a large database, in turns."""
+"""The statements of ``make scale``. Each runs in a small and in a large database in turn."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def side_by_side(sides, what, prepare, act, turns=TURNS):
 
 
 def points(sides):
-    """Print the table of single events. The time is that of the statements, without Python's and without the commit."""
+    """Print the table of single events. Times cover the statements, without Python and without the commit."""
     from django.contrib.auth import get_user_model
 
     from django_aws_api_gateway_websockets.models import ApiGateway, WebSocketSession
@@ -94,7 +94,8 @@ def points(sides):
     side_by_side(sides, "disconnect with a joined channel", joined, lambda session: session.mark_disconnected("client"))
     side_by_side(sides, "is_online", user, is_online)
     busy = get_user_model().objects.earliest("pk")
-    side_by_side(sides, "is_online, 2% of all rows are the user's closed ones", nothing, lambda _: is_online(busy))
+    what = "is_online, for a user with 2% of all rows, nearly all closed"
+    side_by_side(sides, what, nothing, lambda _: is_online(busy))
     hundred = get_user_model().objects.order_by("pk")
     side_by_side(sides, "online, 100 users", lambda: list(hundred[100:200]), online)
     side_by_side(
@@ -106,7 +107,7 @@ def points(sides):
     one_open = rows.filter(channel_name="Busy", connected=True).order_by("pk")
     side_by_side(
         sides,
-        "recipients of a channel that half of all rows were in",
+        "recipients of a channel with half of all rows, nearly all closed",
         nothing,
         lambda _: list(one_open.values_list("pk", "connection_id", "api_gateway_id")[:1000]),
     )
@@ -133,7 +134,7 @@ def rolled_back(act):
 
 
 def whole(sides, what, ask, per=1, unit="ms", turns=15):
-    """Print the time of ``ask`` in each database, and the CPU of this process in brackets: the best of some turns."""
+    """Print the best time of ``ask`` in each database, and the best CPU time of this process in brackets."""
     found = {side: [] for side in sides}
     for _ in range(turns):
         for side in sides:
@@ -166,7 +167,7 @@ def crowds(sides):
     whole(sides, f"rows of in_channel, {CROWD:,} open, per row", lambda: list(open_rows(crowd)), CROWD, "µs")
     whole(sides, "the same as recipients of a send, per row", lambda: list(targets_of(crowd)), CROWD, "µs")
     few = rows.in_channel("Group 71")
-    whole(sides, "in_channel of a few", lambda: list(open_rows(few)))
+    whole(sides, "in_channel, few connections", lambda: list(open_rows(few)))
     whole(sides, f"presence of {THOUSAND:,} users", lambda: presence("Thousand"))
     whole(sides, f"of which creating {THOUSAND:,} users", lambda: list(get_user_model().objects.all()[:THOUSAND]))
     whole(sides, "online, 100 users", lambda: online(users), turns=50)
@@ -203,7 +204,7 @@ def pages(sides):
         ("Live", "websocketsession/live/"),
         ("the list", "websocketsession/"),
         ("the list, page 5", "websocketsession/?p=5"),
-        ("connected ones", "websocketsession/?connected__exact=1"),
+        ("the list, connected only", "websocketsession/?connected__exact=1"),
         ("search by user", "websocketsession/?q=user77"),
         ("search by channel", "websocketsession/?q=Room+77"),
         ("search by joined channel", "websocketsession/?q=Group+71"),
@@ -216,7 +217,7 @@ def pages(sides):
 
 
 def many_at_once(sides):
-    """Print the table of what comes in thousands, or waits for an AWS that is silent."""
+    """Print the times of work that involves thousands of rows, or that waits for a silent AWS."""
     for side in sides:
         use(side)
         clear_sessions()

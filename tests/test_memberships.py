@@ -253,7 +253,7 @@ def test_http_exceptions_during_a_recheck_leave_the_channel(error, monkeypatch):
 
 @pytest.fixture
 def readers(socket, monkeypatch):
-    """Seven rows: 0 to 4 are in the channel "a", which 3 and 4 connected to, and 2 to 6 in the channel "b"."""
+    """Return seven rows. Rows 0 to 4 are in the channel "a", which 3 and 4 connected to. Rows 2 to 6 are in "b"."""
     monkeypatch.setattr(recipients, "_FIRST_CHUNK", 1)
     monkeypatch.setattr(recipients, "_LARGER_CHUNK", 2)
     gateway = socket.session.api_gateway
@@ -282,10 +282,10 @@ def test_a_channel_is_read_in_chunks_without_a_gap(readers, select, expected):
 
 
 def test_later_chunks_read_only_the_rest_of_the_channel(readers, django_assert_num_queries):
-    with django_assert_num_queries(5) as captured:  # one of them reads the gateway
+    with django_assert_num_queries(5) as captured:  # One of them reads the gateway.
         assert len(list(recipients.targets_of(readers.in_channel("a")))) == 5
     last_key = readers.get(connection_id="r4=").pk
-    # The condition stands for the rows themselves and in both halves of the union.
+    # The outer query and both halves of the union have the condition.
     assert captured.captured_queries[-1]["sql"].count(f"> {last_key}") == 3
 
 

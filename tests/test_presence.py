@@ -149,7 +149,7 @@ def test_is_online_takes_a_user(name):
         (Group.objects.all, "Load them first"),
     ],
 )
-def test_online_takes_users(db, users, named):
+def test_online_refuses_what_is_not_a_user(db, users, named):
     if callable(users):
         Group.objects.create(name="staff")
         users = users()
@@ -157,7 +157,7 @@ def test_online_takes_users(db, users, named):
         online(users)
 
 
-def test_online_takes_no_single_user(alice):
+def test_online_refuses_a_single_user(alice):
     with pytest.raises(TypeError, match="For one user, call is_online"):
         online(alice)
 

@@ -375,13 +375,13 @@ def test_a_message_costs_1_query(connect, alice, django_assert_num_queries):
         assert socket.send_json({"action": "refuse"}).content == b"no"
 
 
-def test_further_fields_of_the_gateway_cost_1_query(connect, alice, django_assert_num_queries):
+def test_other_fields_of_the_gateway_cost_one_query(connect, alice, django_assert_num_queries):
     socket = connect(alice, path="/gateway/")
     gateways = ApiGateway.objects.filter(sessions=socket.session)
     gateways.update(tags={"team": "web"}, api_description="Chat of the site")
     with django_assert_num_queries(1):
         socket.send_json({"action": "serving"})
-    with django_assert_num_queries(3):  # the second for all fields, the third for the additional routes
+    with django_assert_num_queries(3):  # One reads all other fields, and one the additional routes.
         answer = socket.send_json({"action": "plan"}).content.decode()
     assert answer == f"{{'team': 'web'}} Chat of the site {gateways.get().api_name}"
 

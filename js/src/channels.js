@@ -79,7 +79,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     if (text) deliver(text, message, { channel: name, at, missed });
   };
 
-  /** The connection is not in this channel. */
+  /** Forget a channel that the connection is not in. Tell the application. */
   const lose = (name, status, at) => {
     const channel = wanted.get(name);
     wanted.delete(name);
@@ -89,7 +89,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   };
 
   const answered = ({ reply, status, joined = {}, refused = {}, reasons = {}, gap = {}, lost = {} }) => {
-    // A hand-over has left these. Each tab that shares the connection hears of its own channels.
+    // A hand-over has left these channels. With a shared connection, each tab gets events only for its own channels.
     for (const [name, why] of Object.entries(lost)) {
       if (wanted.has(name) || !tabs().elsewhere?.(name)) lose(name, why);
     }

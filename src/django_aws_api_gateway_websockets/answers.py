@@ -143,7 +143,7 @@ def read_answers(path: Path) -> Answers:
 
 
 def write_answers(path: Path, found: Mapping[str, tuple[Answer, str]]) -> None:
-    """Write ``found``, pairs of answer and evidence by the name of the question."""
+    """Write ``found``, which maps each question's name to its answer and evidence."""
     document = {name: {"answer": answer, "evidence": evidence} for name, (answer, evidence) in found.items()}
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 

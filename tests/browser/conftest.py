@@ -107,7 +107,7 @@ class Window:
         self._driver.close()
 
     def kill_tab(self, tab: str) -> None:
-        """Crash the tab's renderer process, which runs no more script: no `pagehide`, no `close`."""
+        """Crash the tab's renderer process. Its scripts stop, so the page gets neither `pagehide` nor `close`."""
         from selenium.common.exceptions import WebDriverException
 
         self._driver.switch_to.window(tab)

@@ -82,7 +82,7 @@ def say_while_away(windows, *texts):
         windows["bob"].wait_for_text("#log li:last-child .text", text)
     alice.click("#retry")
     alice.wait_for_text("#log", texts[-1])
-    time.sleep(1)  # A message that came twice would be here by now.
+    time.sleep(1)  # A repeated message would have arrived by now.
     return alice.run("return [...document.querySelectorAll('#log .text')].map((text) => text.textContent)")
 
 
@@ -94,7 +94,7 @@ def test_a_page_that_reconnects_gets_the_missed_messages(windows):
 
 
 def test_a_page_that_was_offline_shows_each_message_once(windows):
-    """ENDURANCE=1: for a minute. Chromium's switch leaves an open socket alone, so the page closes its own first."""
+    """ENDURANCE=1 runs it for a minute. Chromium's offline mode keeps an open socket, so the page closes it first."""
     alice, bob = windows["alice"], windows["bob"]
     alice.run("dispatchEvent(new Event('freeze'))")
     alice.wait_for_text("#state", "Disconnected")
@@ -108,7 +108,7 @@ def test_a_page_that_was_offline_shows_each_message_once(windows):
     assert "message" not in alice.text("#log")
     set_online(alice, True)
     alice.wait_for_text("#log", texts[-1])
-    time.sleep(1)  # A message that came twice would be here by now.
+    time.sleep(1)  # A repeated message would have arrived by now.
     shown = alice.run("return [...document.querySelectorAll('#log .text')].map((text) => text.textContent)")
     assert shown == texts
 

@@ -359,7 +359,7 @@ def test_it_is_accessible(conversation):
 
 
 def test_the_picture_of_the_page(conversation):
-    # High enough for the push that was refused, the last row.
+    # High enough to show the last row, which is the refused push.
     conversation.resize(1280, 960)
     conversation.run("document.querySelector('main').scrollTop = 0")
     time.sleep(0.2)

@@ -86,7 +86,7 @@ urlpatterns = [
 
 @pytest.fixture
 def idle_workers(transactional_db):
-    """After the gateway has stopped, wait for the site's threads. They would deadlock with the flush of the tables."""
+    """Wait for the site's threads after the gateway has stopped. Otherwise, they deadlock with the flush of tables."""
     yield
     count = WORKERS._initial_value
     assert all(WORKERS.acquire(timeout=30) for _ in range(count))
@@ -320,7 +320,7 @@ def test_another_tab_leads_when_the_leader_ends(window, row, live_server, settin
     wait_until(lambda: window.run("return answers") == [42])
     note(
         f"{end}: {TABS} tabs, {len(took)} new leaders within {max(took):.2f} s, median {median(took):.2f} s; "
-        f"{published} messages, of which the history brought up to {missed} back"
+        f"{published} messages, a tab recovered up to {missed} of them"
     )
 
 

@@ -33,9 +33,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 class WebKit:
-    """A window with the methods of ``Window`` that these tests use. MiniBrowser needs a display, so it gets one.
+    """A window with the methods of ``Window`` that these tests use. MiniBrowser needs a display, so it gets its own.
 
-    Selenium's class for WebKitGTK warns of its own code, so the driver is called directly.
+    Selenium's class for WebKitGTK raises warnings, so this class calls the driver directly.
     """
 
     def __init__(self, driver):

@@ -136,10 +136,10 @@ def test_no_statement_walks_over_what_was_deleted(make):
         call_command("clearWebSocketSessions")
     deletions = [query["sql"] for query in queries.captured_queries if query["sql"].startswith("DELETE")]
     if connection.features.can_defer_constraint_checks:
-        assert len(deletions) == 6  # for each window, rows and memberships
+        assert len(deletions) == 6  # Each window has one for session rows and one for memberships.
         assert all(re.search(r"\bid\W* >= \d+ AND .*\bid\W* <= \d+", sql) for sql in deletions)
     else:
-        assert len(deletions) == 30  # for each 980 keys of a window, memberships and rows
+        assert len(deletions) == 30  # Each 980 keys have one for memberships and one for session rows.
         assert all(" IN (" in sql for sql in deletions)
 
 
@@ -153,7 +153,7 @@ def test_memberships_go_with_deleted_rows_and_no_others(make, gateway):
     for row in kept:
         row.join_all(["a", "b"])
     WebSocketSession.objects.filter(connected=True).update(created_on=timezone.now() - HOUR)
-    kept[1].mark_disconnected(ClosedReason.GONE)  # its client may still speak
+    kept[1].mark_disconnected(ClosedReason.GONE)  # Its client may still send a message.
     call_command("clearWebSocketSessions")
     rows = ChannelMembership.objects.values_list("session", "channel_name")
     assert set(rows) == {(row.pk, name) for row in kept for name in ("a", "b")}

@@ -1,4 +1,4 @@
-"""The example of docs/history.md, word for word, in the quickstart's folder: its files and its commands."""
+"""Run the files and commands of the example in docs/history.md, word for word, in the quickstart's folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILES = ("models.py", "sockets.py", "urls.py", "templates/index.html", "static/c
 def project(tmp_path):
     terminals = prepared(tmp_path)
     settings = tmp_path / "mysite" / "settings.py"
-    # The local gateway's port is this test run's own.
+    # Keep this test run's own port of the local gateway.
     local = settings.read_text().rstrip().rsplit("\n", 1)[1].replace("WEBSOCKETS = ", "")
     settings.write_text(f"{settings.read_text()}{(STEPS / 'settings.py').read_text()}WEBSOCKETS.update({local})\n")
     for name in FILES:
@@ -32,7 +32,7 @@ def project(tmp_path):
 
 
 class Page:
-    """What a browser does with the page: it joins the channel of its marked part from its position."""
+    """Does what a browser does: it joins the channel of the tag `live` with the position in the page."""
 
     def __init__(self, site, opened):
         html = get(site)

@@ -8,12 +8,12 @@ import re
 import threading
 from collections import Counter
 
-#: The answers to a push that is dropped. AWS can say "delivered" to a push that never arrives.
+#: The answers to a dropped push. AWS can report a push as delivered although it never arrives.
 ANSWERS = {200: b"HTTP/1.1 200 OK", 500: b"HTTP/1.1 500 Internal Server Error"}
 
 
 class FaultyNetwork:
-    """A context manager with its own thread. ``rate`` is the part of the pushes that are dropped."""
+    """A context manager with its own thread. ``rate`` is the share of pushes that it drops."""
 
     def __init__(self, port: int, target: int, rate: float, seed: int = 1) -> None:
         self.port, self._target, self.rate = port, target, rate
@@ -70,7 +70,7 @@ class FaultyNetwork:
                 writer.write(b"".join(await message(gateway_reader)))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # One of the two has gone, or the test is over.
+            pass  # One side has closed, or the test is over.
         finally:
             writer.close()
             gateway.close()

@@ -1,6 +1,6 @@
 """``python -m tests.history.killed_worker`` starts workers that are killed between their commit and the numbering.
 
-It reads the number that the next worker publishes, and writes the worker's exit status, a line each.
+It reads one number per line. For each, it starts a worker that publishes the number, and writes the exit status.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from django_aws_api_gateway_websockets.history import publish  # noqa: E402
 
 def work(number):
     with transaction.atomic():
-        # This function runs first after the commit. publish() numbers its message in a later one.
+        # Django calls this function first after the commit. publish() registers its own function later.
         transaction.on_commit(lambda: os.kill(os.getpid(), signal.SIGKILL))
         publish("room-1", {"n": number})
 

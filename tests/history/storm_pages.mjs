@@ -1,6 +1,6 @@
 /**
  * Pages with GatewaySocket, each with its own connection: node storm_pages.mjs URL PAGES CHANNELS EACH
- * Writes what their applications see to stdout, as lines of JSON.
+ * Writes what their applications see to stdout, one JSON object per line.
  */
 
 import { GatewaySocket } from "../../js/src/index.js";
@@ -16,7 +16,7 @@ for (let page = 0; page < pages; page++) {
   socket.addEventListener("message", ({ message, channel, at, missed }) => {
     say(page, { channel, at, n: message.n, missed });
   });
-  // A page of an application reads its state here, and gets the position together with it.
+  // A real application loads its state and the matching position here.
   socket.addEventListener("gap", ({ channel, at }) => {
     say(page, { channel, gap: at });
     socket.join(channel, { at });

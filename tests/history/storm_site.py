@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.views import WebSocketView
 
-#: The requests that the site handles at once, like the processes of a WSGI server. Each has a database connection.
+#: Limits the requests that run at once, like the workers of a WSGI server. Each one uses a database connection.
 WORKERS = threading.BoundedSemaphore(16)
 
 
@@ -30,7 +30,7 @@ class Rollback(Exception):
 
 
 def say(number, channels):
-    """Publish a message in one of three ways. Repeated after a crash, the id keeps it from being published twice."""
+    """Publish a message in one of three ways. You can repeat it after a crash, because the id prevents duplicates."""
     name, data, message_id = f"room-{number // 2 % channels}", {"n": number}, f"m-{number}"
     if number % 3 == 0:
         publish(name, data, message_id=message_id)
@@ -68,7 +68,7 @@ urlpatterns = [
 
 
 def work(numbers, channels):
-    """Publish the messages, and print the number of each one that is published."""
+    """Publish the messages. Print each number after its message was published."""
     for number in numbers:
         say(number, channels)
         sys.stdout.write(f"{number}\n")

@@ -1,6 +1,6 @@
 """Many publishers at once, and workers that are killed between the commit and the numbering.
 
-The numbers are small enough for every run. ``ENDURANCE=1`` runs the full ones.
+By default, few messages are published. ``ENDURANCE=1`` publishes more.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def clean_up():
 
 
 class Publisher:
-    """It publishes in and out of transactions, some of which are rolled back."""
+    """Publishes inside and outside of transactions, and rolls some of them back."""
 
     def __init__(self, number, channels):
         self.chance = random.Random(number)
@@ -78,7 +78,7 @@ class Publisher:
                     connections.close_all()
 
     def say(self, text):
-        # In two channels, in any order: transactions that locked them would deadlock.
+        # If publish() locked channels inside transactions, two channels in random order would cause deadlocks.
         names = [f"room-{self.chance.randrange(self.channels)}" for _ in range(2)]
         way = self.chance.choice(["alone", "transaction", "rollback"])
         if way == "alone":
@@ -94,7 +94,7 @@ class Publisher:
 
 
 class Checker(threading.Thread):
-    """It reads all histories again and again. Each must be complete and longer than before, in order."""
+    """Reads all histories again and again. Each history must have no hole, and begin with what it had before."""
 
     def __init__(self):
         super().__init__()
@@ -141,9 +141,9 @@ def test_a_hundred_publishers_leave_no_hole(shared_database, channels):
     sys.stdout.write(f"\n{total} messages in {channels} channels, {took:.1f} s, {checker.looks} looks\n")
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: processes share it")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="processes cannot share SQLite in memory")
 def test_workers_killed_after_their_commit_lose_nothing(enter, join, settings):
-    """A hundred workers, each killed by SIGKILL between its commit and the numbering."""
+    """Kill a hundred workers with SIGKILL, each between its commit and the numbering."""
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1000}}}
     socket = enter()
     join(socket, room_1=None)
@@ -161,7 +161,7 @@ def test_workers_killed_after_their_commit_lose_nothing(enter, join, settings):
             workers.stdin.flush()
             assert int(workers.stdout.readline()) == signal.SIGKILL
             assert socket.receive_nothing()
-            # The next publisher or the clean-up sends what the worker left.
+            # The next publisher or the clean-up sends the message that the worker left.
             if number % 3 == 0:
                 publish("room-1", {"n": -number})
                 others.append(-number)

@@ -222,17 +222,17 @@ def test_old_messages_are_deleted_by_the_clean_up(settings, enter, join, capsys)
 
 
 def statements_of(work):
-    """Return the statements of ``work``, BEGIN and COMMIT apart."""
+    """Return the statements of ``work``, except BEGIN and COMMIT."""
     with CaptureQueriesContext(connection) as queries:
         work()
     return [one["sql"] for one in queries if one["sql"] not in ("BEGIN", "COMMIT")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_statements_of_publish_outside_of_transactions():
+def test_publish_outside_of_transactions_runs_few_statements():
     publish("room-1", {"n": 1})
     own = 2 if connection.vendor == "sqlite" else 1
-    assert len(statements_of(lambda: publish("room-1", {"n": 2}))) == own + 1  # and one for the recipients
+    assert len(statements_of(lambda: publish("room-1", {"n": 2}))) == own + 1  # One more reads the recipients.
 
 
 @pytest.mark.parametrize(("limit", "statements"), [({"size": 10}, 2), ({"seconds": 60}, 3)])

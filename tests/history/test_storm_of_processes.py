@@ -1,6 +1,7 @@
-"""A storm in processes: pages in node, the local gateway, Django and a worker, both killed, pushes and sockets lost.
+"""A storm of histories, with pages in Node, the local gateway, Django and a worker as separate processes.
 
-It runs with ``-m slow`` on PostgreSQL and MariaDB. ``ENDURANCE=1`` runs the full numbers, ``-s`` shows what happened.
+Django and the worker are killed, pushes are dropped, and connections are cut. The test runs with ``-m slow`` on
+PostgreSQL and MariaDB. ``ENDURANCE=1`` runs the large numbers, and ``-s`` shows what happened.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from .storm_settings import WEBSOCKETS
 
 FULL = bool(os.environ.get("ENDURANCE"))
 MESSAGES, PAGES, CHANNELS, EACH, KILLS = (2000, 200, 20, 2, 2) if FULL else (120, 12, 4, 2, 1)
-#: The part of the pushes that never arrives, and the seconds between two cuts.
+#: The share of pushes that never arrive, and the seconds between two cuts.
 LOST, CUT_EVERY = 0.05, 60 / PAGES
 #: The channel whose history is deleted in the middle of the storm.
 DELETED = "room-1"
@@ -72,7 +73,7 @@ class Process:
 
 
 class Worker(Process):
-    """It publishes the odd numbers. After a kill, it begins with the number that it did not report."""
+    """Publishes the odd numbers. After a kill, it starts with the first number that it did not report."""
 
     def __init__(self, log, environment):
         super().__init__(log, environment, *self.after(1))
@@ -156,7 +157,7 @@ def wait_until(true, seconds, site, says=lambda: ""):
 
 @pytest.fixture
 def node():
-    """Node with a WebSocket of its own: 20.10 or newer."""
+    """Return the path of a Node that has WebSocket built in (20.10 or newer)."""
     found = shutil.which("node") or "node is not installed"
     try:
         subprocess.run([found, "--experimental-websocket", "--version"], capture_output=True, check=True)
@@ -185,7 +186,7 @@ class Pages:
         self.process = process
 
     def events(self):
-        """Return the events by page and channel, in order, and the count of the others."""
+        """Return the events by page and channel, in order, and a count of the events without a channel."""
         found, others = {}, Counter()
         for line in list(self.process.lines):
             event = json.loads(line)
@@ -277,7 +278,7 @@ def test_the_verdict_notices_each_mistake(offsets, wrong):
 
 
 def rage(site):
-    """Publish all messages, while sockets are cut, the worker and Django are killed, and a history is deleted."""
+    """Publish all messages. Meanwhile, cut sockets, kill the worker and Django, and delete a history."""
     work = [partial(site.publish_even_numbers, seed, 4) for seed in range(4)]
     threads = [threading.Thread(target=one, daemon=True) for one in (*work, site.cut_sockets)]
     site.worker = site.start("worker", kind=Worker)
@@ -304,7 +305,7 @@ def note(text):
 @pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: processes share it")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="processes cannot share SQLite in memory")
 def test_pages_see_all_messages_in_order_or_a_gap(site, node, tmp_path):
     row = ApiGateway.objects.create(api_name="storm", is_local=True, target_base_endpoint=f"{site.url}/ws/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
@@ -335,6 +336,6 @@ def test_pages_see_all_messages_in_order_or_a_gap(site, node, tmp_path):
     wrong = {name: found[name] for name in ("lost", "doubled", "reordered", "wrong", "left")}
     assert (wrong, kills) == (dict.fromkeys(wrong, 0), {"worker": KILLS, "django": KILLS})
     assert set(others) == {"drops"}
-    # Each page of the deleted history was told of a gap, and no other page.
+    # Each page of the deleted history got a gap, and no other page did.
     assert told == {(page, name) for page, name in events if name == DELETED}
     assert min(found["missed"], found["drops"], found["cuts"]) > 0

@@ -230,7 +230,7 @@ def test_only_the_newest_events_are_kept() -> None:
     text = "x" * (MAX_BYTES // 1000)
     for number in range(2000):
         recorder.append("reply", "a=", (f"{text}{number}",))
-    # Old events are dropped in blocks of about 1 MB.
+    # The recorder drops old events in blocks of about 1 MB.
     assert 970 <= len(recorder.after(0)) <= 1020
     assert recorder.find(MAX_EVENTS + 900) is None
     assert [event.number for event in recorder.after(MAX_EVENTS + 2003)] == [MAX_EVENTS + 2004, MAX_EVENTS + 2005]

@@ -157,7 +157,7 @@ def stopped_database():
 
 
 class Server:
-    """A PostgreSQL server of its own, which can be stopped."""
+    """A separate PostgreSQL server, which a test can stop."""
 
     def __init__(self, programs, folder):
         self.programs, self.data = programs, folder / "data"
@@ -192,11 +192,11 @@ class Server:
 
 @pytest.fixture
 def own_server(db):
-    """A server that only this test uses. Its database takes the place of the tests' own one."""
+    """Start a server that only this test uses. Its database replaces the usual test database."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) or [Path(shutil.which("initdb") or ".").parent]
     if not (programs[-1] / "initdb").exists():
         pytest.skip("needs PostgreSQL's initdb")
-    with tempfile.TemporaryDirectory() as folder:  # pytest's own ones belong to one user
+    with tempfile.TemporaryDirectory() as folder:  # Other users cannot read pytest's temporary folders.
         Path(folder).chmod(0o755)
         server = Server(programs[-1], Path(folder))
         server.start()
@@ -213,13 +213,13 @@ def own_server(db):
 
 
 @pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
-def test_a_database_that_refuses_connections_during_200_events(connect, alice, settings):
+def test_200_events_while_the_database_refuses_connections(connect, alice, settings):
     events_around(stopped_database, connect, alice, settings)
 
 
 @pytest.mark.once
 @pytest.mark.skipif("postgresql" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
-def test_a_server_stops_and_starts_again_during_200_events(own_server, connect, alice, settings):
+def test_200_events_while_a_server_stops_and_starts_again(own_server, connect, alice, settings):
     events_around(own_server.stopped, connect, alice, settings)
 
 

@@ -41,7 +41,7 @@ _TEMPLATES = {
     "INSERT INTO $message ($message_history, $message_offset, $given) "
     "SELECT $counter_id, $counter_last_offset, $values FROM counted "
     "RETURNING $message_history, $message_offset, (SELECT $counter_epoch FROM counted), $exists",
-    # MariaDB runs the whole transaction without waiting for the client, which is where others would wait for the lock.
+    # The lock is short, because MariaDB runs the whole transaction without waiting for the client.
     "block": "BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN ROLLBACK; RESIGNAL; END; "
     "START TRANSACTION; $count; $insert_returning; COMMIT; END",
 }
@@ -136,11 +136,11 @@ def _insert_one(message: NewMessage, using: str) -> Numbered | None:
 
 
 def _way(connection: Any) -> Callable[[Any, str, str, Sequence[Any]], Any]:
-    """Return the function that runs the fewest statements on this database."""
+    """Return the function that numbers a message with the fewest statements on this database."""
     if connection.vendor == "postgresql":
         return _with_one_statement
     is_mariadb = connection.vendor == "mysql" and connection.mysql_is_mariadb
-    # The block has a transaction of its own, so it can't run inside that of a TestCase.
+    # The block has its own transaction, so it cannot run inside the transaction of a TestCase.
     if is_mariadb and connection.features.can_return_columns_from_insert and connection.get_autocommit():
         return _with_block
     return _with_two_statements

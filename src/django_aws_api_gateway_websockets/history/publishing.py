@@ -103,7 +103,7 @@ def _publish_committed(channel_name: str, using: str, background: bool = False) 
 
 
 def _checked(channel_name: str, data: Any, exclude: Any, message_id: str | None, user: Any) -> NewMessage:
-    """Return the message. Raise an error that names a wrong argument of ``publish``."""
+    """Return the message. If an argument of ``publish`` is wrong, raise an error that names it."""
     check_joinable(channel_name)
     _check_id(message_id)
     if user is not None and not hasattr(user, "is_authenticated"):
@@ -125,7 +125,7 @@ def _publish_now(message: NewMessage, using: str, background: bool) -> Published
         return Published(position=str(numbered.position), repeated=True)
     report = _push(numbered, background)
     if numbered.others_wait:
-        # The process of these messages was killed after its commit, or is about to number them.
+        # The process that wrote these messages was killed after its commit, or is about to number them.
         _publish_committed(message.channel_name, using)
     _trim_sometimes(numbered, using)
     return report

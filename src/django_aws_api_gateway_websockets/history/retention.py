@@ -38,7 +38,7 @@ def limits_of(channel_name: str) -> Limits | None:
 
 
 def log_no_history(channel_name: str) -> None:
-    """Log the patterns that a channel does not match. A misspelled name would otherwise go unnoticed."""
+    """Log that a channel matches none of the patterns. Otherwise, nobody would notice a misspelled name."""
     patterns = ", ".join(map(repr, conf.HISTORY)) or "none"
     logger.debug("The channel %r has no history. Patterns in %s['HISTORY']: %s", channel_name, SETTING, patterns)
 
@@ -88,7 +88,7 @@ def trim(history: ChannelHistory, using: str) -> int:
     oldest = rows.order_by("offset").values_list("offset", flat=True).first()
     if oldest is None:
         return 0
-    # Offsets have no holes, so they tell how many messages a range has.
+    # Offsets have no holes, so the difference of two offsets is a number of messages.
     keep_from = min(_keep_from(history, rows, oldest), oldest + ROWS_PER_STATEMENT)
     return rows.filter(offset__lt=keep_from)._raw_delete(using) if keep_from > oldest else 0
 
@@ -100,6 +100,6 @@ def _keep_from(history: ChannelHistory, rows: QuerySet[HistoryMessage], oldest: 
     if limits.seconds is not None:
         since = timezone.now() - timedelta(seconds=limits.seconds)
         outdated = rows.filter(offset__lte=oldest + ROWS_PER_STATEMENT, created_on__lt=since)
-        # The database reads at most 501 rows, and returns none of them.
+        # The database reads at most 501 rows, and returns only their highest offset.
         found = max(found, outdated.aggregate(Max("offset"))["offset__max"] or 0)
     return found

@@ -63,9 +63,9 @@ def find_speaking_session(event: GatewayEvent) -> WebSocketSession | None:
 
 @lru_cache(maxsize=None)
 def _joined_rows() -> WebSocketSessionQuerySet:
-    """Return the sessions with user and gateway. The fields of the gateway that only its creation needs are deferred.
+    """Return the session rows with user and gateway. Defer the gateway fields that serve no connections.
 
-    They are more than half of the columns, and reading them would take a third of the time of a message.
+    These are more than half of the columns. Reading them would take a third of the time of a message.
     """
     others = (field.name for field in ApiGateway._meta.concrete_fields if field.name not in SERVING)
     joined = WebSocketSession.objects.select_related("user", "api_gateway")

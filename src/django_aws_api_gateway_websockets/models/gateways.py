@@ -48,7 +48,7 @@ _DESCRIBING = {
 }
 
 
-#: The fields that the view of a message and a send read. The view of a message loads no others.
+#: The fields that a view and a send read. For a message, the view loads only these.
 SERVING = frozenset(
     {
         "id",
@@ -311,7 +311,7 @@ class ApiGateway(models.Model):
     def refresh_from_db(  # type: ignore[override]  # from_queryset is new in Django 5.1.
         self, using: str | None = None, fields: Iterable[str] | None = None, **kwargs: Any
     ) -> None:
-        """Reload the row. If a field was deferred, load all deferred fields with it, in one query."""
+        """Reload the row. To load one deferred field, load all deferred fields, in one query."""
         deferred = self.get_deferred_fields()
         if fields is not None and deferred.intersection(fields):
             fields = deferred.union(fields)

@@ -31,9 +31,9 @@ class ConnectedIndex(models.Index):
 
 
 class UniqueIfSet(models.UniqueConstraint):
-    """A unique constraint whose last field can be null. Rows with null are not in its index if the database allows it.
+    """A unique constraint whose last field can be null. If the database allows it, its index leaves out rows with null.
 
-    Django creates no constraint with a condition on MariaDB. There, the index contains every row.
+    On MariaDB, Django does not create constraints with a condition, so the index contains every row.
     """
 
     def _plain(self, schema_editor: Any) -> models.UniqueConstraint:

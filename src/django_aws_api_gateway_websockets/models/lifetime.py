@@ -15,7 +15,7 @@ def living(rows: Any, session: str = "") -> Any:
 
 
 def not_lost(rows: Any, session: str = "") -> Any:
-    """Leave out rows that say ``connected``, although their connection must have ended.
+    """Leave out rows whose connection must have ended, even if they are marked connected.
 
     Rows older than two hours are left out. Rows of ``GatewaySocket`` are also left out if they have been silent for too
     long, because it sends a beat after 8 minutes. Other clients can be connected and silent, if they receive messages.

@@ -19,12 +19,12 @@ def cascade_unseen(collector: Collector, field: Any, rows: Any, using: str) -> N
 
 
 class ChannelKeys(models.Subquery):
-    """The keys of the sessions in a channel: those that ``connected`` to it, and those that ``joined`` it.
+    """The primary keys of the session rows in a channel: ``connected`` to it, or ``joined``.
 
     Each half has its own index. With OR, databases would scan all rows.
     """
 
-    # MariaDB would run a bare UNION for each outer row.
+    # MariaDB would run a UNION that is not in a derived table once for each outer row.
     template = "(SELECT * FROM (%(subquery)s) AS derived)"
 
     def __init__(self, connected: models.QuerySet[Any], joined: models.QuerySet[Any]) -> None:

@@ -52,7 +52,7 @@ def online(users: Iterable[Any]) -> set[Any]:
     if isinstance(users, QuerySet) and issubclass(users.model, get_user_model()) and not users.query.is_sliced:
         return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
     asked = {user.pk: user for user in _checked(users)}
-    # Compare by ">". With "connected" alone, PostgreSQL also scans a partial index of all open rows.
+    # Compare with ">". With "connected" alone, PostgreSQL would also scan a partial index of all open rows.
     rows = not_lost(WebSocketSession.objects.filter(user__in=asked, connected__gt=False)).order_by()
     return {asked[pk] for pk in set(rows.values_list("user", flat=True))}
 
@@ -62,7 +62,7 @@ def _is_user(value: Any) -> bool:
 
 
 def _checked(users: Any) -> list[Any]:
-    """Return ``users`` as a list. Raise ``TypeError`` if one of them is something else, such as a name or a key."""
+    """Return ``users`` as a list. Raise ``TypeError`` if one of them is not a user, such as a name or a key."""
     if _is_user(users) or isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
         raise TypeError(f"online takes a list or a queryset of users, not {users!r:.80}. For one user, call is_online.")
     found = list(users)

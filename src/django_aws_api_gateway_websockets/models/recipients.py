@@ -17,7 +17,7 @@ from .rows import ClosedReason, SessionRows, oldest_open
 
 # API Gateway answers 410 while $connect is still running, so a row this young stays open.
 FRESH = timedelta(seconds=10)
-# Rows of the first query, which is small so that sends start at once, and of each further one.
+# Rows of the first query, and of each further query. The first query is small, so that sends start at once.
 _FIRST_CHUNK, _LARGER_CHUNK = 1_000, 20_000
 _COLUMNS = ("pk", "connection_id", "api_gateway_id", "stage_name")
 
@@ -109,7 +109,7 @@ def _after(rows: QuerySet[Any], key: Any) -> QuerySet[Any]:
 
 
 class GoneRows:
-    """Closes the rows of connections that AWS calls gone, with one UPDATE per batch."""
+    """Closes the rows of connections that AWS reports as gone, with one UPDATE per batch."""
 
     def __init__(self, sessions: SessionRows[Any], reason: str = ClosedReason.GONE) -> None:
         self._rows, self._reason = sessions.written(), reason

@@ -191,7 +191,7 @@ def _why_refused(check_may_join: Callable[[Any], None], name: str) -> _Refusal |
 def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], bool]) -> dict[str, int]:
     """Leave the joined channels that the user may no longer be in. Return them, each with an HTTP status.
 
-    The connection does not leave the channel that it connected to, even if that channel is returned.
+    The result can contain the channel that the connection connected to, but the connection does not leave it.
     """
     # Not session.channels, because a replica may not know yet that a hand-over has moved them.
     memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)

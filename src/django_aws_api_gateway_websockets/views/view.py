@@ -73,8 +73,8 @@ class WebSocketView(View):
         path("ws/<slug:route>", ChatView.as_view())
 
     The view has ``connect`` and ``disconnect``. Write ``default``, and a method for each ``action`` and each custom
-    route. Handlers may be ``async def``. A handler returns None, or an HTTP response to refuse, or to reply on a
-    two-way route. If you override ``dispatch``, add ``csrf_exempt`` again.
+    route. Handlers may be ``async def``. A handler returns None or an HTTP response. A response refuses the
+    message, or replies on a two-way route. If you override ``dispatch``, add ``csrf_exempt`` again.
     """
 
     #: Add the log of all checks to each refusal.

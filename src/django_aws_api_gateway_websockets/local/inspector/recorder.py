@@ -11,8 +11,8 @@ from typing import Any, Iterable, Iterator, NamedTuple, Tuple
 #: How many events are kept, and how many bytes of text they may hold together.
 MAX_EVENTS = 10_000
 MAX_BYTES = 64 * 1024 * 1024
-#: How many events, or how many bytes of text, are packed together. The objects of so few events rarely make the garbage
-#: collector run, which counts the objects that are alive.
+#: How many events, or how many bytes of text, are packed together. The garbage collector counts live objects, and so
+#: few events rarely make it run.
 _BLOCK_EVENTS = 16
 _BLOCK_BYTES = 1024 * 1024
 
@@ -42,8 +42,8 @@ class Recorder:
     """A ring of events, numbered from 1. It lives in one event loop.
 
     Only the newest events are kept as objects. The others are packed in blocks. An event with its headers consists of
-    some 50 objects. With half a million of them, the gateway would always work with memory that no cache holds, and
-    the garbage collector would run more often.
+    about 50 objects, so 10,000 events would be half a million objects. These do not fit into the CPU's caches, and the
+    garbage collector would run more often.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Recorder:
 
     def _pack(self) -> None:
         """Pack the newest events. Drop the blocks for which there is no more room."""
-        # marshal takes a fraction of the time of JSON or pickle. These bytes never leave the process.
+        # marshal is much faster than JSON or pickle. It is safe, because these bytes never leave the process.
         block = _Block(self._number - len(self._newest) + 1, self._number, marshal.dumps(self._newest))
         self._newest, self._newest_bytes = [], 0
         self._blocks.append(block)
