@@ -18,6 +18,9 @@ from .views import ExampleView
 pytestmark = pytest.mark.django_db
 
 
+seen = []
+
+
 class RefusingView(ExampleView):
     def connect(self, request, *args, **kwargs):
         super().connect(request, *args, **kwargs)
@@ -65,6 +68,14 @@ class GatewayReadingView(WebSocketView):
         return HttpResponse()
 
 
+class AsyncGatewayReadingView(WebSocketView):
+    async def plan(self, request, *args, **kwargs):
+        return HttpResponse(str(self.api_gateway.tags))
+
+    async def disconnect(self, request, *args, **kwargs):
+        seen.append(self.api_gateway.tags)
+
+
 class WithoutDefaultView(WebSocketView):
     def join_room(self, request, *args, **kwargs):
         return HttpResponse("joined")
@@ -84,6 +95,7 @@ urlpatterns = [
     path("bare/<slug:route>", WithoutDefaultView.as_view()),
     path("bare-debug/<slug:route>", WithoutDefaultView.as_view(debug=True)),
     path("gateway/<slug:route>", GatewayReadingView.as_view()),
+    path("async-gateway/<slug:route>", AsyncGatewayReadingView.as_view()),
     path("noroute/", ExampleView.as_view()),
 ]
 
@@ -384,6 +396,16 @@ def test_other_fields_of_the_gateway_cost_one_query(connect, alice, django_asser
     with django_assert_num_queries(3):  # One reads all other fields, and one the additional routes.
         answer = socket.send_json({"action": "plan"}).content.decode()
     assert answer == f"{{'team': 'web'}} Chat of the site {gateways.get().api_name}"
+
+
+def test_async_handlers_read_all_fields_of_the_gateway(connect, alice, django_assert_num_queries):
+    socket = connect(alice, path="/async-gateway/")
+    ApiGateway.objects.update(tags={"team": "web"})
+    with django_assert_num_queries(1):
+        assert socket.send_json({"action": "plan"}).content == b"{'team': 'web'}"
+    seen.clear()
+    socket.disconnect()
+    assert seen == [{"team": "web"}]
 
 
 def test_a_handler_that_saves_its_gateway_keeps_all_fields(connect, alice):

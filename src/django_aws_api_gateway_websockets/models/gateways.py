@@ -315,6 +315,8 @@ class ApiGateway(models.Model):
         deferred = self.get_deferred_fields()
         if fields is not None and deferred.intersection(fields):
             fields = deferred.union(fields)
+            # A replica may not know yet what the row's own database has, and save() would write that back.
+            using = using or self._state.db
         super().refresh_from_db(using, fields, **kwargs)
 
     def _is_news_for_aws(self) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Callable, Iterable, Mapping
 
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "declaration_of",
     "handler",
     "handler_table",
+    "has_coroutines",
     "method_name",
     "signature_problem",
     "taken_arguments",
@@ -104,10 +106,8 @@ def handler_table(view: type, base: type, url_parameters: Iterable[str] = URL_PA
 
 
 def _make_table(view: type, base: type, url_parameters: frozenset[str]) -> Mapping[str, str]:
-    # Django's own mixins have methods such as get() and post() that take a request but are not handlers.
-    own = [cls for cls in view.__mro__ if not issubclass(base, cls) and cls.__module__.partition(".")[0] != "django"]
     table: dict[str, str] = {}
-    for attribute in sorted({name for cls in own for name in vars(cls)}):
+    for attribute in _own_attributes(view, base):
         for name in _names(view, base, attribute, url_parameters):
             if not isinstance(name, str) or name.startswith("_") or name in _RESERVED:
                 raise ImproperlyConfigured(
@@ -119,6 +119,22 @@ def _make_table(view: type, base: type, url_parameters: frozenset[str]) -> Mappi
                 )
             table[name] = attribute
     return table
+
+
+def _own_attributes(view: type, base: type) -> list[str]:
+    # Django's own mixins have methods such as get() and post() that take a request but are not handlers.
+    own = [cls for cls in view.__mro__ if not issubclass(base, cls) and cls.__module__.partition(".")[0] != "django"]
+    return sorted({name for cls in own for name in vars(cls)})
+
+
+def has_coroutines(view: type, base: type) -> bool:
+    """Return whether the project's classes below ``base`` have an ``async def`` method."""
+    return _has_coroutines(view, base)
+
+
+@lru_cache(maxsize=1024)
+def _has_coroutines(view: type, base: type) -> bool:
+    return any(iscoroutinefunction(inspect.getattr_static(view, name)) for name in _own_attributes(view, base))
 
 
 def _names(view: type, base: type, attribute: str, url_parameters: frozenset[str]) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ from .announcing import run_and_announce
 from .answers import as_response, for_gateways, login_not_required, refusal
 from .envelope import KEY, Envelope, spoken_version
 from .exchange import answer_beat, change_channels, leave_lost_channels, run_once
-from .handlers import declaration_of, handler_table, method_name, signature_problem, taken_arguments
+from .handlers import declaration_of, handler_table, has_coroutines, method_name, signature_problem, taken_arguments
 from .moves import answer_move, for_later
 from .permissions import check_no_redirect, check_permissions
 from .selection import choose_name
@@ -181,7 +181,10 @@ class WebSocketView(View):
 
     def _find_session(self, request: HttpRequest) -> None:
         ends = self._route_key == protocol.DISCONNECT
-        session = self.websocket_session = (find_session if ends else find_speaking_session)(self.event)
+        # Async code cannot load a deferred field when it reads it.
+        whole_gateway = ends or has_coroutines(type(self), WebSocketView)
+        find = find_session if ends else find_speaking_session
+        session = self.websocket_session = find(self.event, whole_gateway)
         self._debug(f"connection {self.event.connection_id!r}: {'known' if session else 'unknown'}")
         self.api_gateway = session.api_gateway if session else None
         if ends:
