@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Callable, Mapping, NamedTuple, Protocol
+from itertools import islice
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -14,6 +15,7 @@ from django.http.response import HttpResponseBase
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..history.transactions import after_transaction
 from ..models import ChannelMembership, WebSocketSession
+from ..models.batches import batches
 from ..security.channel_rules import MAX_CHANNEL_LENGTH, check_joinable
 from ..security.escaping import one_line
 from .envelope import KEY, Envelope, reply_to
@@ -33,6 +35,8 @@ MAX_JOINED = 500
 #: The refused channels of one message whose reasons the client gets, and the characters of each. Together with the
 #: statuses of all channels, they fit into a frame.
 _REASONS, _REASON_LENGTH = 10, 200
+#: The lost channels in one frame. Even with the longest names, they fit.
+_LOST = 50
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -96,11 +100,22 @@ def _answer(
         # Without a reply, every repetition of the request would be told that it is still running.
         logger.exception("The connection %s was not told what it has missed", session.connection_id)
         (status, data), channels = _failure(error), _NOTHING
-    reply = reply_to(envelope.request_id, status, data, **channels)
+    first, *more = _in_frames(channels)
+    reply = reply_to(envelope.request_id, status, data, **first)
     memory.finish(reply)
     push(session, reply)
+    for further in more:
+        push(session, {KEY: further})
     for frame in missed:
         push_text(session, frame)
+
+
+def _in_frames(channels: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield ``channels`` in parts that each fit into one frame. A move can lose all channels of a connection."""
+    lost = channels.get("lost", _NOTHING)
+    yield {**channels, "lost": dict(islice(lost.items(), _LOST))} if lost else channels
+    for names in batches(islice(lost, _LOST, None), _LOST):
+        yield {"lost": {name: lost[name] for name in names}}
 
 
 def _owner(session: WebSocketSession, envelope: Envelope) -> str:
@@ -196,17 +211,21 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
     # Not session.channels, because a replica may not know yet that a hand-over has moved them.
     memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)
     names = {session.channel_name, *memberships.values_list("channel_name", flat=True)} - {""}
-    statuses = {name: _status_of_joining(may_join, name) for name in sorted(names)}
-    lost = {name: status for name, status in statuses.items() if status >= 400}
+    statuses = {name: _status_of_refusal(may_join, name) for name in sorted(names)}
+    lost = {name: status for name, status in statuses.items() if status is not None}
     joined = [name for name in lost if name != session.channel_name]
     if joined:
         session.leave_all(joined)
     return lost
 
 
-def _status_of_joining(may_join: Callable[[str], bool], name: str) -> int:
+def _status_of_refusal(may_join: Callable[[str], bool], name: str) -> int | None:
+    """Return the HTTP status with which the site refuses ``name``, or None if the user may be in it.
+
+    The site's own exceptions can have any status, so only the exception itself tells that the site refuses.
+    """
     try:
-        return 200 if may_join(name) else 403
+        return None if may_join(name) else 403
     except EventRefused as error:
         return error.status
     except PermissionDenied:
