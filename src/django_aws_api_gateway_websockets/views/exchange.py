@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Protocol
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -18,6 +18,7 @@ from ..models import ChannelMembership, WebSocketSession
 from ..models.batches import batches
 from ..security.channel_rules import MAX_CHANNEL_LENGTH, check_joinable
 from ..security.escaping import one_line
+from .answers import public_text, text_of
 from .envelope import KEY, Envelope, reply_to
 from .moves import for_later
 from .recovery import positions_in_frames, with_positions
@@ -28,6 +29,13 @@ __all__ = ["answer_beat", "change_channels", "leave_lost_channels", "push", "run
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RUNNING, _FAILED = 202, 500
+#: What the client gets for the exceptions that Django answers with a status of their own, and for all others.
+_STATUSES: Mapping[type[Exception], tuple[int, str]] = {
+    Http404: (404, "The site did not find it."),
+    BadRequest: (400, "The site does not accept this message."),
+    SuspiciousOperation: (400, "The site does not accept this message."),
+}
+_BUG = _FAILED, "The server failed to handle this message."
 #: The length that an anonymous client's request id needs to be recognized on another connection, in characters.
 UNGUESSABLE_LENGTH = 16
 #: The channels that one connection may join, so that no client fills the table.
@@ -255,18 +263,17 @@ def _outcome(view: Replying, response: HttpResponseBase) -> tuple[int, Mapping[s
     data, status = view.replied or ({}, response.status_code)
     if response.status_code < 400:
         return status, data
-    return response.status_code, {"message": response.reason_phrase, **data}
+    return response.status_code, {"message": text_of(response), **data}
 
 
 def _failure(error: Exception) -> tuple[int, Mapping[str, Any]]:
     """Return the text about an exception that the client may see.
 
-    The details of a bug are only included if DEBUG is on.
+    The details of other exceptions are only included if DEBUG is on: the text of an ``Http404`` can name a model.
     """
     if isinstance(error, EventRefused):
-        return error.status, {"message": str(error)}
+        return error.status, {"message": public_text(error)}
     if isinstance(error, PermissionDenied):
         return 403, {"message": str(error) or "You may not do this."}
-    if settings.DEBUG:
-        return _FAILED, {"message": f"{type(error).__name__}: {error}"}
-    return _FAILED, {"message": "The server failed to handle this message."}
+    status, text = next((told for kind, told in _STATUSES.items() if isinstance(error, kind)), _BUG)
+    return status, {"message": f"{type(error).__name__}: {error}" if settings.DEBUG else text}

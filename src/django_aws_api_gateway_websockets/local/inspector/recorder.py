@@ -121,9 +121,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         # The characters, and not what a subclass shows: str() of an Enum is its name.
         return str.__str__(value)
-    for plain in (bytes, int, float):
-        if isinstance(value, plain):
-            return plain(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
     return repr(value)
 
 
