@@ -254,7 +254,8 @@ def test_a_parameter_that_the_url_does_not_have_is_an_error(connect):
     ("action", "taken"),
     [("helper", "self, request"), ("rename_room", "self, name"), ("load", "self, request, pk")],
 )
-def test_a_method_that_is_no_handler_is_named_with_what_is_wrong(connect, action, taken):
+def test_a_method_that_is_no_handler_is_named_with_what_is_wrong(connect, settings, action, taken):
+    settings.DEBUG = True
     response = connect(path="/bare/").send_json({"action": action})
     assert response.status_code == 404
     assert response.json()["message"] == (
@@ -294,7 +295,7 @@ def test_parse_json_refuses_what_is_not_safe(connect, text):
 def test_an_error_of_parse_is_a_message_that_gets_400(connect, text):
     response = connect(path="/strict/").send(text)
     assert response.status_code == 400
-    assert response.json()["message"] == "StrictParseView cannot parse the message."
+    assert response.json()["message"] == "The site cannot parse the message."
 
 
 @pytest.mark.parametrize("text", ["[]", '[2, "x"]', "ping", "", "5", '"test"', "null"])

@@ -16,6 +16,7 @@ from django.urls import path
 from django.utils import timezone
 
 from django_aws_api_gateway_websockets.background.work import JOBS
+from django_aws_api_gateway_websockets.exceptions import EventRefused
 from django_aws_api_gateway_websockets.logins import handovers
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession, activity
 from django_aws_api_gateway_websockets.testing import GatewayClient
@@ -27,10 +28,19 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 ended = []
 meanwhile = []
 barred = set()
+redirected = set()
+
+
+class Elsewhere(EventRefused):
+    """A site's own refusal, with a status that is not an error."""
+
+    status = 307
 
 
 class RoomView(ExampleView):
     def can_join(self, request, channel_name):
+        if channel_name in redirected:
+            raise Elsewhere("Ask the other site.")
         return channel_name not in barred
 
     def connect(self, request, *args, **kwargs):
@@ -63,6 +73,7 @@ urlpatterns = [
 def nothing_remembered():
     ended.clear()
     barred.clear()
+    redirected.clear()
     cache.clear()
 
 
@@ -155,6 +166,32 @@ def test_a_lost_channel_is_not_handed_over(page, old):
     lost = {"room": 403, "lobby": 403}
     assert ask(new, move=token)["_ws"] == {"reply": "r-1", "status": 200, "window": 0.5, "lost": lost}
     assert new.session.channels == ["kitchen"]
+
+
+@pytest.mark.parametrize("character", ["é", "ж", "💥", "<"])
+def test_every_lost_channel_is_told_however_long_its_name(page, old, character):
+    names = [f"{n:03}".ljust(255, character) for n in range(500)]
+    old.session.join_all(names)
+    token = token_of(old)
+    new = wait_with(page)
+    barred.update(names)
+    new.send_json({"action": "_ws", "_ws": {"id": "r-1", "move": token}})
+    first, *more = [message["_ws"] for message in new.receive_all()]
+    assert (first["reply"], first["status"]) == ("r-1", 200)
+    assert all(list(further) == ["lost"] for further in more)
+    assert {name: status for part in (first, *more) for name, status in part["lost"].items()} == dict.fromkeys(
+        names, 403
+    )
+    assert new.session.channels == ["room"]
+
+
+def test_a_refusal_with_any_status_leaves_the_channel(page, old):
+    old.session.join("secret")
+    token = token_of(old)
+    new = wait_with(page)
+    redirected.add("secret")
+    assert ask(new, move=token)["_ws"]["lost"] == {"secret": 307}
+    assert new.session.channels == ["room"]
 
 
 def test_a_late_message_counts_as_one_of_the_new_connection(page, old):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseBadRequest
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpResponse, HttpResponseBadRequest, JsonResponse, StreamingHttpResponse
+from django.template import engines
+from django.template.response import SimpleTemplateResponse
 from django.test import override_settings
 from django.urls import path
 
@@ -18,6 +20,25 @@ from django_aws_api_gateway_websockets.views import WebSocketView
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 runs = []
+
+
+ANSWERS = {
+    "text": lambda: HttpResponseBadRequest("Write 1 to 200 characters."),
+    "plain": lambda: HttpResponse("The room is full.", status=409, content_type="text/plain"),
+    "json": lambda: JsonResponse({"message": "No such <room>. " + "x" * 200}, status=404),
+    "other-json": lambda: JsonResponse({"detail": "no message"}, status=400),
+    "message-of-no-text": lambda: JsonResponse({"message": ["a", "list"]}, status=400),
+    "html": lambda: HttpResponse("<h1>Failed</h1>", status=400),
+    "long": lambda: HttpResponseBadRequest("x" * 201),
+    "binary": lambda: HttpResponseBadRequest(b"%PDF", content_type="application/pdf"),
+    "stream": lambda: StreamingHttpResponse(["text"], status=400),
+    "unrendered": lambda: SimpleTemplateResponse(engines["django"].from_string("<p>Failed</p>"), status=400),
+}
+STOPS = {
+    "404": Http404("No Room matches the given query."),
+    "400": BadRequest("secret"),
+    "suspicious": SuspiciousOperation("secret"),
+}
 
 
 class AnsweringView(WebSocketView):
@@ -37,6 +58,12 @@ class AnsweringView(WebSocketView):
     def fail(self, request, *args, **kwargs):
         runs.append(self.body)
         raise RuntimeError("a detail that stays on the server")
+
+    def answer(self, request, *args, **kwargs):
+        return ANSWERS[self.body["kind"]]()
+
+    def stop(self, request, *args, **kwargs):
+        raise STOPS[self.body["kind"]]
 
     def quiet(self, request, *args, **kwargs):
         pass
@@ -61,7 +88,7 @@ def socket(db):
 
 
 def ask(socket, action, request_id="r-1", **message):
-    socket.send_json({"action": action, **message, "_ws": {"id": request_id, "v": 1}})
+    return socket.send_json({"action": action, **message, "_ws": {"id": request_id, "v": 1}})
 
 
 def test_a_request_gets_what_its_handler_replied(socket):
@@ -87,11 +114,44 @@ def test_a_refusal_reaches_the_caller(socket, action, status, message):
     assert socket.receive_json() == {"message": message, "_ws": {"reply": "r-1", "status": status}}
 
 
-def test_an_unknown_action_is_told_to_the_caller(socket):
+@pytest.mark.parametrize(
+    ("kind", "status", "message"),
+    [
+        ("text", 400, "Write 1 to 200 characters."),
+        ("plain", 409, "The room is full."),
+        ("json", 404, "No such <room>. " + "x" * 200),
+        *((kind, 400, "Bad Request") for kind in ("other-json", "message-of-no-text", "html", "long", "binary")),
+        *((kind, 400, "Bad Request") for kind in ("stream", "unrendered")),
+    ],
+)
+def test_the_text_of_a_response_reaches_the_caller(socket, kind, status, message):
+    ask(socket, "answer", kind=kind)
+    assert socket.receive_json() == {"message": message, "_ws": {"reply": "r-1", "status": status}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "message", "shown"),
+    [
+        ("404", 404, "The site did not find it.", "Http404: No Room matches the given query."),
+        ("400", 400, "The site does not accept this message.", "BadRequest: secret"),
+        ("suspicious", 400, "The site does not accept this message.", "SuspiciousOperation: secret"),
+    ],
+)
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_exception_has_the_status_that_django_gives_it(socket, settings, debug, kind, status, message, shown):
+    settings.DEBUG = debug
+    assert ask(socket, "stop", kind=kind).status_code == status
+    reply = socket.receive_json()
+    assert reply == {"message": shown if debug else message, "_ws": {"reply": "r-1", "status": status}}
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_unknown_action_is_told_to_the_caller(socket, settings, debug):
+    settings.DEBUG = debug
     ask(socket, "nothing")
     reply = socket.receive_json()
     assert reply["_ws"] == {"reply": "r-1", "status": 404}
-    assert "nothing" in reply["message"]
+    assert ("AnsweringView has no handler for 'nothing'" in reply["message"]) == debug
 
 
 def test_a_failed_handler_tells_no_detail(socket):

@@ -311,6 +311,7 @@ def test_a_hyphen_in_a_route_is_an_underscore_in_a_method(connect, alice):
     assert socket.send_json({"action": "join-room"}).content == b"joined"
 
 
+@override_settings(DEBUG=True)
 def test_a_view_without_the_handler_says_which_method_to_write(connect, alice):
     response = connect(alice, path="/bare/").send_json({"action": "other"})
     assert response.status_code == 404

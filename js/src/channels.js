@@ -36,7 +36,12 @@ export const channels = (send, newId, emit, deliver, tabs) => {
 
   const ask = (names, leave) => {
     const id = newId();
-    const join = Object.fromEntries(names.map((name) => [name, wanted.get(name).at ?? null]));
+    const join = {};
+    for (const name of names) {
+      const channel = wanted.get(name);
+      channel.asked = Date.now();
+      join[name] = channel.at ?? null;
+    }
     if (!send({ id, join, leave })) return;
     asked.add(id);
     setTimeout(() => asked.delete(id) && names.forEach((name) => wanted.has(name) && plan(joining, name)), LOST);
@@ -48,10 +53,12 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     leaving = new Set();
     while (names.length || left.length) ask(names.splice(0, AT_ONCE), left.splice(0, AT_ONCE));
   };
+  /** Tell the other tabs. A tab leaves a channel only if no other tab has it. */
+  const tell = () => tabs().has?.([...wanted.keys()]);
   const plan = (names, name) => {
     if (!joining.size && !leaving.size) queueMicrotask(flush);
     names.add(name);
-    tabs().has?.([...wanted.keys()]);
+    tell();
   };
   /** Something is missing: ask, unless it comes. */
   const miss = (name, channel) => {
@@ -83,6 +90,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   const lose = (name, status, at) => {
     const channel = wanted.get(name);
     wanted.delete(name);
+    tell();
     clearTimeout(channel?.timer);
     emit(status === 409 ? "gap" : "left", { channel: name, status, at });
     return channel;
@@ -91,7 +99,9 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   const answered = ({ reply, status, joined = {}, refused = {}, reasons = {}, gap = {}, lost = {} }) => {
     // A hand-over has left these channels. With a shared connection, each tab gets events only for its own channels.
     for (const [name, why] of Object.entries(lost)) {
-      if (wanted.has(name) || !tabs().elsewhere?.(name)) lose(name, why);
+      // The server may have handled a recent join after the move. The answer to another join tells, and settles join().
+      if (Date.now() - wanted.get(name)?.asked < LOST) plan(joining, name);
+      else if (wanted.has(name) || !tabs().elsewhere?.(name)) lose(name, why);
     }
     if (status > 399 || !asked.delete(reply)) return;
     for (const [name, at] of Object.entries(joined)) {
@@ -109,13 +119,15 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       drain(name, channel);
     }
     for (const [name, status] of Object.entries(refused)) {
+      // The page has left it meanwhile, or has heard of an earlier refusal.
+      if (!wanted.has(name)) continue;
       if (status === 409) stale.add(name);
       const channel = lose(name, status, gap[name]);
       const reason = reasons[name] ? ": " + reasons[name] : "";
       const error = new RequestError(`'${name}' cannot be joined (${status})${reason}`, status, gap[name]);
       // Most pages do not await the join, so the refusal would be silent.
-      if (status !== 409 && channel) console.warn(error.message);
-      channel?.reject(error);
+      if (status !== 409) console.warn(error.message);
+      channel.reject(error);
     }
   };
 
@@ -154,7 +166,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     take: (text, message) => {
       const { _ws: ws } = message;
       const { channel: name, at, reply, missed, presence, since, more } = ws;
-      if (reply) {
+      // Many lost channels need further frames, without `reply`.
+      if (reply || ws.lost) {
         answered(ws);
         return false;
       }

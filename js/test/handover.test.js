@@ -94,6 +94,68 @@ test("the page hears of a channel that it may no longer be in", async () => {
   assert.deepEqual(world.open[0].sent.map(({ _ws }) => _ws.join), [{ lobby: null }]);
 });
 
+/** What happens while the first hand-over is under way: `room` is joined again, after the server has left it. */
+const joinDuringMove = async (lag, then) => {
+  const socket = await connected({ handover: 100 });
+  void socket.join("room");
+  await world.advance(1);
+  const left = record(socket, "left");
+  const outcome = [];
+  const move = server.move.bind(server);
+  server.move = (other, ws) => {
+    server.move = move;
+    server.barred.add("room");
+    server.lag = () => lag;
+    move(other, ws);
+    server.lag = () => 10;
+    then?.();
+    const note = (how) => (error) => outcome.push(error?.message ?? how);
+    world.clock.setTimeout(() => socket.join("room").then(note("joined"), note("refused")), 1);
+  };
+  await world.advance(150);
+  return { outcome, left: left.map(({ channel, status }) => [channel, status]) };
+};
+
+test("a join that is refused during a hand-over is settled", async () => {
+  const { outcome, left } = await joinDuringMove(15);
+  assert.deepEqual(outcome, ["'room' cannot be joined (403)"]);
+  assert.deepEqual(left, [["room", 403]]);
+});
+
+test("a channel joined after the move is not left by its late answer", async () => {
+  const { outcome, left } = await joinDuringMove(50, () => server.barred.clear());
+  assert.deepEqual([outcome, left, server.members.get("room").size], [["joined"], [], 1]);
+});
+
+test("a join under way when a channel is lost is settled", async () => {
+  const socket = await connected({ handover: 100 });
+  let outcome = "pending";
+  const move = server.move.bind(server);
+  server.barred.add("room");
+  server.move = (other, ws) => {
+    server.move = move;
+    socket.join("room").then(() => (outcome = "joined"), ({ status }) => (outcome = status));
+    // The server has not got it yet, or its answer is lost.
+    const { join } = server;
+    server.join = () => (server.join = join);
+    world.clock.setTimeout(() => move(other, ws), 100);
+  };
+  await world.advance(120);
+  assert.equal(outcome, 403);
+});
+
+test("lost channels that need another frame are left too", async () => {
+  const socket = await connected();
+  const left = record(socket, "left");
+  const messages = record(socket, "message");
+  socket.join("room");
+  await world.advance(31);
+  world.socket.say({ _ws: { lost: { room: 403 } } });
+  await world.advance(1);
+  assert.deepEqual(left.map(({ channel, status }) => [channel, status]), [["room", 403]]);
+  assert.equal(messages.length, 0);
+});
+
 test("a refused move leaves the old connection as it is", async () => {
   const socket = await connected({ handover: 100 });
   const events = record(socket, "close", "state");

@@ -82,7 +82,8 @@ export class Server {
     for (const [name, at] of Object.entries(join)) {
       const history = this.histories.get(name);
       const [epoch, offset] = (at ?? `${this.epoch}:0`).split(":");
-      if (name === "staff") {
+      if (this.barred.has(name)) refused[name] = 403;
+      else if (name === "staff") {
         refused[name] = 403;
         reasons[name] = "Only staff may join.";
       } else if (name === "closed") refused[name] = 404;

@@ -239,3 +239,24 @@ test("without Web Locks each tab has its own", async () => {
   await world.advance(1);
   assert.deepEqual([world.open.length, states()], [2, ["open", "open"]]);
 });
+
+for (const how of ["by a hand-over", "with a refusal"]) {
+  test(`a tab that lost a channel ${how} no longer keeps another tab's membership`, async () => {
+    const handover = how === "by a hand-over" ? 100 : 0;
+    const [first, second] = [openTab({ handover }), openTab({ handover })];
+    const left = [first, second].map(({ socket }) => record(socket, "left"));
+    if (!handover) server.barred.add("room");
+    for (const { socket } of [first, second]) socket.join("room");
+    await world.advance(1);
+    server.barred.add("room");
+    await world.advance(140);
+    assert.deepEqual(left.map(({ length }) => length), [1, 1]);
+    server.barred.clear();
+    first.socket.join("room");
+    await world.advance(2);
+    assert.equal(server.members.get("room").size, 1);
+    first.socket.leave("room");
+    await world.advance(5);
+    assert.equal(server.members.get("room").size, 0);
+  });
+}

@@ -9,8 +9,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
@@ -234,6 +235,35 @@ def test_only_the_newest_events_are_kept() -> None:
     assert 970 <= len(recorder.after(0)) <= 1020
     assert recorder.find(MAX_EVENTS + 900) is None
     assert [event.number for event in recorder.after(MAX_EVENTS + 2003)] == [MAX_EVENTS + 2004, MAX_EVENTS + 2005]
+
+
+def test_an_event_larger_than_the_ring_does_not_break_it() -> None:
+    recorder = Recorder()
+    for number in range(20):
+        recorder.append("reply", "a=", (number,))
+    recorder.append("refused", "a=", (200, b"x" * (MAX_BYTES + 1)))
+    recorder.append("reply", "a=", ("next",))
+    assert [(event.number, event.details) for event in recorder.after(0)] == [(22, ("next",))]
+
+
+class Text(str):
+    def __str__(self) -> str:
+        return "something else"
+
+
+class Pair(NamedTuple):
+    name: str
+    status: HTTPStatus
+
+
+def test_any_details_are_kept() -> None:
+    recorder = Recorder()
+    details = (Text("text"), HTTPStatus.GONE, Pair("a", HTTPStatus.OK), True, None, 1.5, b"x", Path("a"))
+    for _ in range(40):
+        recorder.append("reply", "a=", details)
+    kept = recorder.after(0)
+    assert len(kept) == 40
+    assert kept[0].details == ("text", 410, ("a", 200), True, None, 1.5, b"x", repr(Path("a")))
 
 
 # -- secrets --------------------------------------------------------------------------------------------------

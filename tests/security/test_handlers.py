@@ -390,3 +390,33 @@ def test_an_async_handler_is_picked_by_the_same_rules(connect, alice):
     assert socket.send_json({"action": "slow"}).content.decode() == f"ok {alice}"
     assert socket.send_json({"action": "slow.members"}).status_code == 200
     assert connect().send_json({"action": "slow.members"}).status_code == 403
+
+
+class SecretNamesView(WebSocketView):
+    def rename_room(self, name):
+        raise AssertionError("not a handler")
+
+    def parse(self, request):
+        if self.text == "unreadable":
+            raise ValueError
+        return super().parse(request)
+
+
+@pytest.mark.parametrize(
+    ("message", "told", "logged"),
+    [
+        ('{"action": "sya"%s}', "There is no handler for this message.", "SecretNamesView has no handler for 'sya'."),
+        ('{"action": "rename_room"%s}', "There is no handler for this message.", "rename_room(self, name) is not a"),
+        ("unreadable", "The site cannot parse the message.", "The site cannot parse the message."),
+    ],
+)
+def test_no_client_learns_the_names_of_classes_or_parameters(connect, mount, caplog, message, told, logged):
+    mount(SecretNamesView)
+    socket = connect()
+    if "%s" in message:
+        socket.send(message % ', "_ws": {"id": "r-1"}')
+        assert socket.receive_json()["message"] == told
+        message = message % ""
+    caplog.clear()
+    assert socket.send(message).json() == {"message": told}
+    assert logged in caplog.text

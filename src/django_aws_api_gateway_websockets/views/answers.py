@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 from functools import wraps
 from typing import Any, Awaitable, Callable
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.http.response import HttpResponseBase
 
-from ..exceptions import EventRefused, RateLimited
+from ..exceptions import EventRefused, NoHandler, RateLimited
 from ..security.escaping import one_line
 
-__all__ = ["as_response", "for_gateways", "login_not_required", "refusal"]
+__all__ = ["as_response", "for_gateways", "login_not_required", "public_text", "refusal", "text_of"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RETRY_AFTER_SECONDS = 5
+#: The characters of a text that is not JSON. A longer one is a page for people.
+_LONGEST_TEXT = 200
 
 
 def login_not_required(view: Any) -> Any:
@@ -67,13 +71,39 @@ def refusal(refused: EventRefused, path: str, debug_log: list[str] | None) -> Js
     """Log why an event was refused, and return the response. It contains ``debug_log`` unless that is None."""
     text = str(refused)
     logger.warning("Refused %s: %s", one_line(path), one_line(text), extra={"status_code": refused.status})
-    answer: dict[str, Any] = {"message": text}
+    answer: dict[str, Any] = {"message": public_text(refused)}
     if debug_log is not None:
         answer["debug"] = debug_log
     response = JsonResponse(answer, status=refused.status)
     if isinstance(refused, RateLimited):
         response["Retry-After"] = str(refused.retry_after)
     return response
+
+
+def public_text(refused: EventRefused) -> str:
+    """Return the text of a refusal that the client may see. The log has the full text.
+
+    Only the developer needs the names and signatures of a view's methods, so they are shown if DEBUG is on.
+    """
+    if isinstance(refused, NoHandler) and not settings.DEBUG:
+        return "There is no handler for this message."
+    return str(refused)
+
+
+def text_of(response: HttpResponseBase) -> str:
+    """Return why ``response`` refuses: the ``message`` of a JSON answer, a short text, or the name of its status."""
+    kind = response.get("Content-Type", "").partition(";")[0].strip()
+    # A template's response is rendered later.
+    if isinstance(response, HttpResponse) and getattr(response, "is_rendered", True):
+        text = response.content.decode(errors="replace")
+        try:
+            message = json.loads(text)["message"]
+            if message and isinstance(message, str):
+                return message
+        except (ValueError, LookupError, TypeError, RecursionError):
+            if kind.startswith("text/") and 0 < len(text) <= _LONGEST_TEXT and "<" not in text:
+                return text
+    return response.reason_phrase
 
 
 def as_response(returned: Any, handler_name: str) -> HttpResponseBase:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Callable
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
 from django.views import View
@@ -15,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from ..exceptions import EventRefused
 from ..logins.handshake import check_page
 from ..models.crowd import reconnect_window
-from .answers import for_gateways, refusal
+from .answers import for_gateways, refusal, text_of
 from .rehearsal import refusal_of, rehearsing
 from .view import WebSocketView
 
@@ -23,7 +22,6 @@ __all__ = ["WebSocketCheckView"]
 
 #: After these statuses, a client stops trying. See docs/protocol.md.
 _FINAL = range(400, 404)
-_LONGEST_MESSAGE = 200
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -95,17 +93,7 @@ def _final(response: HttpResponseBase) -> HttpResponseBase:
     status = response.status_code
     if status not in _FINAL and status < 500 and status != 429:
         status = 403
-    answer = JsonResponse({"message": _text(response) or response.reason_phrase}, status=status)
+    answer = JsonResponse({"message": text_of(response)}, status=status)
     if "Retry-After" in response:
         answer["Retry-After"] = response["Retry-After"]
     return answer
-
-
-def _text(response: HttpResponseBase) -> str:
-    """Return the text of ``connect()``'s refusal: the message of a JSON answer, or a short text."""
-    text = response.content.decode(errors="replace") if isinstance(response, HttpResponse) else ""
-    try:
-        text = json.loads(text)["message"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        pass
-    return text if isinstance(text, str) and len(text) <= _LONGEST_MESSAGE and "<" not in text else ""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any, Callable, Mapping, NamedTuple, Protocol
+from itertools import islice
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Protocol
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 
 from ..exceptions import ChannelRefused, EventRefused, InvalidBody, WebSocketsError
 from ..history.transactions import after_transaction
 from ..models import ChannelMembership, WebSocketSession
+from ..models.batches import batches
 from ..security.channel_rules import MAX_CHANNEL_LENGTH, check_joinable
 from ..security.escaping import one_line
+from .answers import public_text, text_of
 from .envelope import KEY, Envelope, reply_to
 from .moves import for_later
 from .recovery import positions_in_frames, with_positions
@@ -26,6 +29,13 @@ __all__ = ["answer_beat", "change_channels", "leave_lost_channels", "push", "run
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RUNNING, _FAILED = 202, 500
+#: What the client gets for the exceptions that Django answers with a status of their own, and for all others.
+_STATUSES: Mapping[type[Exception], tuple[int, str]] = {
+    Http404: (404, "The site did not find it."),
+    BadRequest: (400, "The site does not accept this message."),
+    SuspiciousOperation: (400, "The site does not accept this message."),
+}
+_BUG = _FAILED, "The server failed to handle this message."
 #: The length that an anonymous client's request id needs to be recognized on another connection, in characters.
 UNGUESSABLE_LENGTH = 16
 #: The channels that one connection may join, so that no client fills the table.
@@ -33,6 +43,8 @@ MAX_JOINED = 500
 #: The refused channels of one message whose reasons the client gets, and the characters of each. Together with the
 #: statuses of all channels, they fit into a frame.
 _REASONS, _REASON_LENGTH = 10, 200
+#: The lost channels in one frame. Even with the longest names, they fit.
+_LOST = 50
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -96,11 +108,22 @@ def _answer(
         # Without a reply, every repetition of the request would be told that it is still running.
         logger.exception("The connection %s was not told what it has missed", session.connection_id)
         (status, data), channels = _failure(error), _NOTHING
-    reply = reply_to(envelope.request_id, status, data, **channels)
+    first, *more = _in_frames(channels)
+    reply = reply_to(envelope.request_id, status, data, **first)
     memory.finish(reply)
     push(session, reply)
+    for further in more:
+        push(session, {KEY: further})
     for frame in missed:
         push_text(session, frame)
+
+
+def _in_frames(channels: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield ``channels`` in parts that each fit into one frame. A move can lose all channels of a connection."""
+    lost = channels.get("lost", _NOTHING)
+    yield {**channels, "lost": dict(islice(lost.items(), _LOST))} if lost else channels
+    for names in batches(islice(lost, _LOST, None), _LOST):
+        yield {"lost": {name: lost[name] for name in names}}
 
 
 def _owner(session: WebSocketSession, envelope: Envelope) -> str:
@@ -196,17 +219,21 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
     # Not session.channels, because a replica may not know yet that a hand-over has moved them.
     memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)
     names = {session.channel_name, *memberships.values_list("channel_name", flat=True)} - {""}
-    statuses = {name: _status_of_joining(may_join, name) for name in sorted(names)}
-    lost = {name: status for name, status in statuses.items() if status >= 400}
+    statuses = {name: _status_of_refusal(may_join, name) for name in sorted(names)}
+    lost = {name: status for name, status in statuses.items() if status is not None}
     joined = [name for name in lost if name != session.channel_name]
     if joined:
         session.leave_all(joined)
     return lost
 
 
-def _status_of_joining(may_join: Callable[[str], bool], name: str) -> int:
+def _status_of_refusal(may_join: Callable[[str], bool], name: str) -> int | None:
+    """Return the HTTP status with which the site refuses ``name``, or None if the user may be in it.
+
+    The site's own exceptions can have any status, so only the exception itself tells that the site refuses.
+    """
     try:
-        return 200 if may_join(name) else 403
+        return None if may_join(name) else 403
     except EventRefused as error:
         return error.status
     except PermissionDenied:
@@ -236,18 +263,17 @@ def _outcome(view: Replying, response: HttpResponseBase) -> tuple[int, Mapping[s
     data, status = view.replied or ({}, response.status_code)
     if response.status_code < 400:
         return status, data
-    return response.status_code, {"message": response.reason_phrase, **data}
+    return response.status_code, {"message": text_of(response), **data}
 
 
 def _failure(error: Exception) -> tuple[int, Mapping[str, Any]]:
     """Return the text about an exception that the client may see.
 
-    The details of a bug are only included if DEBUG is on.
+    The details of other exceptions are only included if DEBUG is on: the text of an ``Http404`` can name a model.
     """
     if isinstance(error, EventRefused):
-        return error.status, {"message": str(error)}
+        return error.status, {"message": public_text(error)}
     if isinstance(error, PermissionDenied):
         return 403, {"message": str(error) or "You may not do this."}
-    if settings.DEBUG:
-        return _FAILED, {"message": f"{type(error).__name__}: {error}"}
-    return _FAILED, {"message": "The server failed to handle this message."}
+    status, text = next((told for kind, told in _STATUSES.items() if isinstance(error, kind)), _BUG)
+    return status, {"message": f"{type(error).__name__}: {error}" if settings.DEBUG else text}

@@ -257,7 +257,7 @@ class WebSocketView(View):
             self.body = self.parse(request)
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             self._debug(f"parse raised {error!r}")
-            raise InvalidBody(f"{type(self).__name__} cannot parse the message.") from error
+            raise InvalidBody("The site cannot parse the message.") from error
         handle = partial(self._run_message, request, *args, **kwargs)
         self.envelope = Envelope.from_body(self.body)
         return handle() if self.envelope is None else run_once(self, self.envelope, handle)

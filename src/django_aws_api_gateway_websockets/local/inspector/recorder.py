@@ -53,7 +53,10 @@ class Recorder:
         self._more: asyncio.Event | None = None
 
     def append(self, kind: str, connection_id: str, details: tuple[Any, ...]) -> None:
-        """Keep an event. ``details`` are strings, bytes, numbers, and tuples of them."""
+        """Keep an event. ``details`` are strings, bytes, numbers, and tuples of them.
+
+        An event that does not fit into ``MAX_BYTES`` is counted but not kept.
+        """
         size = self._newest_bytes
         for item in details:
             if item.__class__ is str or item.__class__ is bytes:
@@ -68,12 +71,13 @@ class Recorder:
 
     def _pack(self) -> None:
         """Pack the newest events. Drop the blocks for which there is no more room."""
-        # marshal is much faster than JSON or pickle. It is safe, because these bytes never leave the process.
-        block = _Block(self._number - len(self._newest) + 1, self._number, marshal.dumps(self._newest))
-        self._newest, self._newest_bytes = [], 0
+        # Whatever happens to these events, the next ones must find an empty list.
+        events, self._newest, self._newest_bytes = self._newest, [], 0
+        block = _Block(self._number - len(events) + 1, self._number, _packed(events))
         self._blocks.append(block)
         self._bytes += len(block.packed)
-        while self._bytes > MAX_BYTES or self._blocks[0].last <= self._number - MAX_EVENTS:
+        # A single block can be larger than MAX_BYTES.
+        while self._blocks and (self._bytes > MAX_BYTES or self._blocks[0].last <= self._number - MAX_EVENTS):
             self._bytes -= len(self._blocks.popleft().packed)
 
     def after(self, number: int) -> list[Recorded]:
@@ -97,6 +101,31 @@ class Recorder:
             self._more = self._more or asyncio.Event()
             self._more.clear()
             await self._more.wait()
+
+
+def _packed(events: list[_Kept]) -> bytes:
+    # marshal is much faster than JSON or pickle. It is safe, because these bytes never leave the process.
+    try:
+        return marshal.dumps(events)
+    except ValueError:
+        # marshal refuses subclasses, such as an HTTPStatus or a str of the site's.
+        return marshal.dumps([_plain(event) for event in events])
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` with the types that marshal can write. Other objects become text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    if isinstance(value, str):
+        # The characters, and not what a subclass shows: str() of an Enum is its name.
+        return str.__str__(value)
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, (int, float)):
+        return int(value) if isinstance(value, int) else float(value)
+    return repr(value)
 
 
 def _numbered(events: Iterable[_Kept], first: int, start: int) -> Iterator[Recorded]:
