@@ -133,7 +133,7 @@ def taken():
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("host", ["", "127.0.0.1:", "0.0.0.0:"])  # noqa: S104
+@pytest.mark.parametrize("host", ["", "127.0.0.1:", "0.0.0.0:"])
 def test_a_site_port_in_use_is_named_with_the_option(taken, host):
     with pytest.raises(CommandError, match=rf"127\.0\.0\.1:{taken} is in use.*--site PORT"):
         call_command("runLocalGateway", site=f"{host}{taken}")

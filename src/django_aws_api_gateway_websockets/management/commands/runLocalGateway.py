@@ -12,7 +12,6 @@ from ...local.cli import add_arguments, run
 from ..local_rows import keep_rows
 from ..site_and_gateway import DEFAULT_SITE, check_free, options_of_gateway, run_both, site_url
 
-
 #: Only the gateway reads --port. The site looks for the gateway at the setting.
 ELSEWHERE = (
     'set another port in your settings: WEBSOCKETS = {"LOCAL_GATEWAY": "http://127.0.0.1:PORT"}. '
