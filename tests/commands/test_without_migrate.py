@@ -46,7 +46,7 @@ def test_a_command_before_migrate_says_so(tmp_path, words):
     assert (done.returncode, done.stderr) == (1, REMEDY)
 
 
-def test_a_database_that_cannot_be_opened_is_not_blamed_on_migrate(tmp_path):
+def test_a_database_that_is_down_is_not_blamed_on_migrate(tmp_path):
     done = run(tmp_path, tmp_path / "missing" / "db.sqlite3", "clearWebSocketSessions")
     assert "unable to open database file" in done.stderr
     assert "CommandError" not in done.stderr

@@ -107,10 +107,8 @@ class GatewaySocket:
         ``at`` is a position. The missed messages follow as a frame that you receive. Presence needs a socket that was
         opened with ``query={"ws_v": "1"}``.
         """
-        # The frame has the key that selects the route. A nested key cannot be written this way.
-        keys = [key for key in protocol.body_references(self.gateway.route_selection_expression) if "." not in key]
         wanted = {"id": secrets.token_hex(12), "join": {channel_name: at}}
-        self.send_json({**dict.fromkeys(keys[:1] or ["action"], _KEY), _KEY: wanted})
+        self.send_json({protocol.selecting_key(self.gateway.route_selection_expression): _KEY, _KEY: wanted})
         for data in self._received:
             frame = json.loads(data) if b'"reply"' in data else {}
             if isinstance(frame, dict) and frame.get(_KEY, {}).get("reply") == wanted["id"]:
