@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
-from django.test import RequestFactory
+from django.test import RequestFactory, override_settings
 from websockets.sync.client import connect as connect_for_real
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
@@ -33,7 +33,8 @@ def example(name):
 
 
 FaultTests = example("kit_test").FaultTests
-LiveTests = example("live_gateway_test").LiveTests
+# The example is for the view of the quickstart.
+LiveTests = override_settings(ROOT_URLCONF="docs.examples.quickstart.urls")(example("live_gateway_test").LiveTests)
 HandlerTests = example("bare_view_test").HandlerTests
 
 
@@ -49,6 +50,26 @@ def sockets(client):
 
 def send(text="hello"):
     return WebSocketSession.objects.order_by("pk").send_message({"text": text})
+
+
+def test_join_returns_the_answer_and_leaves_other_messages(sockets):
+    send("before")
+    answer = sockets[0].join("room 2")
+    assert answer["joined"] == {"room 2": None}
+    assert sockets[0].receive_all() == [{"text": "before"}]
+    assert sockets[0].join("")["refused"] == {"": 400}
+
+
+def test_join_uses_the_key_of_the_route_selection_expression(gateway):
+    gateway.route_selection_expression = "$request.body.kind"
+    gateway.save()
+    assert GatewayClient(gateway).connect("/ws/").join("room 2")["status"] == 200
+
+
+def test_join_without_an_answer_fails(client, sockets):
+    client.slow_consumer(sockets[0])
+    with pytest.raises(AssertionError, match="The join got no answer"):
+        sockets[0].join("room 2")
 
 
 def test_receive_all_empties_the_socket(sockets):
@@ -293,6 +314,16 @@ def test_the_fixtures_test_a_site_of_ones_own(tmp_path):
         (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
     done = run_pytest(tmp_path, "--ds=site_settings", "test_shop.py")
     assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.end_to_end
+@pytest.mark.parametrize("fixture", ["gateway_client", "live_gateway"])
+def test_without_pytest_django_the_fixtures_name_it(tmp_path, fixture):
+    (tmp_path / "test_other.py").write_text(f"def test_other({fixture}):\n    pass\n")
+    done = run_pytest(tmp_path, "-p", "no:django", "test_other.py")
+    assert done.returncode == 1
+    assert f"The fixture {fixture} needs pytest-django. Run: pip install pytest-django." in done.stdout
+    assert "not found" not in done.stdout
 
 
 @pytest.mark.end_to_end

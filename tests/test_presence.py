@@ -157,6 +157,11 @@ def test_online_refuses_what_is_not_a_user(db, users, named):
         online(users)
 
 
+def test_presence_takes_a_channel_name(alice):
+    with pytest.raises(TypeError, match=r"presence takes the name of a channel, not <.*For a user, call is_online"):
+        presence(alice)
+
+
 def test_online_refuses_a_single_user(alice):
     with pytest.raises(TypeError, match="For one user, call is_online"):
         online(alice)

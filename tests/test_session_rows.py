@@ -112,6 +112,17 @@ def test_for_user_refuses_values_that_are_not_users(users):
         everyone.for_user(users)
 
 
+@pytest.mark.parametrize("users", [["ann"], (user for user in [7])])
+def test_for_user_refuses_a_list_of_names_or_keys(users):
+    with pytest.raises(TypeError, match=r"for_user\(\) takes users, not ('ann'|7)\. Load them first"):
+        everyone.for_user(users)
+
+
+def test_for_user_leaves_out_anonymous_users(opened, alice):
+    mine = opened(alice)
+    assert ids(everyone.for_user([alice, AnonymousUser()])) == {mine.connection_id}
+
+
 def test_the_channels_of_a_connection(opened):
     session = opened(channel="lobby").session
     for name in ("room-2", "room-1"):

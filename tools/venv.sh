@@ -53,7 +53,7 @@ for name in "$@"; do
     cmp -s "$file" "$VENV/.have-$name" || missing="$missing $name"
 done
 if [ -n "$missing" ]; then
-    echo "Installing into $VENV:$missing"
+    echo "Installing into $VENV:$missing (this can take about a minute the first time)"
     # Install everything in one call, so that pip finds versions that fit all of them.
     # shellcheck disable=SC2086 - the words must split
     $VENV/bin/python -m pip install -qq --disable-pip-version-check $all ||

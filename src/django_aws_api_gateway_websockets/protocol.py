@@ -111,6 +111,12 @@ def select_route(expression: str, body: Any, route_keys: Any) -> str | None:
     return DEFAULT if DEFAULT in route_keys else None
 
 
+def selecting_key(expression: str) -> str:
+    """Return the key of a message that selects its route. Clients cannot write a nested key, so it counts for none."""
+    keys = [key for key in body_references(expression) if "." not in key]
+    return keys[0] if keys else "action"
+
+
 def evaluate_selection(expression: str, body: Any) -> str | None:
     """Return ``expression`` with each body reference replaced by its value, or None if a value is missing."""
     parts: list[str] = []

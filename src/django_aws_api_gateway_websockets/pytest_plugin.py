@@ -9,6 +9,22 @@ import pytest
 if TYPE_CHECKING:
     from .testing import GatewayClient, LiveGateway
 
+_FIXTURES = {"gateway_client", "live_gateway"}
+#: pytest-django by its entry point, and by its module with ``-p``.
+_PYTEST_DJANGO = ("django", "pytest_django.plugin")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Name the missing plugin. Without this hook, the error would be: fixture 'db' not found."""
+    asked = sorted(_FIXTURES.intersection(getattr(item, "fixturenames", ())))
+    if asked and not any(map(item.config.pluginmanager.has_plugin, _PYTEST_DJANGO)):
+        pytest.fail(
+            f"The fixture {asked[0]} needs pytest-django. Run: pip install pytest-django. Then name your settings in "
+            "DJANGO_SETTINGS_MODULE or with --ds.",
+            pytrace=False,
+        )
+
 
 @pytest.fixture
 def gateway_client(db: Any) -> GatewayClient:

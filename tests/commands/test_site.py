@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -124,6 +125,30 @@ def test_an_address_without_a_port_is_refused(addrport):
 def test_a_port_that_the_site_does_not_know_is_refused():
     with pytest.raises(CommandError, match="the site looks for it at "):
         call_command("runLocalGateway", "--site", "--port", "8101")
+
+
+@pytest.fixture
+def taken():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1:", "0.0.0.0:"])
+def test_a_site_port_in_use_is_named_with_the_option(taken, host):
+    with pytest.raises(CommandError, match=rf"127\.0\.0\.1:{taken} is in use.*--site PORT"):
+        call_command("runLocalGateway", site=f"{host}{taken}")
+
+
+def test_a_gateway_port_in_use_names_the_setting(taken, settings, capsys):
+    settings.WEBSOCKETS = {"LOCAL_GATEWAY": f"http://127.0.0.1:{taken}"}
+    with pytest.raises(SystemExit) as ended:
+        call_command("runLocalGateway")
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert f"127.0.0.1:{taken} is in use" in said
+    assert 'WEBSOCKETS = {"LOCAL_GATEWAY": "http://127.0.0.1:PORT"}' in said
+    assert "--site PORT" in said
+    assert "--port" not in said
 
 
 def test_a_page_on_localhost_gets_a_socket_on_localhost(debug, rf):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import re
 import time
 import uuid
 from datetime import timedelta
@@ -107,6 +108,24 @@ def test_dates_decimals_uuids_and_lazy_strings_can_be_sent(people, server):
     assert server.received[name] == [
         {"d": "2026-01-02", "n": "1.50", "u": "00000000-0000-0000-0000-000000000001", "l": "hi"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "named"),
+    [
+        ({"x": {1, 2}}, "data['x'] is of type set,"),
+        ({"a": [1, {"b": object()}]}, "data['a'][1]['b'] is of type object,"),
+        ({"a": {(1, 2): 3}}, "data['a'] has a key of type tuple,"),
+        ([b"secret"], "data[0] is of type bytes,"),
+    ],
+)
+def test_what_json_cannot_hold_is_named_without_its_value(people, server, data, named):
+    people(1)
+    with pytest.raises(TypeError, match=re.escape(named)) as raised:
+        everyone.all().send_message(data)
+    assert "WEBSOCKETS['MESSAGE_ENCODER']" in str(raised.value)
+    assert "secret" not in str(raised.value)
+    assert not server.calls
 
 
 @pytest.mark.parametrize(("data", "error"), [(None, TypeError), ("x", TypeError), ({"n": float("nan")}, ValueError)])

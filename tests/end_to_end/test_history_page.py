@@ -15,7 +15,7 @@ from .terminals import ROOT, get, prepared, started
 pytestmark = [pytest.mark.end_to_end, pytest.mark.once]
 
 STEPS = ROOT / "docs" / "examples" / "history"
-FILES = ("models.py", "sockets.py", "urls.py", "templates/index.html", "static/chat.js")
+FILES = ("models.py", "sockets.py", "urls.py", "tests.py", "templates/index.html", "static/chat.js")
 
 
 @pytest.fixture
@@ -54,6 +54,10 @@ class Page:
     def say(self, text):
         self.socket.send(json.dumps({"action": "say", "text": text}))
         return json.loads(self.socket.recv(10))
+
+
+def test_the_tests_of_the_example_pass(project):
+    assert "Ran 2 tests" in project.command("python manage.py test mysite 2>&1")
 
 
 def test_a_page_of_the_example_misses_nothing(project):

@@ -14,11 +14,12 @@ from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_aws_api_gateway_websockets.exceptions import InvalidBody, MessageTooLarge
-from django_aws_api_gateway_websockets.history import apublish, position, publish
+from django_aws_api_gateway_websockets.history import apublish, position, publish, retention
 from django_aws_api_gateway_websockets.history.retention import trim
 from django_aws_api_gateway_websockets.models import ChannelHistory, HistoryMessage, WaitingMessage
 from django_aws_api_gateway_websockets.signals import message_delivered
@@ -300,6 +301,24 @@ def test_a_misspelled_channel_is_in_the_debug_log(settings, caplog, look):
     assert caplog.messages == [
         "The channel 'romm-1' has no history. Patterns in WEBSOCKETS['HISTORY']: 'room-*'",
         "The channel 'room-1' has no history. Patterns in WEBSOCKETS['HISTORY']: none",
+    ]
+    assert {record.levelname for record in caplog.records} == {"DEBUG"}
+
+
+def render_position(name):
+    return Template("{% load gateway_socket %}{% position name %}").render(Context({"name": name}))
+
+
+@pytest.mark.parametrize("look", [lambda name: publish(name, {"n": 1}), position, render_position])
+def test_a_misspelled_channel_is_one_warning_while_debugging(settings, caplog, monkeypatch, look):
+    monkeypatch.setattr(retention, "_warned", set())
+    settings.DEBUG = True
+    for name in ("romm-1", "romm-1", "rom-2", "room-1"):
+        look(name)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == [
+        f"The channel '{name}' has no history. Patterns in WEBSOCKETS['HISTORY']: 'room-*'"
+        for name in ("romm-1", "rom-2")
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -23,6 +24,11 @@ def run(command, *args, **options):
 
 def policy(**options):
     return json.loads(run("iamPolicy", **options))
+
+
+def test_the_policy_in_the_documentation_is_the_commands():
+    shown = Path(__file__).resolve().parents[2] / "docs" / "examples" / "sending_policy.json"
+    assert run("iamPolicy", purpose="sending") == shown.read_text()
 
 
 @pytest.fixture(scope="module")

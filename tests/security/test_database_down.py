@@ -20,7 +20,9 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
+from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.models import ApiGateway, ClosedReason, WebSocketSession
+from django_aws_api_gateway_websockets.presence import presence
 from tests.views import ExampleView
 
 
@@ -77,6 +79,24 @@ def test_an_event_gets_503_and_is_told_to_come_again(connect, alice, route, moun
     assert response.status_code == 503
     assert (response["Retry-After"], response.json()) == ("5", {"message": "The database is not available. Try again."})
     assert socket.session.connected
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: publish("room-1", {"n": 1}),
+        lambda: publish("plain", {"n": 1}),
+        lambda: WebSocketSession.objects.all().send_message({"n": 1}),
+        lambda: presence("room-1"),
+    ],
+    ids=["publish", "publish-without-history", "send_message", "presence"],
+)
+def test_your_own_code_gets_an_operational_error(connect, alice, settings, call):
+    settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 10}}}
+    sockets = [connect(alice, channel) for channel in ("room-1", "plain")]
+    with connection.execute_wrapper(Down()), pytest.raises(OperationalError):
+        call()
+    assert all(socket.receive_nothing() for socket in sockets)
 
 
 def test_no_event_gets_200_if_its_work_was_lost(connect, alice, settings):

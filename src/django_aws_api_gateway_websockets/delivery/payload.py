@@ -10,7 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
 from .. import protocol
-from ..conf import conf
+from ..conf import SETTING, conf
 from ..exceptions import MessageTooLarge
 from ..registry import Registry
 
@@ -64,8 +64,29 @@ def as_json(data: Any) -> str:
     """Encode a dict or a list with Django's JSON encoder. Dates, decimals and UUIDs become strings."""
     if not isinstance(data, (Mapping, list, tuple)):
         raise TypeError(f"send_message takes a dict or a list, not {type(data).__name__}. Use send_text for text.")
-    encoded = json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        encoded = json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except TypeError as error:
+        raise TypeError(_what_json_cannot_hold(data) or str(error)) from None
     return without_tags(encoded)
+
+
+def _what_json_cannot_hold(data: Any, place: str = "data") -> str:
+    """Return a sentence about the first key or value that JSON cannot hold. It never contains the value."""
+    remedy = f"Convert it, or name a function that can encode it in {SETTING}['MESSAGE_ENCODER']."
+    if isinstance(data, (dict, list, tuple)):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            if not isinstance(key, (str, int, float, bool, type(None))):
+                return f"{place} has a key of type {type(key).__name__}, which JSON cannot hold. {remedy}"
+            found = _what_json_cannot_hold(value, f"{place}[{key!r:.40}]")
+            if found:
+                return found
+        return ""
+    try:
+        json.dumps(data, cls=DjangoJSONEncoder)
+    except TypeError:
+        return f"{place} is of type {type(data).__name__}, which JSON cannot hold. {remedy}"
+    return ""
 
 
 def without_tags(json_text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Mapping
 
+from django.conf import settings
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
@@ -18,6 +19,9 @@ from ..security.channel_rules import check_pattern, matches_text
 logger = logging.getLogger("django_aws_api_gateway_websockets.history")
 
 _KEYS = ("size", "seconds")
+#: The channels about which this process has warned.
+_warned: set[str] = set()
+_MOST_WARNINGS = 1000
 _REMEDY = 'Write a channel or a pattern, as in {"room-*": {"size": 1000, "seconds": 300}}.'
 
 
@@ -38,9 +42,16 @@ def limits_of(channel_name: str) -> Limits | None:
 
 
 def log_no_history(channel_name: str) -> None:
-    """Log that a channel matches none of the patterns. Otherwise, nobody would notice a misspelled name."""
+    """Log that a channel matches none of the patterns. Otherwise, nobody would notice a misspelled name.
+
+    While ``settings.DEBUG`` is on, the first line for each name is a warning, unless the site has no histories at all.
+    """
     patterns = ", ".join(map(repr, conf.HISTORY)) or "none"
-    logger.debug("The channel %r has no history. Patterns in %s['HISTORY']: %s", channel_name, SETTING, patterns)
+    level = logging.DEBUG
+    if settings.DEBUG and conf.HISTORY and channel_name not in _warned and len(_warned) < _MOST_WARNINGS:
+        _warned.add(channel_name)
+        level = logging.WARNING
+    logger.log(level, "The channel %r has no history. Patterns in %s['HISTORY']: %s", channel_name, SETTING, patterns)
 
 
 def problems(setting: Any) -> list[tuple[str, str]]:

@@ -104,8 +104,10 @@ def main(argv: list[str] | None = None) -> int:
     return run(parser.parse_args(argv))
 
 
-def run(arguments: Any) -> int:
+def run(arguments: Any, elsewhere: str = "choose another --port") -> int:
     """Serve until Ctrl-C or SIGTERM. ``arguments`` has the attributes of :func:`add_arguments`.
+
+    ``elsewhere`` tells the user how to choose another port, for the message that the port is in use.
 
     Return 0 after a clean stop, 1 if the gateway cannot start, and 2 if the arguments do not allow it.
     """
@@ -134,7 +136,7 @@ def run(arguments: Any) -> int:
         _say(str(error))
         return 1
     except OSError as error:
-        _say(_explain(error, options))
+        _say(_explain(error, options, elsewhere))
         return 1
     except KeyboardInterrupt:
         pass  # Ctrl-C, if the event loop cannot handle signals
@@ -183,9 +185,9 @@ async def _serve(server: GatewayServer) -> None:
     await server.stop()
 
 
-def _explain(error: OSError, options: Options) -> str:
+def _explain(error: OSError, options: Options, elsewhere: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"{options.host}:{options.port} is in use. Stop what listens there, or choose another --port."
+        return f"{options.host}:{options.port} is in use. Stop what listens there, or {elsewhere}."
     return f"The local gateway cannot listen on {options.host}:{options.port}: {error.strerror or error}"
 
 

@@ -10,18 +10,19 @@ import json
 import sys
 from typing import Any, Iterable, Iterator, Sequence
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ..exceptions import WebSocketsError
 from ..models import ApiGateway
 from ..provisioning import Plan, Step
 from ..provisioning.endpoints import place
 from ..security.escaping import one_line
+from .migrated import DatabaseCommand
 
 DIFFERENCE = 3
 
 
-class PlaceCommand(BaseCommand):
+class PlaceCommand(DatabaseCommand):
     """A command that prints whether it calls AWS or the local gateway."""
 
     _place = ""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError
 
@@ -35,6 +38,22 @@ def site_url(addrport: str) -> str:
         raise CommandError(f"--site {addrport}: expected PORT or ADDRESS:PORT, such as {DEFAULT_SITE}.", returncode=2)
     reached = "127.0.0.1" if host in ("", "0", "0.0.0.0") else host  # noqa: S104
     return f"http://{reached}:{port}/"
+
+
+def check_free(url: str) -> None:
+    """Raise ``CommandError`` if another process listens at the site's port. runserver does not name the port."""
+    place = urlsplit(url)
+    host, number = place.hostname or "", place.port or 0
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, number))
+        except OSError as error:
+            # runserver explains every other problem, such as a port that only root may use.
+            if error.errno == errno.EADDRINUSE:
+                raise CommandError(
+                    f"{place.netloc} is in use. Stop what listens there, or choose another port with --site PORT."
+                ) from None
 
 
 def options_of_gateway(options: Mapping[str, Any]) -> list[str]:

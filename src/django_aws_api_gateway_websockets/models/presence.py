@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from .lifetime import living, not_lost
 from .memberships import ChannelMembership
 from .sessions import WebSocketSession
+from .users import checked_users, is_user
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ def presence(channel_name: str) -> Presence:
     A connection that vanished without ``$disconnect`` is counted for at most two hours after it was opened. With
     ``GatewaySocket``, it is counted for at most 11 minutes after its last message or beat.
     """
+    if not isinstance(channel_name, str):
+        raise TypeError(f"presence takes the name of a channel, not {channel_name!r:.80}. For a user, call is_online.")
     connected = living(WebSocketSession.objects.filter(channel_name=channel_name)).values_list("pk", "user")
     memberships = ChannelMembership.objects.using(connected.db).filter(channel_name=channel_name, connected=True)
     joined = living(memberships, "session__").values_list("session", "session__user")
@@ -42,7 +45,7 @@ def presence(channel_name: str) -> Presence:
 
 def is_online(user: Any) -> bool:
     """Return whether ``user`` has an open connection, with one query. See ``presence`` for lost connections."""
-    if not _is_user(user):
+    if not is_user(user):
         raise TypeError(f"is_online takes a user, such as request.user, not {user!r:.80}.")
     return user.pk is not None and living(WebSocketSession.objects.filter(user=user.pk)).exists()
 
@@ -51,24 +54,7 @@ def online(users: Iterable[Any]) -> set[Any]:
     """Return the users that have an open connection, with one query. ``users`` is a list or a queryset."""
     if isinstance(users, QuerySet) and issubclass(users.model, get_user_model()) and not users.query.is_sliced:
         return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
-    asked = {user.pk: user for user in _checked(users)}
+    asked = {user.pk: user for user in checked_users("online", users, "For one user, call is_online.")}
     # Compare with ">". With "connected" alone, PostgreSQL would also scan a partial index of all open rows.
     rows = not_lost(WebSocketSession.objects.filter(user__in=asked, connected__gt=False)).order_by()
     return {asked[pk] for pk in set(rows.values_list("user", flat=True))}
-
-
-def _is_user(value: Any) -> bool:
-    return hasattr(value, "is_authenticated")
-
-
-def _checked(users: Any) -> list[Any]:
-    """Return ``users`` as a list. Raise ``TypeError`` if one of them is not a user, such as a name or a key."""
-    if _is_user(users) or isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
-        raise TypeError(f"online takes a list or a queryset of users, not {users!r:.80}. For one user, call is_online.")
-    found = list(users)
-    for user in found:
-        if not _is_user(user):
-            raise TypeError(
-                f"online takes users, not {user!r:.80}. Load them first, such as with User.objects.filter(pk__in=…)."
-            )
-    return found

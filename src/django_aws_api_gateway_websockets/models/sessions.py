@@ -28,6 +28,7 @@ from .indexes import ConnectedIndex, SpeakingIndex
 from .memberships import ChannelKeys, ChannelMembership
 from .rows import MAX_ADDRESS, MAX_USER_AGENT, WAITING, ClosedReason, may_return
 from .sending import SendingQuerySet, SendingSession
+from .users import checked_users
 from .verifying import VERIFY_RATE, close_gone
 
 
@@ -79,6 +80,9 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
             return self.filter(user=users)
         if isinstance(users, (str, bytes)) or not isinstance(users, Iterable):
             raise TypeError(f"for_user() takes a user, or a list or a queryset of users, not {users!r}.")
+        if not isinstance(users, models.QuerySet):
+            found = checked_users("for_user()", users, "For one user, pass the user.")
+            users = [user for user in found if not isinstance(user, AnonymousUser)]
         return self.filter(user__in=users)
 
     def record(self, **values: Any) -> WebSocketSession:

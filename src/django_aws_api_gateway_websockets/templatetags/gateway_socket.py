@@ -61,7 +61,11 @@ def gateway_socket(
         raise template.TemplateSyntaxError(f"gateway_socket has no bundle {bundle!r}. Use page, htmx2 or htmx4.")
     row = _gateway(gateway)
     request = context.get("request")
-    settings = {"url": _url(row, request, query), "window": reconnect_window(), "action": _action(row)}
+    settings = {
+        "url": _url(row, request, query),
+        "window": reconnect_window(),
+        "action": protocol.selecting_key(row.route_selection_expression),
+    }
     if check:
         settings["check"] = resolve_url(check)
     if token:
@@ -147,12 +151,6 @@ def _url(row: ApiGateway, request: HttpRequest | None, query: dict[str, Any]) ->
     url = row.websocket_url if request is None else row.websocket_url_for(request)
     given = {name: value for name, value in query.items() if value not in (None, "")}
     return f"{url}?{urlencode(given, doseq=True)}" if given else url
-
-
-def _action(row: ApiGateway) -> str:
-    """Return the key of a message that selects its route. The client cannot write a nested key."""
-    keys = [key for key in protocol.body_references(row.route_selection_expression) if "." not in key]
-    return keys[0] if keys else "action"
 
 
 def _needed(request: HttpRequest | None) -> HttpRequest:

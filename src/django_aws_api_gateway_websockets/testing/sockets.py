@@ -26,6 +26,7 @@ from ..models import ApiGateway, WebSocketSession
 from .commits import committed
 from .faults import Fault
 
+_KEY = protocol.RESERVED_KEY
 _EVENT_TYPES = {protocol.CONNECT: "CONNECT", protocol.DISCONNECT: "DISCONNECT"}
 #: Every client of a test run has this address.
 SOURCE_IP = "127.0.0.1"
@@ -99,6 +100,21 @@ class GatewaySocket:
             raise AssertionError("No route takes this message, and the gateway has no $default.")
         self._last_message_at = timezone.now()
         return self._event(self._bare, key, text)
+
+    def join(self, channel_name: str, at: str | None = None) -> Any:
+        """Join a channel with a protocol frame, as the browser's ``GatewaySocket`` does. Return the answer's ``_ws``.
+
+        ``at`` is a position. The missed messages follow as a frame that you receive. Presence needs a socket that was
+        opened with ``query={"ws_v": "1"}``.
+        """
+        wanted = {"id": secrets.token_hex(12), "join": {channel_name: at}}
+        self.send_json({protocol.selecting_key(self.gateway.route_selection_expression): _KEY, _KEY: wanted})
+        for data in self._received:
+            frame = json.loads(data) if b'"reply"' in data else {}
+            if isinstance(frame, dict) and frame.get(_KEY, {}).get("reply") == wanted["id"]:
+                self._received.remove(data)
+                return frame[_KEY]
+        raise AssertionError(f"The join got no answer. The view answered {self.response.status_code}.")
 
     def receive_json(self) -> Any:
         """Return the oldest message not yet received."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...answers import QUESTIONS, write_answers
 from ...doctor import IDLE, Probed, Report, Visit, examine, probe
@@ -15,9 +15,10 @@ from ...models import ApiGateway
 from ...provisioning.endpoints import place
 from ...security.escaping import one_line
 from ..gateways import add_choice, choose, label
+from ..migrated import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Examine gateways: settings, URLs, the API, DNS, certificate, and a live round trip. Exit code 1 means that "
         "an error was found, 3 that there are only warnings."

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...exceptions import WebSocketsError
 from ...history.upkeep import Swept, sweep
@@ -15,11 +15,12 @@ from ...models import WebSocketSession, WebSocketSessionQuerySet
 from ...models.clearing import CleanUp, clean_up
 from ...models.departures import find_departures
 from ...models.verifying import VERIFY_RATE, close_gone
+from ..migrated import DatabaseCommand
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = (
         "Delete the WebSocket sessions that are closed. Close those that AWS has ended after two hours. Trim the "
         "histories of channels. Send the signals of users who have left. Run this command from a scheduler, like "

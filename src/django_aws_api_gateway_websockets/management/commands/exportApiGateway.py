@@ -3,16 +3,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ...exceptions import InvalidGateway
 from ...models import ApiGateway
 from ...provisioning.cloudformation import template
 from ...security.escaping import one_line
 from ..gateways import add_choice, choose, label
+from ..migrated import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = "Print a gateway as a CloudFormation template. The gateway's secret is a parameter of the stack."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from ...provisioning.policy import provisioning_policy, sending_policy
 from ..gateways import add_choice, choose
+from ..migrated import DatabaseCommand
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     help = "Print the minimal IAM policy for provisioning gateways or for sending. --pk and --all narrow it."
 
     def add_arguments(self, parser: CommandParser) -> None:

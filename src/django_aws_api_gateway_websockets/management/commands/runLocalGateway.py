@@ -10,7 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from ...conf import conf
 from ...local.cli import add_arguments, run
 from ..local_rows import keep_rows
-from ..site_and_gateway import DEFAULT_SITE, options_of_gateway, run_both, site_url
+from ..site_and_gateway import DEFAULT_SITE, check_free, options_of_gateway, run_both, site_url
+
+#: Only the gateway reads --port. The site looks for the gateway at the setting.
+ELSEWHERE = (
+    'set another port in your settings: WEBSOCKETS = {"LOCAL_GATEWAY": "http://127.0.0.1:PORT"}. '
+    "The site has its own port: --site PORT"
+)
 
 
 class Command(BaseCommand):
@@ -37,9 +43,11 @@ class Command(BaseCommand):
             keep_rows(rows_of, self.stdout.write)
         elif site:
             self._check_place(options)
-            sys.exit(run_both(site, site_url(site), options_of_gateway(options), options.get("pythonpath")))
+            url = site_url(site)
+            check_free(url)
+            sys.exit(run_both(site, url, options_of_gateway(options), options.get("pythonpath")))
         else:
-            sys.exit(run(argparse.Namespace(**options)))
+            sys.exit(run(argparse.Namespace(**options), ELSEWHERE))
 
     def _check_place(self, options: dict[str, Any]) -> None:
         place = urlsplit(conf.LOCAL_GATEWAY)
