@@ -569,7 +569,9 @@ def test_a_logout_and_a_move_at_once_leave_nothing_open(alice):
             ends = pool.submit(log_out)
             pool.submit(at_once, together, new, token_of(old)).result()
             ends.result()
-        assert (state(old), state(new)) == ((False, "logout"), (False, "logout"))
+        assert state(new) == (False, "logout")
+        # The logout reads the rows before it closes them. If the move happens in between, the old row keeps its reason.
+        assert state(old) in [(False, "logout"), (False, "moved")]
         assert old.closed
         assert new.closed
 

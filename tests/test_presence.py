@@ -130,6 +130,7 @@ def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice
         with django_assert_num_queries(1):
             assert online(users) == {alice}
     assert online(everybody[:2]) == {alice}
+    assert online(everybody.filter(pk=alice.pk).order_by().union(everybody.filter(pk=bob.pk).order_by())) == {alice}
     assert online([]) == online(everybody.none()) == set()
 
 

@@ -13,7 +13,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -252,6 +252,21 @@ def test_a_trim_deletes_500_messages_with_few_statements(settings, limit, statem
     assert (offsets()[0], trim(history, "default")) == (692, 0)
 
 
+def test_a_history_with_a_large_hole_is_trimmed(settings):
+    """Somebody has deleted messages after the oldest one."""
+    publish("room-1", {"n": 1})
+    history = ChannelHistory.objects.get()
+    HistoryMessage.objects.bulk_create(
+        HistoryMessage(history=history, offset=n, tag="t", body="{}", size=2) for n in range(1001, 1601)
+    )
+    HistoryMessage.objects.filter(offset__lte=1590).update(created_on=timezone.now() - timedelta(seconds=61))
+    history.last_offset = 1600
+    settings.WEBSOCKETS = {"HISTORY": {"room-*": {"seconds": 60}}}
+    while trim(history, "default"):
+        pass
+    assert offsets() == list(range(1590, 1601))
+
+
 def test_the_statements_of_publish(enter, join, django_assert_num_queries):
     publish("room-1", {"n": 1})
     own = 1 if connection.vendor == "postgresql" else 2 + 2  # and a savepoint, where it runs in a test
@@ -423,3 +438,23 @@ def test_publishers_with_repeatable_read_try_again(monkeypatch):
 
     in_a_thread(*[write] * 6)
     assert offsets() == list(range(1, 61))
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="needs MariaDB: it publishes with one block of statements")
+@pytest.mark.django_db(transaction=True)
+def test_publish_raises_the_error_of_its_commit():
+    publish("room-1", {"n": 1})
+    other = connection.copy()
+    with other.cursor() as holder, connection.cursor() as cursor:
+        for stage in ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"):
+            holder.execute(f"BACKUP STAGE {stage}")
+        cursor.execute("SET SESSION max_statement_time = 0.5")
+        try:
+            with pytest.raises(OperationalError, match="max_statement_time"):
+                publish("room-1", {"n": 2})
+        finally:
+            holder.execute("BACKUP STAGE END")
+            cursor.execute("SET SESSION max_statement_time = 0")
+    other.close()
+    assert publish("room-1", {"n": 3}).position.split(":")[1] == "2"
+    assert (offsets(), texts()) == ([1, 2], [1, 3])

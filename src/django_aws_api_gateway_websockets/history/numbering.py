@@ -154,7 +154,13 @@ def _with_one_statement(connection: Any, channel: str, tag: str, given: Sequence
 
 def _with_block(connection: Any, channel: str, tag: str, given: Sequence[Any]) -> Any:
     sql = _statements(connection.alias)["block"]
-    return _fetch(connection, sql, [tag, channel, *given, channel, channel])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [tag, channel, *given, channel, channel])
+        row = cursor.fetchone()
+        # The COMMIT has a result of its own. Read it here, because Django ignores errors while it closes a cursor.
+        while cursor.nextset():
+            pass
+        return row
 
 
 def _with_two_statements(connection: Any, channel: str, tag: str, given: Sequence[Any]) -> Any:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Mapping
 
 from django.conf import settings
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from ..conf import SETTING, conf
@@ -99,18 +99,19 @@ def trim(history: ChannelHistory, using: str) -> int:
     oldest = rows.order_by("offset").values_list("offset", flat=True).first()
     if oldest is None:
         return 0
-    # Offsets have no holes, so the difference of two offsets is a number of messages.
-    keep_from = min(_keep_from(history, rows, oldest), oldest + ROWS_PER_STATEMENT)
+    # The difference of two offsets is the number of messages between them, or more if there is a hole.
+    keep_from = min(_keep_from(history, rows), oldest + ROWS_PER_STATEMENT)
     return rows.filter(offset__lt=keep_from)._raw_delete(using) if keep_from > oldest else 0
 
 
-def _keep_from(history: ChannelHistory, rows: QuerySet[HistoryMessage], oldest: int) -> int:
+def _keep_from(history: ChannelHistory, rows: QuerySet[HistoryMessage]) -> int:
     """Return the offset of the newest message beyond the limits, or 0. The messages before it can be deleted."""
     limits = limits_of(history.channel_name) or Limits(size=1)
     found = 0 if limits.size is None else history.last_offset - limits.size
     if limits.seconds is not None:
         since = timezone.now() - timedelta(seconds=limits.seconds)
-        outdated = rows.filter(offset__lte=oldest + ROWS_PER_STATEMENT, created_on__lt=since)
-        # The database reads at most 501 rows, and returns only their highest offset.
-        found = max(found, outdated.aggregate(Max("offset"))["offset__max"] or 0)
+        # The database reads at most 501 rows, and returns only one offset. Count rows and not offsets, because there
+        # are holes where somebody has deleted rows.
+        outdated = Max("offset", filter=Q(created_on__lt=since))
+        found = max(found, rows.order_by("offset")[: ROWS_PER_STATEMENT + 1].aggregate(last=outdated)["last"] or 0)
     return found

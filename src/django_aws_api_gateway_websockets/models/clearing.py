@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Iterator
 
-from django.db import connections, models, transaction
+from django.db import models, transaction
 from django.utils import timezone
 
 from ..conf import conf
-from .deletion import delete_closed_between
+from .batches import batches
+from .deletion import delete_closed_among, not_locked
 from .rows import MAY_OPEN, ClosedReason, SessionRows, may_return
 
 # How many rows one statement reads.
@@ -36,10 +37,11 @@ class CleanUp:
 def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = False) -> Iterator[CleanUp]:
     """Close expired rows and delete rows that were closed ``older_than`` ago. Yield the progress after each window.
 
-    Each window is a range of primary keys, in ascending order. No statement scans rows that were deleted before it, and
-    rows that are added meanwhile are left alone.
+    Each window is a range of primary keys, in ascending order, or a list of them if ``rows`` are filtered. No statement
+    scans rows that were deleted before it, and rows that are added meanwhile are left alone.
     """
-    rows = rows.using(rows.write_db).order_by("pk")
+    rows = rows.using(rows.write_db)
+    table: SessionRows[Any] = SessionRows(rows.model, using=rows.db)
     now = timezone.now()
     remembered = models.Q(created_on__lt=now - timedelta(seconds=conf.CLIENT_MAX_AGE)) & ~models.Q(
         source_ip="", user_agent=""
@@ -49,8 +51,8 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
     )
     closed &= ~models.Q(closed_reason=ClosedReason.MOVED, updated_on__gt=now - YOUNG)
     done = CleanUp()
-    for first, last, count in windows(rows):
-        window = rows.filter(pk__gte=first, pk__lte=last)
+    for keys, count in _parts(rows):
+        window = table.filter(**{f"pk__{lookup}": value for lookup, value in keys.items()}).order_by("pk")
         done.seen += count
         if dry_run:
             done.expired += window.expired().count()
@@ -58,14 +60,28 @@ def clean_up(rows: SessionRows[Any], older_than: timedelta, dry_run: bool = Fals
             done.forgotten += window.filter(remembered).exclude(closed).count()
         else:
             with transaction.atomic(using=rows.db):
-                done.deleted += delete_closed_between(rows.filter(closed), first, last)
-                done.expired += _free(window.expired()).mark_disconnected(ClosedReason.EXPIRED)
-                done.forgotten += _free(window.filter(remembered)).update(source_ip="", user_agent="")
+                done.deleted += delete_closed_among(table.filter(closed), keys)
+                done.expired += not_locked(window.expired()).mark_disconnected(ClosedReason.EXPIRED)
+                done.forgotten += not_locked(window.filter(remembered)).update(source_ip="", user_agent="")
         yield done
 
 
-def windows(rows: models.QuerySet[Any]) -> Iterator[tuple[Any, Any, int]]:
-    """Yield the first key, the last key and the number of rows of each window."""
+def _parts(rows: SessionRows[Any]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield lookups of the primary key that find the rows of each window, and the number of rows."""
+    for keys in windows(rows):
+        if rows.query.where:
+            # The filter of the caller can depend on memberships, or join other tables. It chooses the keys once.
+            for batch in batches(dict.fromkeys(keys)):
+                yield {"in": batch}, len(batch)
+        else:
+            yield {"gte": keys[0], "lte": keys[-1]}, len(keys)
+
+
+def windows(rows: models.QuerySet[Any]) -> Iterator[list[Any]]:
+    """Yield the primary keys of ``rows`` in ascending order, in lists of ``WINDOW``."""
+    rows = rows.order_by("pk")
+    if not rows.query.standard_ordering:  # after reverse()
+        rows = rows.reverse()
     keys = rows.values_list("pk", flat=True)
     end = keys.last()
     after = keys if end is None else keys.filter(pk__lte=end)
@@ -73,16 +89,5 @@ def windows(rows: models.QuerySet[Any]) -> Iterator[tuple[Any, Any, int]]:
         window = list(after[:WINDOW])
         if not window:
             return
-        yield window[0], window[-1], len(window)
+        yield window
         after = keys.filter(pk__gt=window[-1], pk__lte=end)
-
-
-def _free(rows: SessionRows[Any]) -> SessionRows[Any]:
-    """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
-
-    Others close rows in any order, so an UPDATE that waited for them could end in a deadlock. A DELETE cannot
-    deadlock, because only clean-ups lock rows that are closed for good, and they delete them in the same order.
-    """
-    if not connections[rows.db].features.has_select_for_update_skip_locked:
-        return rows  # SQLite has one writer
-    return rows.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))

@@ -6,9 +6,9 @@ connection is therefore closed first, or the deletion is refused with an explana
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Mapping
 
-from django.db import connections
+from django.db import IntegrityError, connections, transaction
 from django.db.models import Exists, OuterRef, QuerySet, RestrictedError
 from django.db.models.deletion import CASCADE, Collector, get_candidate_relations_to_delete
 from django.db.models.signals import post_delete, pre_delete
@@ -86,26 +86,56 @@ def delete_closed(rows: SessionRows[Any]) -> int:
     return deleted
 
 
-def delete_closed_between(rows: SessionRows[Any], first: Any, last: Any) -> int:
-    """Delete the closed ``rows`` with keys from ``first`` to ``last``, with their memberships. Return how many."""
-    rows = rows.filter(pk__gte=first, pk__lte=last)
-    if not (_is_free(rows.model) and connections[rows.db].features.can_defer_constraint_checks):
-        return delete_closed(rows)
+def delete_closed_among(rows: SessionRows[Any], keys: Mapping[str, Any]) -> int:
+    """Delete the closed ``rows`` among ``keys``, with their memberships. Return how many.
+
+    ``keys`` has lookups of the primary key, such as ``{"gte": 1, "lte": 9}``. ``rows`` must not depend on memberships.
+    """
+    rows = rows.filter(**{f"pk__{lookup}": value for lookup, value in keys.items()})
+    if _is_free(rows.model) and connections[rows.db].features.can_defer_constraint_checks:
+        try:
+            with transaction.atomic(using=rows.db):
+                return _delete_before_memberships(rows, keys)
+        except IntegrityError:
+            # The caller wrote SET CONSTRAINTS ALL IMMEDIATE, or the foreign key was made NOT DEFERRABLE.
+            pass
+    return delete_closed(not_locked(rows))
+
+
+def _delete_before_memberships(rows: SessionRows[Any], keys: Mapping[str, Any]) -> int:
     # Foreign keys are checked on commit, so the rows can go first, and no key travels to Python and back.
     deleted = rows.order_by()._raw_delete(rows.db)
-    left = rows.written().filter(pk=OuterRef("session"), pk__gte=first, pk__lte=last)
-    memberships = memberships_of(rows.model, rows.db).filter(session__gte=first, session__lte=last)
+    # No manager of a proxy model may hide rows here. The memberships of hidden rows would be deleted.
+    left: SessionRows[Any] = SessionRows(rows.model, using=rows.db).filter(pk=OuterRef("session"))
+    memberships = memberships_of(rows.model, rows.db)
+    for lookup, value in keys.items():
+        left = left.filter(**{f"pk__{lookup}": value})
+        memberships = memberships.filter(**{f"session__{lookup}": value})
     memberships.filter(~Exists(left))._raw_delete(rows.db)
     return deleted
 
 
+def not_locked(rows: SessionRows[Any]) -> SessionRows[Any]:
+    """Lock the rows that nobody else is writing, and return these. The others are left to the next run.
+
+    Others close rows in any order, so a statement that waited for them could end in a deadlock.
+    """
+    if not connections[rows.db].features.has_select_for_update_skip_locked:
+        return rows  # SQLite has one writer
+    return rows.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
+
+
 def _is_free(model: Any) -> bool:
-    """Return whether only memberships depend on session rows, so that no row needs to be read to delete it.
+    """Return whether only memberships depend on session rows, and nothing depends on memberships.
+
+    No row then needs to be read to delete it.
 
     ``Collector`` would read all rows, and delete them in statements of 100 keys.
     """
-    listens = any(signal.has_listeners(model) for signal in (pre_delete, post_delete))
-    return not listens and [one.name for one in get_candidate_relations_to_delete(model._meta)] == ["memberships"]
+    membership = model._meta.get_field("memberships").related_model
+    listens = any(signal.has_listeners(one) for signal in (pre_delete, post_delete) for one in (model, membership))
+    related = [one.name for one in (model, membership) for one in get_candidate_relations_to_delete(one._meta)]
+    return not listens and related == ["memberships"]
 
 
 def why_gateway_stays(gateway: Any, connected: int) -> str:

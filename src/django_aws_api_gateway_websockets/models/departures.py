@@ -58,8 +58,8 @@ def find_departures(sessions: SessionRows[Any]) -> int:
     ended = sessions.written().filter(
         user=OuterRef("user"), connected=False, updated_on__gt=now - timedelta(seconds=conf.PRESENCE_GRACE)
     )
-    for first, last, _ in windows(rows.order_by("pk")):
-        window = rows.filter(pk__gte=first, pk__lte=last, check_after=None)
+    for keys in windows(rows):
+        window = rows.filter(pk__gte=keys[0], pk__lte=keys[-1], check_after=None)
         lost = window.exclude(_is_there(sessions)).exclude(Exists(ended))
         _make_due_now(sessions.write_db, lost)
     return check_presence(sessions)

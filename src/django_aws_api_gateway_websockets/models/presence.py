@@ -52,9 +52,13 @@ def is_online(user: Any) -> bool:
 
 def online(users: Iterable[Any]) -> set[Any]:
     """Return the users that have an open connection, with one query. ``users`` is a list or a queryset."""
-    if isinstance(users, QuerySet) and issubclass(users.model, get_user_model()) and not users.query.is_sliced:
+    if isinstance(users, QuerySet) and issubclass(users.model, get_user_model()) and _can_be_filtered(users):
         return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
     asked = {user.pk: user for user in checked_users("online", users, "For one user, call is_online.")}
     # Compare with ">". With "connected" alone, PostgreSQL would also scan a partial index of all open rows.
     rows = not_lost(WebSocketSession.objects.filter(user__in=asked, connected__gt=False)).order_by()
     return {asked[pk] for pk in set(rows.values_list("user", flat=True))}
+
+
+def _can_be_filtered(rows: QuerySet[Any]) -> bool:
+    return not (rows.query.is_sliced or rows.query.combinator)

@@ -47,6 +47,6 @@ def close_gone(
 
 
 def _doubtful(rows: SessionRows[Any]) -> Iterator[Target]:
-    rows = rows.using(rows.write_db).order_by("pk")
-    for first, last, _ in windows(rows):
-        yield from targets_of(rows.filter(pk__gte=first, pk__lte=last).stale())
+    rows = rows.using(rows.write_db)
+    for keys in windows(rows):
+        yield from targets_of(rows.filter(pk__gte=keys[0], pk__lte=keys[-1]).stale())
