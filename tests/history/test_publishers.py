@@ -141,7 +141,9 @@ def test_a_hundred_publishers_leave_no_hole(shared_database, channels):
     sys.stdout.write(f"\n{total} messages in {channels} channels, {took:.1f} s, {checker.looks} looks\n")
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="processes cannot share SQLite in memory")
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: processes cannot share SQLite in memory"
+)
 def test_workers_killed_after_their_commit_lose_nothing(enter, join, settings):
     """Kill a hundred workers with SIGKILL, each between its commit and the numbering."""
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1000}}}
