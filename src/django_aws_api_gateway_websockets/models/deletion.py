@@ -78,9 +78,13 @@ def delete_closed(rows: SessionRows[Any]) -> int:
     """Delete closed rows with their memberships. Return the number of rows."""
     if not _is_free(rows.model):
         return QuerySet.delete(rows.order_by())[1].get(rows.model._meta.label, 0)
+    return _delete_by_keys(rows, list(rows.values_list("pk", flat=True)))
+
+
+def _delete_by_keys(rows: SessionRows[Any], found: list[Any]) -> int:
     deleted = 0
-    # Delete by keys. With a subquery, MariaDB would read every membership.
-    for keys in batches(list(rows.values_list("pk", flat=True)), _KEYS_PER_DELETE):
+    # With a subquery instead of keys, MariaDB would read every membership.
+    for keys in batches(found, _KEYS_PER_DELETE):
         memberships_of(rows.model, rows.db).filter(session__in=keys)._raw_delete(rows.db)
         deleted += rows.order_by().filter(pk__in=keys)._raw_delete(rows.db)
     return deleted
@@ -92,14 +96,17 @@ def delete_closed_among(rows: SessionRows[Any], keys: Mapping[str, Any]) -> int:
     ``keys`` has lookups of the primary key, such as ``{"gte": 1, "lte": 9}``. ``rows`` must not depend on memberships.
     """
     rows = rows.filter(**{f"pk__{lookup}": value for lookup, value in keys.items()})
-    if _is_free(rows.model) and connections[rows.db].features.can_defer_constraint_checks:
+    if not _is_free(rows.model):
+        return delete_closed(not_locked(rows))
+    if connections[rows.db].features.can_defer_constraint_checks:
         try:
             with transaction.atomic(using=rows.db):
                 return _delete_before_memberships(rows, keys)
         except IntegrityError:
             # The caller wrote SET CONSTRAINTS ALL IMMEDIATE, or the foreign key was made NOT DEFERRABLE.
             pass
-    return delete_closed(not_locked(rows))
+    # A row that is opened again meanwhile must not lose its memberships, so the rows are locked first.
+    return _delete_by_keys(rows, _lock(rows))
 
 
 def _delete_before_memberships(rows: SessionRows[Any], keys: Mapping[str, Any]) -> int:
@@ -120,9 +127,19 @@ def not_locked(rows: SessionRows[Any]) -> SessionRows[Any]:
 
     Others close rows in any order, so a statement that waited for them could end in a deadlock.
     """
-    if not connections[rows.db].features.has_select_for_update_skip_locked:
+    if not _skips_locked(rows):
         return rows  # SQLite has one writer
-    return rows.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
+    return rows.filter(pk__in=_lock(rows))
+
+
+def _lock(rows: SessionRows[Any]) -> list[Any]:
+    """Lock the rows that nobody else is writing. Return their primary keys."""
+    locked = rows.select_for_update(skip_locked=True) if _skips_locked(rows) else rows
+    return list(locked.values_list("pk", flat=True))
+
+
+def _skips_locked(rows: SessionRows[Any]) -> bool:
+    return bool(connections[rows.db].features.has_select_for_update_skip_locked)
 
 
 def _is_free(model: Any) -> bool:
