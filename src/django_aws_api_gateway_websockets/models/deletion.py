@@ -145,7 +145,7 @@ def _skips_locked(rows: SessionRows[Any]) -> bool:
 def _is_free(model: Any) -> bool:
     """Return whether only memberships depend on session rows, and nothing depends on memberships.
 
-    If so, rows are deleted without being read. ``Collector`` would read all of them, and delete 100 with each statement.
+    If so, rows are deleted without being read. ``Collector`` would read all of them, and delete 100 per statement.
     """
     membership = model._meta.get_field("memberships").related_model
     listens = any(signal.has_listeners(one) for signal in (pre_delete, post_delete) for one in (model, membership))
