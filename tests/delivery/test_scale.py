@@ -64,9 +64,9 @@ def test_a_large_send_keeps_memory_and_db_connections_flat(people, sink, transpo
 @pytest.mark.once
 @pytest.mark.django_db
 def test_queries_grow_with_the_rows_by_large_chunks_only(people, django_assert_num_queries):
-    """15,500 rows in 5 queries, and one for their gateway: nothing is sent, the deadline being over."""
-    ids = people(15_500)
-    with django_assert_num_queries(6):
+    """Read 25,500 rows with 3 queries, and their gateway with one. Nothing is sent, because the deadline is over."""
+    ids = people(25_500)
+    with django_assert_num_queries(4):
         report = WebSocketSession.objects.all().send_message({"n": 1}, deadline=0)
     assert len(report.not_tried) == len(ids)
 
