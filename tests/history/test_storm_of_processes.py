@@ -33,7 +33,7 @@ from .storm_settings import WEBSOCKETS
 FULL = bool(os.environ.get("ENDURANCE"))
 MESSAGES, PAGES, CHANNELS, EACH, KILLS = (2000, 200, 20, 2, 2) if FULL else (120, 12, 4, 2, 1)
 #: The share of pushes that never arrive, and the seconds between two cuts.
-LOST, CUT_EVERY = 0.05, 60 / PAGES
+LOST, CUT_EVERY = 0.05, 0.3
 #: The channel whose history is deleted in the middle of the storm.
 DELETED = "room-1"
 ROOT = Path(__file__).resolve().parents[2]
