@@ -18,6 +18,9 @@ const AT_ONCE = 50;
 const parts = (at) => at.split(":");
 const offsetOf = (at) => +parts(at)[1];
 
+/** Whether a position is of another history. At offset 0, the page has seen no message, so any epoch fits. */
+const differs = (at, channel) => channel.offset && at && parts(at)[0] !== parts(channel.at)[0];
+
 /**
  * @param {(ws: object) => boolean} send what goes under the reserved key
  * @param {() => string} newId
@@ -40,6 +43,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     for (const name of names) {
       const channel = wanted.get(name);
       channel.asked = Date.now();
+      channel.id = id;
       join[name] = channel.at ?? null;
     }
     if (!send({ id, join, leave })) return;
@@ -119,8 +123,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       drain(name, channel);
     }
     for (const [name, status] of Object.entries(refused)) {
-      // The page has left it meanwhile, or has heard of an earlier refusal.
-      if (!wanted.has(name)) continue;
+      // The page has left it meanwhile, or has joined it again: the answer to the last question decides.
+      if (wanted.get(name)?.id !== reply) continue;
       if (status === 409) stale.add(name);
       const channel = lose(name, status, gap[name]);
       const reason = reasons[name] ? ": " + reasons[name] : "";
@@ -182,8 +186,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       if (!channel) return stale.has(name) || !!tabs().elsewhere?.(name);
       if (presence) emit("presence", { channel: name, ...presence });
       else if (missed) {
-        // What another tab asked for may begin later.
-        if (!(offsetOf(since) <= channel.offset)) return true;
+        // What another tab asked for may begin later. What was asked for before a gap has another epoch.
+        if (!(offsetOf(since) <= channel.offset) || differs((missed.at(-1) ?? ws).at, channel)) return true;
         for (const entry of missed) {
           if (offsetOf(entry.at) > channel.offset) {
             advance(name, channel, entry.at, JSON.stringify(entry.message), entry.message, true);
@@ -193,8 +197,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
         if (more) plan(joining, name);
         else drain(name, channel);
       } else if (!at) return false;
-      // At offset 0, the page has seen no message, so the history can have any epoch.
-      else if (channel.offset && parts(at)[0] !== parts(channel.at)[0]) miss(name, channel);
+      else if (differs(at, channel)) miss(name, channel);
       else if (!(offsetOf(at) <= channel.offset)) {
         channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
         // Without a position of our own, the answer to the join decides.

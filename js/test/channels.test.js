@@ -230,6 +230,48 @@ test("a history that begins anew is a gap", async () => {
   assert.deepEqual(gaps.map(({ at }) => at), ["e2:2:t"]);
 });
 
+test("missed messages of a history that was deleted are not delivered", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  server.epoch = "e2";
+  server.histories.set("room-1", []);
+  say(1, 2);
+  const gaps = record(socket, "gap");
+  world.socket.end(1001);
+  await world.advance(5);
+  socket.join("room-1", { at: "e2:2:t" });
+  await world.advance(1);
+  const entries = [{ at: "e1:3:t", message: { n: 3 } }];
+  const before = socket.seen.length;
+  world.socket.say({ _ws: { channel: "room-1", since: "e1:1:t", missed: entries, at: "e1:3:t" } });
+  await world.advance(1);
+  assert.equal(socket.seen.length, before);
+  say(3, 3);
+  await world.advance(1);
+  assert.deepEqual(socket.seen.slice(before), [3]);
+  assert.ok(gaps.length <= 1);
+});
+
+test("a refusal of an earlier join does not end a newer one", async () => {
+  const socket = await connected();
+  const take = server.take;
+  const ids = [];
+  server.take = (one, message) => void ids.push(message._ws.id);
+  socket.join("room-1", { at: "e1:1:t" }).catch(() => {});
+  await world.advance(1);
+  server.take = take;
+  const gaps = record(socket, "gap");
+  const joined = socket.join("room-1");
+  await world.advance(1);
+  assert.equal(await joined, "e1:0:t");
+  const refused = { reply: ids[0], status: 200, refused: { "room-1": 409 }, gap: { "room-1": "e1:9:t" } };
+  world.socket.say({ _ws: refused });
+  say(1, 1);
+  await world.advance(1);
+  assert.deepEqual([gaps.length, socket.seen], [0, [1]]);
+});
+
 test("a position without a message leaves no hole", async () => {
   const socket = await connected();
   socket.join("room-1");
