@@ -40,6 +40,8 @@ class OwnConnectView(WebSocketView):
     def connect(self, request, *args, **kwargs):
         answers = {
             "json": JsonResponse({"message": "The room is full."}, status=409),
+            "long json": JsonResponse({"message": "x" * 201}, status=403),
+            "json with markup": JsonResponse({"message": "<b>No</b>"}, status=403),
             "text": HttpResponseForbidden("Log in first."),
             "html": HttpResponse("<h1>Payment required</h1>", status=402),
             "deep": HttpResponseForbidden('{"message": ' + "[" * 50_000),
@@ -144,6 +146,8 @@ def test_it_says_why(alice):
     ("channel", "expected"),
     [
         ("json", (403, {"message": "The room is full."})),
+        ("long json", (403, {"message": "Forbidden"})),
+        ("json with markup", (403, {"message": "Forbidden"})),
         ("text", (403, {"message": "Log in first."})),
         ("html", (402, {"message": "Payment Required"})),
         ("denied", (403, {"message": "Members only."})),

@@ -17,12 +17,12 @@ from django.http.response import HttpResponseBase
 from ..exceptions import EventRefused, NoHandler, RateLimited
 from ..security.escaping import one_line
 
-__all__ = ["as_response", "for_gateways", "login_not_required", "public_text", "refusal", "text_of"]
+__all__ = ["as_response", "for_gateways", "is_short_text", "login_not_required", "public_text", "refusal", "text_of"]
 
 logger = logging.getLogger("django_aws_api_gateway_websockets")
 
 _RETRY_AFTER_SECONDS = 5
-#: The characters of a text that is not JSON. A longer one is a page for people.
+#: The characters of a reason. A longer text is a page for people.
 _LONGEST_TEXT = 200
 
 
@@ -101,9 +101,14 @@ def text_of(response: HttpResponseBase) -> str:
             if message and isinstance(message, str):
                 return message
         except (ValueError, LookupError, TypeError, RecursionError):
-            if kind.startswith("text/") and 0 < len(text) <= _LONGEST_TEXT and "<" not in text:
+            if kind.startswith("text/") and is_short_text(text):
                 return text
     return response.reason_phrase
+
+
+def is_short_text(text: str) -> bool:
+    """Return whether ``text`` is short and has no markup, as the reason of a refusal should be."""
+    return 0 < len(text) <= _LONGEST_TEXT and "<" not in text
 
 
 def as_response(returned: Any, handler_name: str) -> HttpResponseBase:

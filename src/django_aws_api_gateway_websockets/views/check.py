@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from ..exceptions import EventRefused
 from ..logins.handshake import check_page
 from ..models.crowd import reconnect_window
-from .answers import for_gateways, refusal, text_of
+from .answers import for_gateways, is_short_text, refusal, text_of
 from .rehearsal import refusal_of, rehearsing
 from .view import WebSocketView
 
@@ -93,7 +93,8 @@ def _final(response: HttpResponseBase) -> HttpResponseBase:
     status = response.status_code
     if status not in _FINAL and status < 500 and status != 429:
         status = 403
-    answer = JsonResponse({"message": text_of(response)}, status=status)
+    text = text_of(response)
+    answer = JsonResponse({"message": text if is_short_text(text) else response.reason_phrase}, status=status)
     if "Retry-After" in response:
         answer["Retry-After"] = response["Retry-After"]
     return answer
