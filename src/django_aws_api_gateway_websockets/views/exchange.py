@@ -158,7 +158,12 @@ def change_channels(
     left = [name for name in envelope.leave if _is_channel(name)]
     if left:
         session.leave_all(left)
-    refusals = {name: _why_refused(check_may_join, name) for name in envelope.join}
+
+    def check(name: str) -> None:
+        check_joinable(name)
+        check_may_join(name)
+
+    refusals = {name: _why_refused(check, name) for name in envelope.join}
     allowed = [name for name, refusal in refusals.items() if refusal is None]
     if allowed:
         try:
@@ -197,11 +202,13 @@ def _is_channel(name: Any) -> bool:
     return True
 
 
-def _why_refused(check_may_join: Callable[[Any], None], name: str) -> _Refusal | None:
-    """Return the status and the reason of the refusal to join ``name``, or None if the user may join it."""
+def _why_refused(check: Callable[[str], None], name: str) -> _Refusal | None:
+    """Return the status and the reason with which ``check`` refuses ``name``, or None if the user may be in it.
+
+    The site's own exceptions can have any status, so only the exception itself tells that the site refuses.
+    """
     try:
-        check_joinable(name)
-        check_may_join(name)
+        check(name)
     except EventRefused as error:
         return _Refusal(error.status, str(error))
     except PermissionDenied as error:
@@ -219,27 +226,17 @@ def leave_lost_channels(session: WebSocketSession, may_join: Callable[[str], boo
     # Not session.channels, because a replica may not know yet that a hand-over has moved them.
     memberships = ChannelMembership.objects.using(session.own_row.write_db).filter(session=session.pk)
     names = {session.channel_name, *memberships.values_list("channel_name", flat=True)} - {""}
-    statuses = {name: _status_of_refusal(may_join, name) for name in sorted(names)}
-    lost = {name: status for name, status in statuses.items() if status is not None}
+
+    def check(name: str) -> None:
+        if not may_join(name):
+            raise ChannelRefused("You may no longer be in this channel.")
+
+    refusals = {name: _why_refused(check, name) for name in sorted(names)}
+    lost = {name: refusal.status for name, refusal in refusals.items() if refusal is not None}
     joined = [name for name in lost if name != session.channel_name]
     if joined:
         session.leave_all(joined)
     return lost
-
-
-def _status_of_refusal(may_join: Callable[[str], bool], name: str) -> int | None:
-    """Return the HTTP status with which the site refuses ``name``, or None if the user may be in it.
-
-    The site's own exceptions can have any status, so only the exception itself tells that the site refuses.
-    """
-    try:
-        return None if may_join(name) else 403
-    except EventRefused as error:
-        return error.status
-    except PermissionDenied:
-        return 403
-    except Http404:
-        return 404
 
 
 def push(session: WebSocketSession, message: Mapping[str, Any]) -> None:
