@@ -18,6 +18,7 @@ from ..models.engines import ENGINES
 from ..models.jobs import enqueue_broadcast
 from ..models.reporting import announce
 from ..models.sending import send_to_many
+from ..models.users import is_user
 from ..security.channel_rules import check_joinable
 from .frames import encoded_body, message_frame
 from .numbering import NewMessage, Numbered, number, number_waiting
@@ -106,7 +107,7 @@ def _checked(channel_name: str, data: Any, exclude: Any, message_id: str | None,
     """Return the message. If an argument of ``publish`` is wrong, raise an error that names it."""
     check_joinable(channel_name)
     _check_id(message_id)
-    if user is not None and not hasattr(user, "is_authenticated"):
+    if user is not None and not is_user(user):
         raise TypeError(f"publish(user=…) takes a user, such as request.user, not {user!r:.80}.")
     return NewMessage(channel_name, encoded_body(data), message_id, getattr(user, "pk", None), exclusion(exclude))
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 
 from ..models import WebSocketSession, WebSocketSessionQuerySet
+from ..models.users import is_user
 
 _CONNECTION, _USER = "connection:", "user:"
 
@@ -17,7 +18,7 @@ def exclusion(exclude: Any) -> str:
         return ""
     if isinstance(exclude, WebSocketSession):
         return f"{_CONNECTION}{exclude.connection_id}"
-    if not isinstance(exclude, models.Model) or not hasattr(exclude, "is_authenticated") or exclude.pk is None:
+    if not isinstance(exclude, models.Model) or not is_user(exclude) or exclude.pk is None:
         raise TypeError(f"exclude takes a WebSocketSession or a saved user, not {exclude!r:.80}.")
     return f"{_USER}{exclude.pk}"
 

@@ -46,11 +46,13 @@ def log_no_history(channel_name: str) -> None:
 
     While ``settings.DEBUG`` is on, the first line for each name is a warning, unless the site has no histories at all.
     """
-    patterns = ", ".join(map(repr, conf.HISTORY)) or "none"
     level = logging.DEBUG
     if settings.DEBUG and conf.HISTORY and channel_name not in _warned and len(_warned) < _MOST_WARNINGS:
         _warned.add(channel_name)
         level = logging.WARNING
+    if not logger.isEnabledFor(level):
+        return
+    patterns = ", ".join(map(repr, conf.HISTORY)) or "none"
     logger.log(level, "The channel %r has no history. Patterns in %s['HISTORY']: %s", channel_name, SETTING, patterns)
 
 
