@@ -236,15 +236,21 @@ def test_publish_outside_of_transactions_runs_few_statements():
     assert len(statements_of(lambda: publish("room-1", {"n": 2}))) == own + 1  # One more reads the recipients.
 
 
-@pytest.mark.parametrize(("limit", "statements"), [({"size": 10}, 2), ({"seconds": 60}, 3)])
-def test_a_trim_deletes_500_messages_with_few_statements(settings, limit, statements):
+def long_history(more):
+    """Return a history with the offsets 1 and ``more``. All but the last ten messages are older than a minute."""
     publish("room-1", {"n": 1})
     history = ChannelHistory.objects.get()
     HistoryMessage.objects.bulk_create(
-        HistoryMessage(history=history, offset=n, tag="t", body="{}", size=2) for n in range(2, 703)
+        HistoryMessage(history=history, offset=n, tag="t", body="{}", size=2) for n in more
     )
-    HistoryMessage.objects.filter(offset__lte=692).update(created_on=timezone.now() - timedelta(seconds=61))
-    history.last_offset = 702
+    HistoryMessage.objects.filter(offset__lte=more[-1] - 10).update(created_on=timezone.now() - timedelta(seconds=61))
+    history.last_offset = more[-1]
+    return history
+
+
+@pytest.mark.parametrize(("limit", "statements"), [({"size": 10}, 2), ({"seconds": 60}, 3)])
+def test_a_trim_deletes_500_messages_with_few_statements(settings, limit, statements):
+    history = long_history(range(2, 703))
     settings.WEBSOCKETS = {"HISTORY": {"room-*": limit}}
     assert len(statements_of(lambda: trim(history, "default"))) == statements
     assert offsets() == list(range(501, 703))
@@ -254,13 +260,7 @@ def test_a_trim_deletes_500_messages_with_few_statements(settings, limit, statem
 
 def test_a_history_with_a_large_hole_is_trimmed(settings):
     """Somebody has deleted messages after the oldest one."""
-    publish("room-1", {"n": 1})
-    history = ChannelHistory.objects.get()
-    HistoryMessage.objects.bulk_create(
-        HistoryMessage(history=history, offset=n, tag="t", body="{}", size=2) for n in range(1001, 1601)
-    )
-    HistoryMessage.objects.filter(offset__lte=1590).update(created_on=timezone.now() - timedelta(seconds=61))
-    history.last_offset = 1600
+    history = long_history(range(1001, 1601))
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"seconds": 60}}}
     while trim(history, "default"):
         pass

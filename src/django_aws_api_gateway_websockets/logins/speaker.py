@@ -66,7 +66,7 @@ def find_speaking_session(event: GatewayEvent, whole_gateway: bool = True) -> We
 def _joined_rows(whole_gateway: bool) -> WebSocketSessionQuerySet:
     """Return the session rows with user and gateway.
 
-    The gateway fields that serve no connections are half of all columns. Deferring them makes a message 15% cheaper.
+    The gateway fields that serve no connections are half of all columns. Without them, a message costs a tenth less.
     """
     others = (field.name for field in ApiGateway._meta.concrete_fields if field.name not in SERVING)
     joined = WebSocketSession.objects.select_related("user", "api_gateway")
