@@ -16,22 +16,8 @@ from contextlib import ExitStack
 import pytest
 from websockets.sync.client import connect
 
-from .test_gateway_socket import (  # noqa: F401  fixtures, and tests that run here in Firefox
-    WebSocketSession,
-    events,
-    local,
-    opened,
-    row,
-    test_a_frame_has_32_kb_and_more_is_refused_in_the_page,
-    test_a_kick_is_told_and_final,
-    test_a_page_that_is_told_to_comes_back,
-    test_a_refused_handshake_stops_and_says_why,
-    test_it_comes_back_after_1001,
-    test_it_comes_back_after_the_gateway_was_killed,
-    test_it_talks_and_asks_under_a_strict_policy,
-    visit,
-    wait_until,
-)
+from .core import *  # noqa: F403  fixtures, and tests that run here in Firefox
+from .test_gateway_socket import WebSocketSession, events, opened, visit, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -104,12 +90,12 @@ def firefox(tmp_path_factory):
 
 
 @pytest.fixture
-def window(firefox, live_server, row):  # noqa: F811
+def window(firefox, live_server, row):
     yield visit(firefox, live_server)
     firefox.open("about:blank")
 
 
-def test_the_page_sees_no_close_during_a_hand_over(window, row):  # noqa: F811
+def test_the_page_sees_no_close_during_a_hand_over(window, row):
     opened(window, row, handover=1)
     wait_until(lambda: WebSocketSession.objects.filter(closed_reason="moved").count() >= 2)
     time.sleep(0.2)

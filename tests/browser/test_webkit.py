@@ -15,19 +15,9 @@ import pytest
 
 from tests.demo.driving import free_ports
 
+from .core import *  # noqa: F403  fixtures, and tests that run here in WebKit
 from .test_firefox import test_the_page_sees_no_close_during_a_hand_over  # noqa: F401  runs here in WebKit
-from .test_gateway_socket import (  # noqa: F401  fixtures, and tests that run here in WebKit
-    local,
-    row,
-    test_a_frame_has_32_kb_and_more_is_refused_in_the_page,
-    test_a_kick_is_told_and_final,
-    test_a_page_that_is_told_to_comes_back,
-    test_a_refused_handshake_stops_and_says_why,
-    test_it_comes_back_after_1001,
-    test_it_comes_back_after_the_gateway_was_killed,
-    test_it_talks_and_asks_under_a_strict_policy,
-    visit,
-)
+from .test_gateway_socket import visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -102,6 +92,6 @@ def webkit():
 
 
 @pytest.fixture
-def window(webkit, live_server, row):  # noqa: F811
+def window(webkit, live_server, row):
     yield visit(webkit, live_server)
     webkit.open("about:blank")
