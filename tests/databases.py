@@ -1,4 +1,6 @@
-"""DATABASES for the test site: TEST_DATABASE is sqlite (the default), postgresql or mariadb.
+"""DATABASES for the test site: TEST_DATABASE is sqlite (the default), sqlite_file, postgresql or mariadb.
+
+``sqlite`` is in memory, so all threads of a test share one connection. With ``sqlite_file``, each has its own.
 
 Host, port, user and password come from the variables that each database's own tools read, and default to a server
 on this machine. TEST_DATABASE_NAME is the name of the database that the tests create, so that several runs can share a
@@ -8,12 +10,15 @@ server.
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import Any, Dict
 
 
 def from_environment() -> Dict[str, Any]:
     kind = os.environ.get("TEST_DATABASE") or "sqlite"
-    return {"default": {"sqlite": _sqlite, "postgresql": _postgresql, "mariadb": _mariadb}[kind]()}
+    kinds = {"sqlite": _sqlite, "sqlite_file": _sqlite_file, "postgresql": _postgresql, "mariadb": _mariadb}
+    return {"default": kinds[kind]()}
 
 
 def _name() -> str:
@@ -22,6 +27,20 @@ def _name() -> str:
 
 def _sqlite() -> Dict[str, Any]:
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+
+def _sqlite_file() -> Dict[str, Any]:
+    path = str(Path(tempfile.gettempdir(), f"{_name()}-{os.getpid()}.sqlite3"))
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "OPTIONS": {
+            "timeout": 30,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF",
+        },
+        "TEST": {"NAME": path},
+    }
 
 
 def _postgresql() -> Dict[str, Any]:

@@ -316,7 +316,6 @@ def test_the_end_of_a_login_is_told_and_final(window, live_server, row, alice, c
     window.open(f"{live_server.url}/tag/self/lobby/")
     wait_for_state(window, "open")
     assert WebSocketSession.objects.get().user == alice
-    time.sleep(1)  # The site's threads share this thread's connection to SQLite, so let them finish the handshake.
     end(alice, client)
     wait_for_state(window, "closed")
     assert window.run("return socket.reason.message") == reason

@@ -14,7 +14,6 @@ from collections import Counter
 from statistics import median
 
 import pytest
-from django.db import connection
 from django.http import HttpResponse
 from django.urls import path
 
@@ -46,7 +45,7 @@ TAKEOVER = 1 if FULL else 4
 
 
 #: The requests that the site handles at once. SQLite in memory has one connection for all threads, so one transaction.
-WORKERS = threading.BoundedSemaphore(1 if connection.vendor == "sqlite" else 8)
+WORKERS = threading.BoundedSemaphore(1 if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite" else 8)
 
 
 class TrafficView(WebSocketView):
