@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
@@ -43,12 +43,14 @@ class Day:
         model.objects.bulk_create([model(username=f"user{number}") for number in range(users)])
         self.users = list(model.objects.filter(username__startswith="user"))
         self.clients: dict[Any, GatewayClient] = {}
-        #: The truth: open connections of (user, room), when the last one ended, and when one vanished the last time.
+        #: The truth: open connections of (user, room), the users of each room (those online: ""), when the last
+        #: connection ended, and when one vanished the last time.
         self.open: Counter[tuple[Any, str]] = Counter()
+        self.there: dict[str, set[Any]] = defaultdict(set)
         self.ended: dict[tuple[Any, str], float] = {}
         self.vanished: dict[tuple[Any, str], float] = {}
         #: What the signals said: who is there.
-        self.announced: set[tuple[Any, str]] = set()
+        self.announced: dict[str, set[Any]] = defaultdict(set)
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
         for user in self.users:
@@ -96,10 +98,10 @@ class Day:
     @contextmanager
     def _listening(self) -> Any:
         heard = {
-            signals.user_joined: lambda user, channel_name, **kwargs: self._came(user, channel_name),
-            signals.user_online: lambda user, **kwargs: self._came(user, ""),
-            signals.user_left: lambda user, channel_name, **kwargs: self._went(user, channel_name),
-            signals.user_offline: lambda user, **kwargs: self._went(user, ""),
+            signals.user_joined: lambda user, channel_name, **kwargs: self.hear_came(user, channel_name),
+            signals.user_online: lambda user, **kwargs: self.hear_came(user, ""),
+            signals.user_left: lambda user, channel_name, **kwargs: self.hear_went(user, channel_name),
+            signals.user_offline: lambda user, **kwargs: self.hear_went(user, ""),
         }
         for signal, receive in heard.items():
             signal.connect(receive, weak=False)
@@ -109,21 +111,32 @@ class Day:
             for signal, receive in heard.items():
                 signal.disconnect(receive)
 
+    # --- The truth --------------------------------------------------------------------------------
+
+    def came(self, user: Any, room: str) -> None:
+        self.open[user, room] += 1
+        self.there[room].add(user)
+
+    def went(self, user: Any, room: str) -> None:
+        self.open[user, room] -= 1
+        self.ended[user, room] = self.now
+        if not self.open[user, room]:
+            self.there[room].discard(user)
+
     # --- What is compared with the truth ----------------------------------------------------------
 
-    def _came(self, user: Any, room: str) -> None:
-        key = (user, room)
+    def hear_came(self, user: Any, room: str) -> None:
         self.counts["came"] += 1
-        if key in self.announced:
-            self.problems.append(f"{self.now}: {key} came twice")
-        self.announced.add(key)
+        if user in self.announced[room]:
+            self.problems.append(f"{self.now}: {(user, room)} came twice")
+        self.announced[room].add(user)
 
-    def _went(self, user: Any, room: str) -> None:
+    def hear_went(self, user: Any, room: str) -> None:
         key = (user, room)
         self.counts["went"] += 1
-        if key not in self.announced:
+        if user not in self.announced[room]:
             self.problems.append(f"{self.now}: {key} went twice")
-        self.announced.discard(key)
+        self.announced[room].discard(user)
         if self.open[key]:
             self.problems.append(f"{self.now}: {key} went, but is there")
         away = self.now - self.ended[key]
@@ -140,17 +153,15 @@ class Day:
         self.counts["comparisons"] += 1
 
     def _compare(self, room: str, listed: set[Any]) -> None:
-        for user in self.users:
-            key = (user, room)
-            there = self.open[key] > 0
-            if there and user not in listed:
-                self.problems.append(f"{self.now}: {key} is missing")
-            if there and key not in self.announced:
-                self.problems.append(f"{self.now}: {key} was not announced")
-            if user in listed and not there:
-                self.counts["lingering"] += 1
-                if self.now - self.vanished.get(key, -HOUR) > LEASE:
-                    self.problems.append(f"{self.now}: {key} is listed for too long")
+        there = self.there[room]
+        for user in there - listed:
+            self.problems.append(f"{self.now}: {(user, room)} is missing")
+        for user in there - self.announced[room]:
+            self.problems.append(f"{self.now}: {(user, room)} was not announced")
+        for user in listed - there:
+            self.counts["lingering"] += 1
+            if self.now - self.vanished.get((user, room), -HOUR) > LEASE:
+                self.problems.append(f"{self.now}: {(user, room)} is listed for too long")
 
 
 class Page:
@@ -172,7 +183,7 @@ class Page:
         del client._opened[:]  # so that the client does not keep the sockets of a whole day
         day.counts["connects"] += 1
         for room in ("", *self.rooms):
-            day.open[self.user, room] += 1
+            day.came(self.user, room)
         joins = {"join": dict.fromkeys(self.rooms)}
         self.socket.send_json({"action": "_ws", "_ws": {"id": f"join-{day.counts['connects']}", **joins}})
         self.plan()
@@ -194,9 +205,8 @@ class Page:
     def end(self, socket: Any) -> None:
         """End a connection. One in five does so without ``$disconnect``."""
         day = self.day
-        for key in ((self.user, room) for room in ("", *self.rooms)):
-            day.open[key] -= 1
-            day.ended[key] = day.now
+        for room in ("", *self.rooms):
+            day.went(self.user, room)
         if day.random.random() < 0.2:
             day.counts["lost"] += 1
             day.vanished.update({(self.user, room): day.now for room in ("", *self.rooms)})
