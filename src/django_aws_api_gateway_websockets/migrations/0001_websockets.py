@@ -153,12 +153,13 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel_name', django_aws_api_gateway_websockets.fields.ExactCharField(max_length=255, verbose_name='channel name')),
                 ('connected', models.BooleanField(default=True, editable=False, verbose_name='connected')),
-                ('session', models.ForeignKey(on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='memberships', to='django_aws_api_gateway_websockets.websocketsession', verbose_name='session')),
+                ('session', models.ForeignKey(db_index=False, on_delete=django_aws_api_gateway_websockets.models.memberships.cascade_unseen, related_name='memberships', to='django_aws_api_gateway_websockets.websocketsession', verbose_name='session')),
             ],
             options={
                 'verbose_name': 'channel membership',
                 'verbose_name_plural': 'channel memberships',
-                'constraints': [models.UniqueConstraint(fields=('channel_name', 'connected', 'session'), name='websockets_one_membership')],
+                'indexes': [django_aws_api_gateway_websockets.models.indexes.ConnectedIndex(fields=['channel_name', 'session'], name='websockets_members')],
+                'constraints': [models.UniqueConstraint(fields=('session', 'channel_name'), name='websockets_one_membership')],
             },
         ),
         migrations.CreateModel(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Iterable
 
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, QuerySet
 
 from .lifetime import living, not_lost
+from .lookups import IsAnyOf
 from .memberships import ChannelMembership
 from .sessions import WebSocketSession
 from .users import checked_users, is_user
@@ -39,8 +41,8 @@ def presence(channel_name: str) -> Presence:
     # The union reads pairs, because a connection can be in both halves. Each half has its own index.
     counts = Counter(user for _, user in connected.order_by().union(joined))
     anonymous = counts.pop(None, 0)
-    found = get_user_model()._default_manager.using(connected.db).in_bulk(list(counts))
-    return Presence({found[pk]: counts[pk] for pk in sorted(found)}, anonymous)
+    users = get_user_model()._default_manager.using(connected.db).filter(IsAnyOf("pk", counts))
+    return Presence({user: counts[user.pk] for user in sorted(users, key=attrgetter("pk"))}, anonymous)
 
 
 def is_online(user: Any) -> bool:
@@ -56,7 +58,7 @@ def online(users: Iterable[Any]) -> set[Any]:
         return set(users.filter(Exists(living(WebSocketSession.objects.filter(user=OuterRef("pk"))))))
     asked = {user.pk: user for user in checked_users("online", users, "For one user, call is_online.")}
     # Compare with ">". With "connected" alone, PostgreSQL would also scan a partial index of all open rows.
-    rows = not_lost(WebSocketSession.objects.filter(user__in=asked, connected__gt=False)).order_by()
+    rows = not_lost(WebSocketSession.objects.filter(IsAnyOf("user", asked), connected__gt=False)).order_by()
     return {asked[pk] for pk in set(rows.values_list("user", flat=True))}
 
 

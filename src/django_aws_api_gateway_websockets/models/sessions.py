@@ -65,8 +65,7 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
         rows = type(self)(self.model)
         connected = rows.filter(channel_name=channel_name, connected=True)
-        # Write "IN (true)", because SQLite uses no index for a boolean column alone.
-        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected__in=[True])
+        joined = ChannelMembership.objects.filter(channel_name=channel_name, connected=True)
         return self.filter(pk__in=ChannelKeys(connected, joined), connected=True)
 
     def for_user(self, users: Any) -> WebSocketSessionQuerySet:
