@@ -140,7 +140,7 @@ class Day:
         if self.open[key]:
             self.problems.append(f"{self.now}: {key} went, but is there")
         away = self.now - self.ended[key]
-        if away < GRACE:
+        if round(away, 6) < GRACE:  # Differences of floating-point moments are not exact.
             self.problems.append(f"{self.now}: {key} flaps after {away} s")
         lost = self.now - self.vanished.get(key, -HOUR) < LEASE + 2 * SWEEP + GRACE
         if away > (LEASE + 2 * SWEEP + GRACE if lost else GRACE + SWEEP):

@@ -75,10 +75,10 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   /** Deliver what has become next in line. */
   const drain = (name, channel) => {
     const { held } = channel;
-    for (const [offset, one] of [...held].sort(([one], [other]) => one - other)) {
+    for (const [offset, one] of [...held].sort((one, other) => one[0] - other[0])) {
       if (offset > channel.offset + 1) break;
       held.delete(offset);
-      if (offset > channel.offset) advance(name, channel, ...one);
+      if (offset > channel.offset && !differs(one[0], channel)) advance(name, channel, ...one);
     }
     if (held.size) return miss(name, channel);
     clearTimeout(channel.timer);
@@ -118,7 +118,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
         continue;
       }
       // What was pushed before this answer came is not to be lost.
-      channel.offset = Math.min(offsetOf(at), ...[...channel.held.keys()].map((offset) => offset - 1));
+      channel.offset = Math.min(offsetOf(at) + 1, ...channel.held.keys()) - 1;
       channel.at = at;
       drain(name, channel);
     }
@@ -178,7 +178,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       if (ws.beat) {
         for (const [name, now] of Object.entries(at ?? {})) {
           const channel = wanted.get(name);
-          if (channel && offsetOf(now) > channel.offset) miss(name, channel);
+          // Also an earlier offset: the history may have begun anew, or its table was restored from a copy.
+          if (channel && now !== channel.at) miss(name, channel);
         }
       }
       if (name == null) return false;

@@ -7,9 +7,10 @@
 export const seenIds = (limit) => {
   const ids = new Set();
   return (id) => {
-    if (ids.has(id)) return true;
+    const known = ids.has(id);
     ids.add(id);
-    if (ids.size > limit) ids.delete(ids.values().next().value);
-    return false;
+    const [oldest] = ids;
+    if (ids.size > limit) ids.delete(oldest);
+    return known;
   };
 };

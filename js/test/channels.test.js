@@ -230,6 +230,37 @@ test("a history that begins anew is a gap", async () => {
   assert.deepEqual(gaps.map(({ at }) => at), ["e2:2:t"]);
 });
 
+for (const epoch of ["e1", "e2"]) {
+  test(`the next beat shows that a history went back to ${epoch}:3, though its pushes were lost`, async () => {
+    const socket = await connected();
+    socket.join("room-1");
+    await world.advance(1);
+    say(1, 5);
+    await world.advance(1);
+    const gaps = record(socket, "gap");
+    server.epoch = epoch;
+    server.histories.set("room-1", []);
+    say(1, 3, () => true);
+    await world.advance(490);
+    assert.deepEqual(gaps.map(({ at }) => at), [`${epoch}:3:t`]);
+  });
+}
+
+test("what came from a history before it began anew is not taken for its next message", async () => {
+  const socket = await connected();
+  const take = server.take;
+  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  socket.join("room-1");
+  await world.advance(0.1);
+  world.socket.say({ n: 3, _ws: { channel: "room-1", at: "e1:3:t" } });
+  server.epoch = "e2";
+  await world.advance(1);
+  server.take = take;
+  say(1, 2);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [1, 2]);
+});
+
 test("missed messages of a history that was deleted are not delivered", async () => {
   const socket = await connected();
   socket.join("room-1");

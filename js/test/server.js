@@ -87,7 +87,7 @@ export class Server {
         refused[name] = 403;
         reasons[name] = "Only staff may join.";
       } else if (name === "closed") refused[name] = 404;
-      else if (at && (epoch !== this.epoch || +offset < history.length - 50)) {
+      else if (at && (epoch !== this.epoch || +offset < history.length - 50 || +offset > history.length)) {
         refused[name] = 409;
         gap[name] = this.position(name);
       } else {
