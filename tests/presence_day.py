@@ -40,7 +40,9 @@ class Day:
         self._number = count()
         self.rooms = [f"room-{number}" for number in range(rooms)]
         model = get_user_model()
-        model.objects.bulk_create([model(username=f"user{number}") for number in range(users)])
+        name = model.USERNAME_FIELD
+        names = [f"user{number}" for number in range(users)]
+        model.objects.bulk_create([model(**{"username": one, name: one}) for one in names])
         self.users = list(model.objects.filter(username__startswith="user"))
         self.clients: dict[Any, GatewayClient] = {}
         #: The truth: open connections of (user, room), the users of each room (those online: ""), when the last

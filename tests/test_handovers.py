@@ -493,6 +493,7 @@ def test_a_row_read_before_the_move_joins_for_the_new_connection(page, old):
     assert [list(rows.in_channel(name)) for name in ("lobby", "kitchen", "room")] == [[new.session], [], []]
 
 
+@pytest.mark.autocommit
 @pytest.mark.parametrize("channel", ["lobby", ""])
 def test_a_handler_during_the_move_changes_the_new_channel(page, old, channel):
     token, new = token_of(old), wait_with(page)

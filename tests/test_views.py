@@ -147,6 +147,7 @@ def test_a_refused_connect_leaves_no_open_row(connect, alice):
     assert [session.connected for session in WebSocketSession.objects.all()] == [False]
 
 
+@pytest.mark.autocommit
 def test_a_connect_that_raises_leaves_no_open_row(connect, alice):
     with pytest.raises(ValueError, match="after the row"):
         connect(alice, path="/broken/")
@@ -518,6 +519,7 @@ def mounted(settings):
     settings.ROOT_URLCONF = module
 
 
+@pytest.mark.autocommit
 @pytest.mark.django_db(transaction=True)
 def test_a_gateway_deleted_while_a_connection_opens_refuses_it(mounted):
     with pytest.raises(HandshakeRefused) as refused:

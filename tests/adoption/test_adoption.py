@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from django.apps import apps as django_apps
+from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
@@ -23,7 +24,7 @@ from django_aws_api_gateway_websockets.models import (
 from . import other
 
 LABEL = other.LABEL
-LONG_AGO = dt.datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=dt.timezone.utc)
+LONG_AGO = dt.datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=dt.timezone.utc if settings.USE_TZ else None)
 
 
 def model(former, name):

@@ -276,6 +276,7 @@ def test_a_logout_while_a_connect_is_under_way_ends_it(alice, gateway, settings,
     assert browser.connect("/slow/", "lobby").send_json({"action": "help"}).status_code == 200
 
 
+@pytest.mark.autocommit
 def test_ending_the_session_ends_a_connect_under_way(browser):
     assert_refused_for_good(browser, Session.objects.all().delete)
 

@@ -66,6 +66,7 @@ def post(headers, route, mount="ws"):
     )
 
 
+@pytest.mark.autocommit
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 @pytest.mark.parametrize(
     ("mount", "route"),
@@ -99,6 +100,7 @@ def test_your_own_code_gets_an_operational_error(connect, alice, settings, call)
     assert all(socket.receive_nothing() for socket in sockets)
 
 
+@pytest.mark.autocommit
 def test_no_event_gets_200_if_its_work_was_lost(connect, alice, settings):
     settings.WEBSOCKETS = {"CONNECTS_PER_IP": None}
     socket = connect(alice)
@@ -116,6 +118,7 @@ def test_no_event_gets_200_if_its_work_was_lost(connect, alice, settings):
     assert socket.session.connected
 
 
+@pytest.mark.autocommit
 @pytest.mark.parametrize("after", range(4))
 def test_a_connect_that_fails_half_way_is_not_accepted(connect, alice, after):
     socket = connect(alice)
@@ -135,6 +138,7 @@ def test_with_atomic_requests_a_failure_is_rolled_back(connect, alice, gateway, 
     assert ApiGateway.objects.count() == before + (0 if atomic else 1)
 
 
+@pytest.mark.autocommit
 def test_the_log_says_what_failed_and_the_answer_does_not(connect, alice, caplog):
     socket = connect(alice)
     with connection.execute_wrapper(Down()):
