@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, Iterable
 
 from django.contrib.auth import get_user_model
@@ -42,7 +41,7 @@ def presence(channel_name: str) -> Presence:
     counts = Counter(user for _, user in connected.order_by().union(joined))
     anonymous = counts.pop(None, 0)
     users = get_user_model()._default_manager.using(connected.db).filter(IsAnyOf("pk", counts))
-    return Presence({user: counts[user.pk] for user in sorted(users, key=attrgetter("pk"))}, anonymous)
+    return Presence({user: counts[user.pk] for user in users.order_by("pk")}, anonymous)
 
 
 def is_online(user: Any) -> bool:
