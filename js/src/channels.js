@@ -18,8 +18,13 @@ const AT_ONCE = 50;
 const parts = (at) => at.split(":");
 const offsetOf = (at) => +parts(at)[1];
 
-/** Whether a position is of another history. At offset 0, the page has seen no message, so any epoch fits. */
-const differs = (at, channel) => channel.offset && at && parts(at)[0] !== parts(channel.at)[0];
+/**
+ * Whether a position is of another history: it has another epoch, or its message has the offset of the last one here, but
+ * another tag. At offset 0, the page has seen no message, so any history fits.
+ */
+const differs = (at, channel) =>
+  channel.offset &&
+  (offsetOf(at) === channel.offset ? at !== channel.at : parts(at)[0] !== parts(channel.at)[0]);
 
 /**
  * @param {(ws: object) => boolean} send what goes under the reserved key
@@ -81,8 +86,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       if (offset > channel.offset && !differs(one[0], channel)) advance(name, channel, ...one);
     }
     if (held.size) return miss(name, channel);
-    clearTimeout(channel.timer);
-    channel.timer = null;
+    channel.timer = clearTimeout(channel.timer);
   };
   const advance = (name, channel, at, text, message, missed = false) => {
     channel.at = at;
@@ -139,7 +143,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     join: (name, options = {}) => {
       if (!name?.trim?.() || Object(options) !== options) throw TypeError("join(channel, {at: position})");
       const at = options.at || null;
-      const channel = { at, offset: at ? offsetOf(at) : NaN, held: new Map(), timer: null };
+      const channel = { at, offset: at ? offsetOf(at) : NaN, held: new Map() };
       const promise = new Promise((resolve, reject) => Object.assign(channel, { resolve, reject }));
       // Who does not wait for it hears of a refusal by an event.
       promise.catch(() => {});
@@ -188,13 +192,13 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       if (presence) emit("presence", { channel: name, ...presence });
       else if (missed) {
         // What another tab asked for may begin later. What was asked for before a gap has another epoch.
-        if (!(offsetOf(since) <= channel.offset) || differs((missed.at(-1) ?? ws).at, channel)) return true;
+        if (!(offsetOf(since) <= channel.offset) || differs(at, channel)) return true;
         for (const entry of missed) {
           if (offsetOf(entry.at) > channel.offset) {
             advance(name, channel, entry.at, JSON.stringify(entry.message), entry.message, true);
           }
         }
-        if (at && offsetOf(at) > channel.offset) advance(name, channel, at);
+        if (offsetOf(at) > channel.offset) advance(name, channel, at);
         if (more) plan(joining, name);
         else drain(name, channel);
       } else if (!at) return false;

@@ -246,6 +246,21 @@ for (const epoch of ["e1", "e2"]) {
   });
 }
 
+test("another message at the same offset shows that the table was restored from a copy", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 5);
+  await world.advance(1);
+  for (const [n, at] of [[4, "e1:4:u"], [5, "e1:5:t"]]) world.socket.say({ n, _ws: { channel: "room-1", at } });
+  await world.advance(5);
+  assert.equal(joins().length, 1);
+  world.socket.say({ n: 6, _ws: { channel: "room-1", at: "e1:5:u" } });
+  await world.advance(5);
+  assert.deepEqual(joins().slice(1), [[{ "room-1": "e1:5:t" }, []]]);
+  assert.deepEqual(socket.seen, upTo(5));
+});
+
 test("what came from a history before it began anew is not taken for its next message", async () => {
   const socket = await connected();
   const take = server.take;
