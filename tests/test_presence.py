@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from datetime import timezone as dt_timezone
 
@@ -22,6 +23,7 @@ from django_aws_api_gateway_websockets.background.work import JOBS
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.models.announced import AnnouncedUser, joined
 from django_aws_api_gateway_websockets.models.closing import close_connections
+from django_aws_api_gateway_websockets.models.lookups import IsAnyOf
 from django_aws_api_gateway_websockets.presence import is_online, online, presence
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.testing.commits import committed
@@ -120,6 +122,39 @@ def test_presence_counts_the_connections_of_each_user(page, alice, bob, django_a
         found = presence("room")
     assert (found.users, found.anonymous) == ({alice: 2, bob: 2}, 1)
     assert (presence("nowhere").users, presence("nowhere").anonymous) == ({}, 0)
+
+
+@pytest.mark.parametrize("count", [2, 600])
+def test_many_users_are_found_where_a_statement_takes_few_parameters(page, count):
+    gateway = page().session.api_gateway
+    get_user_model().objects.bulk_create(
+        get_user_model()(username=f"user{number}", email=f"user{number}@example.com") for number in range(count)
+    )
+    WebSocketSession.objects.bulk_create(
+        WebSocketSession(connection_id=user.username, user=user, api_gateway=gateway, channel_name="room")
+        for user in get_user_model().objects.filter(username__startswith="user")
+    )
+    users = set(get_user_model().objects.filter(username__startswith="user"))
+    with few_parameters(510):
+        assert presence("room").users == dict.fromkeys(users, 1)
+        assert online([*users, AnonymousUser()]) == users
+
+
+@contextmanager
+def few_parameters(most):
+    """Let SQLite be an old version, which took 999 parameters."""
+    if not hasattr(connection.connection, "setlimit"):  # another database, or Python 3.10
+        yield
+        return
+    variables = 9  # SQLITE_LIMIT_VARIABLE_NUMBER
+    before = connection.connection.setlimit(variables, most)
+    yield
+    connection.connection.setlimit(variables, before)
+
+
+def test_the_field_of_the_key_prepares_the_values():
+    with pytest.raises(ValueError, match="expected a number but got 'seven'"):
+        WebSocketSession.objects.filter(IsAnyOf("pk", ["seven"]))
 
 
 def test_online_takes_a_list_or_a_queryset_with_one_query(page, make_user, alice, bob, django_assert_num_queries):
