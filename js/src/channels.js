@@ -49,11 +49,11 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       const channel = wanted.get(name);
       channel.asked = Date.now();
       channel.id = id;
-      join[name] = channel.at ?? null;
+      join[name] = channel.at;
     }
     if (!send({ id, join, leave })) return;
     asked.add(id);
-    setTimeout(() => asked.delete(id) && names.forEach((name) => wanted.has(name) && plan(joining, name)), LOST);
+    setTimeout(() => asked.delete(id) && names.forEach((name) => plan(joining, name)), LOST);
   };
   const flush = () => {
     const names = [...joining].filter((name) => wanted.has(name));
@@ -72,8 +72,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   /** Something is missing: ask, unless it comes. */
   const miss = (name, channel) => {
     channel.timer ??= setTimeout(() => {
-      channel.timer = null;
-      plan(joining, name);
+      channel.timer = plan(joining, name);
     }, HOLE);
   };
 
@@ -85,8 +84,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       held.delete(offset);
       if (offset > channel.offset && !differs(one[0], channel)) advance(name, channel, ...one);
     }
-    if (held.size) return miss(name, channel);
-    channel.timer = clearTimeout(channel.timer);
+    if (held.size) miss(name, channel);
+    else channel.timer = clearTimeout(channel.timer);
   };
   const advance = (name, channel, at, text, message, missed = false) => {
     channel.at = at;
@@ -116,15 +115,18 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       const channel = wanted.get(name);
       channel?.resolve(at);
       if (!channel || !at) continue;
-      if (channel.at) {
-        // The missed messages come in a separate frame, which can be lost.
-        if (offsetOf(at) > channel.offset) miss(name, channel);
-        continue;
+      const first = !channel.at;
+      channel.offset = offsetOf((channel.at ||= at));
+      if (first) {
+        // What was pushed before this answer came is not to be lost, unless it is of another history.
+        for (const [offset, one] of [...channel.held]) {
+          if (differs(one[0], channel)) channel.held.delete(offset);
+        }
+        channel.offset = Math.min(channel.offset + 1, ...channel.held.keys()) - 1;
+        drain(name, channel);
       }
-      // What was pushed before this answer came is not to be lost.
-      channel.offset = Math.min(offsetOf(at) + 1, ...channel.held.keys()) - 1;
-      channel.at = at;
-      drain(name, channel);
+      // The missed messages come in a separate frame, which can be lost.
+      if (offsetOf(at) > channel.offset) miss(name, channel);
     }
     for (const [name, status] of Object.entries(refused)) {
       // The page has left it meanwhile, or has joined it again: the answer to the last question decides.
@@ -169,16 +171,13 @@ export const channels = (send, newId, emit, deliver, tabs) => {
 
     /**
      * Take what concerns channels.
-     * @returns {boolean} whether it did
+     * @returns {boolean | void} whether it is not for the page
      */
     take: (text, message) => {
       const { _ws: ws } = message;
       const { channel: name, at, reply, missed, presence, since, more } = ws;
       // Many lost channels need further frames, without `reply`.
-      if (reply || ws.lost) {
-        answered(ws);
-        return false;
-      }
+      if (reply || ws.lost) return answered(ws);
       if (ws.beat) {
         for (const [name, now] of Object.entries(at ?? {})) {
           const channel = wanted.get(name);
@@ -186,7 +185,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
           if (channel && now !== channel.at) miss(name, channel);
         }
       }
-      if (name == null) return false;
+      if (name == null) return;
       const channel = wanted.get(name);
       if (!channel) return stale.has(name) || !!tabs().elsewhere?.(name);
       if (presence) emit("presence", { channel: name, ...presence });
@@ -201,8 +200,12 @@ export const channels = (send, newId, emit, deliver, tabs) => {
         if (offsetOf(at) > channel.offset) advance(name, channel, at);
         if (more) plan(joining, name);
         else drain(name, channel);
-      } else if (!at) return false;
-      else if (differs(at, channel)) miss(name, channel);
+      } else if (!at) return;
+      else if (differs(at, channel)) {
+        // Hold back all that follows, until the answer to a join shows that the position still counts.
+        channel.offset = -1;
+        miss(name, channel);
+      }
       else if (!(offsetOf(at) <= channel.offset)) {
         channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
         // Without a position of our own, the answer to the join decides.

@@ -261,6 +261,64 @@ test("another message at the same offset shows that the table was restored from 
   assert.deepEqual(socket.seen, upTo(5));
 });
 
+test("messages that follow another one at the same offset do not hide it", async () => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, 5);
+  await world.advance(1);
+  for (const n of [5, 6, 7]) world.socket.say({ n: 100 + n, _ws: { channel: "room-1", at: `e1:${n}:u` } });
+  await world.advance(5);
+  assert.deepEqual(joins().slice(1), [[{ "room-1": "e1:5:t" }, []]]);
+  assert.deepEqual(socket.seen, upTo(5));
+});
+
+test("a late push of the earlier history only delays the new one", async () => {
+  const socket = await connected();
+  say(1, 2);
+  socket.join("room-1");
+  await world.advance(1);
+  say(3, 3);
+  await world.advance(1);
+  world.socket.say({ n: 9, _ws: { channel: "room-1", at: "e0:9:t" } });
+  say(4, 5);
+  await world.advance(5);
+  say(6, 6);
+  await world.advance(1);
+  assert.deepEqual(socket.seen, [3, 4, 5, 6]);
+});
+
+test("the answer to a join is newer than a push of a history that began anew", async () => {
+  const socket = await connected();
+  const take = server.take;
+  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  socket.join("room-1");
+  await world.advance(0.1);
+  world.socket.say({ n: 3, _ws: { channel: "room-1", at: "e1:3:t" } });
+  server.epoch = "e2";
+  say(1, 5);
+  await world.advance(1);
+  server.take = take;
+  say(6, 8);
+  await world.advance(60);
+  assert.deepEqual(socket.seen, [6, 7, 8]);
+  assert.equal(joins().length, 1);
+});
+
+test("what was lost between a push and the answer to the join is asked for", async () => {
+  const socket = await connected();
+  const take = server.take;
+  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  say(1, 5);
+  socket.join("room-1");
+  await world.advance(0.1);
+  world.socket.say({ n: 3, _ws: { channel: "room-1", at: "e1:3:t" } });
+  await world.advance(1);
+  server.take = take;
+  await world.advance(5);
+  assert.deepEqual(socket.seen, [3, 4, 5]);
+});
+
 test("what came from a history before it began anew is not taken for its next message", async () => {
   const socket = await connected();
   const take = server.take;
