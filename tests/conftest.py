@@ -57,6 +57,9 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.end_to_end)
         if uses_database(item):
             item.add_marker(pytest.mark.database)
+        # ministack stands in for AWS, so these tests do not depend on the versions of Python and Django.
+        if item.get_closest_marker("end_to_end") and "ministack" in item.name:
+            item.add_marker(pytest.mark.once)
         # A transaction around each request adds statements.
         if {"django_assert_num_queries", "django_assert_max_num_queries"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.autocommit)

@@ -205,8 +205,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
         // Hold back all that follows, until the answer to a join shows that the position still counts.
         channel.offset = -1;
         miss(name, channel);
-      }
-      else if (!(offsetOf(at) <= channel.offset)) {
+      } else if (!(offsetOf(at) <= channel.offset)) {
         channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
         // Without a position of our own, the answer to the join decides.
         if (channel.at) drain(name, channel);

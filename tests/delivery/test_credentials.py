@@ -28,6 +28,7 @@ def row_of(gateway, **values):
     return everyone.select_related("api_gateway").get()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("sender", ["many", "one", "task", "disconnect", "look up"])
 @pytest.mark.parametrize("breaks", ["no region", "no URL", "refused", "hangs", "no server"])
 def test_no_error_of_a_send_shows_a_credential(

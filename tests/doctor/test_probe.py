@@ -15,7 +15,7 @@ from django_aws_api_gateway_websockets.local.server import LocalGateway
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.provisioning import update_gateway
 
-pytestmark = [pytest.mark.django_db, pytest.mark.end_to_end]
+pytestmark = [pytest.mark.django_db, pytest.mark.end_to_end, pytest.mark.once]
 
 #: What the probe cannot find out.
 BY_HAND = {"connect_user_agent"}
