@@ -125,7 +125,7 @@ def test_presence_counts_the_connections_of_each_user(page, alice, bob, django_a
 
 
 @pytest.mark.parametrize("count", [2, 600])
-def test_many_users_are_found_where_a_statement_takes_few_parameters(page, count):
+def test_many_users_are_found_with_few_parameters(page, count):
     gateway = page().session.api_gateway
     get_user_model().objects.bulk_create(
         get_user_model()(username=f"user{number}", email=f"user{number}@example.com") for number in range(count)
