@@ -19,6 +19,21 @@ const connected = async () => {
   await world.advance(1);
   return socket;
 };
+/** A page that has joined the channel, and has got its first messages. */
+const following = async (count) => {
+  const socket = await connected();
+  socket.join("room-1");
+  await world.advance(1);
+  say(1, count);
+  await world.advance(1);
+  return socket;
+};
+/** Let the server answer half a second later, until the returned function is called. */
+const answerLate = () => {
+  const take = server.take;
+  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  return () => void (server.take = take);
+};
 const upTo = (count, from = 1) => Array.from({ length: count - from + 1 }, (_, index) => from + index);
 const say = (from, to, lost) => upTo(to, from).forEach((n) => server.broadcast("room-1", { n }, lost));
 const joins = () => world.socket.sent.filter(({ _ws }) => _ws?.join).map(({ _ws }) => [_ws.join, _ws.leave]);
@@ -108,20 +123,12 @@ test("a refused join is rejected, the others are not", async (t) => {
 });
 
 test("messages of a history come in order, once", async () => {
-  const socket = await connected();
-  socket.join("room-1");
-  await world.advance(1);
-  say(1, 300);
-  await world.advance(1);
+  const socket = await following(300);
   assert.deepEqual(socket.seen, upTo(300));
 });
 
 test("what was said while away is brought, with what is said meanwhile", async () => {
-  const socket = await connected();
-  socket.join("room-1");
-  await world.advance(1);
-  say(1, 3);
-  await world.advance(1);
+  const socket = await following(3);
   const missed = record(socket, "message");
   server.drop(world.socket);
   world.socket.end(1001);
@@ -217,11 +224,7 @@ test("who has seen nothing goes on in any history", async () => {
 });
 
 test("a history that begins anew is a gap", async () => {
-  const socket = await connected();
-  socket.join("room-1");
-  await world.advance(1);
-  say(1, 5);
-  await world.advance(1);
+  const socket = await following(5);
   const gaps = record(socket, "gap");
   server.epoch = "e2";
   server.histories.set("room-1", []);
@@ -232,11 +235,7 @@ test("a history that begins anew is a gap", async () => {
 
 for (const epoch of ["e1", "e2"]) {
   test(`the next beat shows that a history went back to ${epoch}:3, though its pushes were lost`, async () => {
-    const socket = await connected();
-    socket.join("room-1");
-    await world.advance(1);
-    say(1, 5);
-    await world.advance(1);
+    const socket = await following(5);
     const gaps = record(socket, "gap");
     server.epoch = epoch;
     server.histories.set("room-1", []);
@@ -247,11 +246,7 @@ for (const epoch of ["e1", "e2"]) {
 }
 
 test("another message at the same offset shows that the table was restored from a copy", async () => {
-  const socket = await connected();
-  socket.join("room-1");
-  await world.advance(1);
-  say(1, 5);
-  await world.advance(1);
+  const socket = await following(5);
   for (const [n, at] of [[4, "e1:4:u"], [5, "e1:5:t"]]) world.socket.say({ n, _ws: { channel: "room-1", at } });
   await world.advance(5);
   assert.equal(joins().length, 1);
@@ -262,11 +257,7 @@ test("another message at the same offset shows that the table was restored from 
 });
 
 test("messages that follow another one at the same offset do not hide it", async () => {
-  const socket = await connected();
-  socket.join("room-1");
-  await world.advance(1);
-  say(1, 5);
-  await world.advance(1);
+  const socket = await following(5);
   for (const n of [5, 6, 7]) world.socket.say({ n: 100 + n, _ws: { channel: "room-1", at: `e1:${n}:u` } });
   await world.advance(5);
   assert.deepEqual(joins().slice(1), [[{ "room-1": "e1:5:t" }, []]]);
@@ -290,15 +281,14 @@ test("a late push of the earlier history only delays the new one", async () => {
 
 test("the answer to a join is newer than a push of a history that began anew", async () => {
   const socket = await connected();
-  const take = server.take;
-  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  const answerAtOnce = answerLate();
   socket.join("room-1");
   await world.advance(0.1);
   world.socket.say({ n: 3, _ws: { channel: "room-1", at: "e1:3:t" } });
   server.epoch = "e2";
   say(1, 5);
   await world.advance(1);
-  server.take = take;
+  answerAtOnce();
   say(6, 8);
   await world.advance(60);
   assert.deepEqual(socket.seen, [6, 7, 8]);
@@ -307,28 +297,26 @@ test("the answer to a join is newer than a push of a history that began anew", a
 
 test("what was lost between a push and the answer to the join is asked for", async () => {
   const socket = await connected();
-  const take = server.take;
-  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  const answerAtOnce = answerLate();
   say(1, 5);
   socket.join("room-1");
   await world.advance(0.1);
   world.socket.say({ n: 3, _ws: { channel: "room-1", at: "e1:3:t" } });
   await world.advance(1);
-  server.take = take;
+  answerAtOnce();
   await world.advance(5);
   assert.deepEqual(socket.seen, [3, 4, 5]);
 });
 
 test("what came from a history before it began anew is not taken for its next message", async () => {
   const socket = await connected();
-  const take = server.take;
-  server.take = (one, frame) => world.clock.setTimeout(() => take.call(server, one, frame), 500);
+  const answerAtOnce = answerLate();
   socket.join("room-1");
   await world.advance(0.1);
   world.socket.say({ n: 3, _ws: { channel: "room-1", at: "e1:3:t" } });
   server.epoch = "e2";
   await world.advance(1);
-  server.take = take;
+  answerAtOnce();
   say(1, 2);
   await world.advance(1);
   assert.deepEqual(socket.seen, [1, 2]);
