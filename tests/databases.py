@@ -14,11 +14,14 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict
 
+KIND = os.environ.get("TEST_DATABASE") or "sqlite"
+#: Whether all threads of a test share one connection.
+IN_MEMORY = KIND == "sqlite"
+
 
 def from_environment() -> Dict[str, Any]:
-    kind = os.environ.get("TEST_DATABASE") or "sqlite"
     kinds = {"sqlite": _sqlite, "sqlite_file": _sqlite_file, "postgresql": _postgresql, "mariadb": _mariadb}
-    return {"default": kinds[kind]()}
+    return {"default": kinds[KIND]()}
 
 
 def _name() -> str:

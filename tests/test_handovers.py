@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,6 +20,7 @@ from django_aws_api_gateway_websockets.logins import handovers
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession, activity
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.testing.sockets import GatewaySocket
+from tests import databases
 from tests.views import ExampleView
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -547,7 +547,7 @@ def test_the_admin_says_what_became_of_the_connections(page, old, admin_client):
 
 
 several_writers = pytest.mark.skipif(
-    os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
+    databases.IN_MEMORY,
     reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
 )
 

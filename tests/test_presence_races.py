@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from django_aws_api_gateway_websockets.models.announced import AnnouncedUser
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
 
+from . import databases
 from .listening import listening
 
 THREADS, ROUNDS = 4, 15
@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.urls(__name__),
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
-        os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
+        databases.IN_MEMORY,
         reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
     ),
 ]

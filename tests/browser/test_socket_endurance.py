@@ -20,6 +20,7 @@ from django.urls import path
 from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.views import WebSocketView
+from tests import databases
 
 from .test_gateway_socket import (  # noqa: F401  fixtures
     ask,
@@ -45,7 +46,7 @@ TAKEOVER = 1 if FULL else 4
 
 
 #: The requests that the site handles at once. SQLite in memory has one connection for all threads, so one transaction.
-WORKERS = threading.BoundedSemaphore(1 if os.environ.get("TEST_DATABASE", "sqlite") == "sqlite" else 8)
+WORKERS = threading.BoundedSemaphore(1 if databases.IN_MEMORY else 8)
 
 
 class TrafficView(WebSocketView):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import ExitStack
 
 import pytest
@@ -13,12 +12,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as open_socket
 
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
+from tests import databases
 
 pytestmark = [
     pytest.mark.end_to_end,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
-        os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
+        databases.IN_MEMORY,
         reason="needs PostgreSQL or MariaDB: the threads of a server share one connection to SQLite in memory",
     ),
 ]

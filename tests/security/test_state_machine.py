@@ -17,6 +17,7 @@ from django_aws_api_gateway_websockets.exceptions import UnknownConnection
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.models.closing import close_for_good
 from django_aws_api_gateway_websockets.testing import GatewayClient
+from tests import databases
 
 #: 10,000 steps are STATE_MACHINE_RUNS=200.
 RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "20"))
@@ -137,7 +138,7 @@ def test_events_in_any_order_keep_the_state_consistent(settings_without_limits):
 
 
 @pytest.mark.skipif(
-    os.environ.get("TEST_DATABASE", "sqlite") == "sqlite",
+    databases.IN_MEMORY,
     reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
 )
 @pytest.mark.django_db(transaction=True)
