@@ -148,8 +148,10 @@ def few_parameters(most):
         return
     variables = 9  # SQLITE_LIMIT_VARIABLE_NUMBER
     before = connection.connection.setlimit(variables, most)
-    yield
-    connection.connection.setlimit(variables, before)
+    try:
+        yield
+    finally:
+        connection.connection.setlimit(variables, before)
 
 
 def test_the_field_of_the_key_prepares_the_values():

@@ -15,7 +15,7 @@ from .batches import ROWS_PER_STATEMENT
 class IsAnyOf(In):
     """The condition ``column IN (values)``, for ``filter()``.
 
-    PostgreSQL gets the values as one array. Its driver and its parser take about 2 ms longer for 1,000 parameters.
+    PostgreSQL gets the values as one array, because its driver and its parser need about 2 ms for 1,000 parameters.
     SQLite gets many values as JSON, because it limits the number of parameters.
     """
 

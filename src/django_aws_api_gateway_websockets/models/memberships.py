@@ -43,7 +43,7 @@ class ChannelKeys(models.Subquery):
 class ChannelMembership(models.Model):
     """A channel that a connection has joined. The membership counts while the connection is open."""
 
-    # Without an index of its own, because the one of the constraint begins with it.
+    # The index of the unique constraint begins with this column, so the column needs no index of its own.
     session = models.ForeignKey(
         "WebSocketSession",
         on_delete=cascade_unseen,
@@ -58,8 +58,8 @@ class ChannelMembership(models.Model):
     class Meta:
         verbose_name = _("channel membership")
         verbose_name_plural = _("channel memberships")
-        # New rows are added at the end of this index, so its pages are full. An index by channel has random inserts
-        # and half-empty pages, so it contains only open members, if the database allows it.
+        # New rows go to the end of the constraint's index, so its pages are full. Inserts into an index by channel are
+        # random and leave half-empty pages. So that index contains only open members, if the database allows it.
         constraints = [models.UniqueConstraint(fields=["session", "channel_name"], name="websockets_one_membership")]
         indexes = [ConnectedIndex(fields=["channel_name", "session"], name="websockets_members")]
 
