@@ -29,7 +29,7 @@ test: ## run the tests with coverage, except browser and slow ones; ARGS="-k sen
 
 test-browser: ## run the tests that drive browsers
 	@$(VENV) local test browser
-	TEST_DATABASE=$${TEST_DATABASE:-sqlite_file} $(PY) $(STRICT) -m pytest -m browser $(PARALLEL) $(ARGS)
+	$(PY) $(STRICT) -m pytest -m browser $(PARALLEL) $(ARGS)
 
 test-slow: ## run the tests at scale, of the demo and of the AWS CLI; TEST_BROKER=amqp://… adds those of Celery
 	@$(VENV) local test

@@ -1,6 +1,6 @@
-"""DATABASES for the test site: TEST_DATABASE is sqlite (the default), sqlite_file, postgresql or mariadb.
+"""DATABASES for the test site: TEST_DATABASE is sqlite (the default), postgresql or mariadb.
 
-``sqlite`` is in memory, so all threads of a test share one connection. With ``sqlite_file``, each has its own.
+SQLite is in a file. In memory, the threads of a live server would share one connection, and so one transaction.
 
 Host, port, user and password come from the variables that each database's own tools read, and default to a server
 on this machine. TEST_DATABASE_NAME is the name of the database that the tests create, so that several runs can share a
@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any, Dict
 
 KIND = os.environ.get("TEST_DATABASE") or "sqlite"
-#: Whether all threads of a test share one connection.
-IN_MEMORY = KIND == "sqlite"
 
 
 def from_environment() -> Dict[str, Any]:
-    kinds = {"sqlite": _sqlite, "sqlite_file": _sqlite_file, "postgresql": _postgresql, "mariadb": _mariadb}
+    kinds = {"sqlite": _sqlite, "postgresql": _postgresql, "mariadb": _mariadb}
     return {"default": kinds[KIND]()}
 
 
@@ -29,21 +27,8 @@ def _name() -> str:
 
 
 def _sqlite() -> Dict[str, Any]:
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-
-
-def _sqlite_file() -> Dict[str, Any]:
     path = str(Path(tempfile.gettempdir(), f"{_name()}-{os.getpid()}.sqlite3"))
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": path,
-        "OPTIONS": {
-            "timeout": 30,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF",
-        },
-        "TEST": {"NAME": path},
-    }
+    return {"ENGINE": "tests.sqlite", "NAME": path, "OPTIONS": {"timeout": 30}, "TEST": {"NAME": path}}
 
 
 def _postgresql() -> Dict[str, Any]:

@@ -20,7 +20,6 @@ from django_aws_api_gateway_websockets.logins import handovers
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession, activity
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.testing.sockets import GatewaySocket
-from tests import databases
 from tests.views import ExampleView
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -546,13 +545,6 @@ def test_the_admin_says_what_became_of_the_connections(page, old, admin_client):
 # --- At the same time --------------------------------------------------------------------------------
 
 
-several_writers = pytest.mark.skipif(
-    databases.IN_MEMORY,
-    reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
-)
-
-
-@several_writers
 @pytest.mark.django_db(transaction=True)
 def test_a_logout_and_a_move_at_once_leave_nothing_open(alice):
     for _ in range(10):
@@ -577,7 +569,6 @@ def test_a_logout_and_a_move_at_once_leave_nothing_open(alice):
         assert new.closed
 
 
-@several_writers
 @pytest.mark.django_db(transaction=True)
 def test_of_two_moves_at_once_one_is_accepted(page, old):
     for _ in range(20):

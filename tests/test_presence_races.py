@@ -18,7 +18,6 @@ from django_aws_api_gateway_websockets.models.announced import AnnouncedUser
 from django_aws_api_gateway_websockets.testing import GatewayClient
 from django_aws_api_gateway_websockets.views import WebSocketView
 
-from . import databases
 from .listening import listening
 
 THREADS, ROUNDS = 4, 15
@@ -27,10 +26,6 @@ pytestmark = [
     pytest.mark.once,
     pytest.mark.urls(__name__),
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        databases.IN_MEMORY,
-        reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
-    ),
 ]
 urlpatterns = [path("ws/<slug:route>", WebSocketView.as_view())]
 NAMES = ("session_disconnected", "user_joined", "user_left", "user_online", "user_offline")

@@ -20,7 +20,6 @@ from django.urls import path
 from django_aws_api_gateway_websockets.history import publish
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.views import WebSocketView
-from tests import databases
 
 from .test_gateway_socket import (  # noqa: F401  fixtures
     ask,
@@ -45,8 +44,8 @@ TABS, LOSSES = (20, 20) if FULL else (6, 4)
 TAKEOVER = 1 if FULL else 4
 
 
-#: The requests that the site handles at once. SQLite in memory has one connection for all threads, so one transaction.
-WORKERS = threading.BoundedSemaphore(1 if databases.IN_MEMORY else 8)
+#: The requests that the site handles at once.
+WORKERS = threading.BoundedSemaphore(8)
 
 
 class TrafficView(WebSocketView):

@@ -160,9 +160,6 @@ def test_memberships_go_with_deleted_rows_and_no_others(make, gateway):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite in memory has one writer"
-)
 def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
     make(20_000)
     make(400, age=3 * HOUR, connected=True)
@@ -189,7 +186,6 @@ def test_two_clean_ups_at_once_delete_each_row_once(make, gateway):
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 def test_no_deadlock_with_rows_closed_in_another_order(make):
     """Somebody closes rows from the newest to the oldest, and the clean-up from the oldest to the newest."""
     make(10, age=3 * HOUR, connected=True)

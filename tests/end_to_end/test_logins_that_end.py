@@ -9,18 +9,13 @@ import pytest
 from django.conf import settings
 from django.test import Client
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect as open_socket
 
 from django_aws_api_gateway_websockets.models import ClosedReason, WebSocketSession
-from tests import databases
+from tests.sockets import connect as open_socket
 
 pytestmark = [
     pytest.mark.end_to_end,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(
-        databases.IN_MEMORY,
-        reason="needs PostgreSQL or MariaDB: the threads of a server share one connection to SQLite in memory",
-    ),
 ]
 
 COUNT = 50

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -38,21 +37,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 class Rollback(Exception):
     pass
-
-
-@pytest.fixture
-def shared_database(tmp_path, settings, monkeypatch):
-    """A database for many threads. SQLite in memory has one connection, so its tables move to a file."""
-    settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 100_000}}}
-    if connection.vendor == "sqlite":
-        path = tmp_path / "shared.sqlite3"
-        connection.ensure_connection()
-        with sqlite3.connect(path) as copy:
-            connection.connection.backup(copy)
-        copy.close()
-        # New connections of other threads open the file. This thread keeps the database in memory.
-        monkeypatch.setitem(connection.settings_dict, "NAME", str(path))
-        monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"timeout": 60})
 
 
 def clean_up():
@@ -121,7 +105,8 @@ class Checker(threading.Thread):
 
 
 @pytest.mark.parametrize("channels", [1, 100])
-def test_a_hundred_publishers_leave_no_hole(shared_database, channels):
+def test_a_hundred_publishers_leave_no_hole(settings, channels):
+    settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 100_000}}}
     publishers = [Publisher(number, channels) for number in range(PUBLISHERS)]
     checker, began = Checker(), time.monotonic()
     checker.start()
@@ -141,9 +126,6 @@ def test_a_hundred_publishers_leave_no_hole(shared_database, channels):
     sys.stdout.write(f"\n{total} messages in {channels} channels, {took:.1f} s, {checker.looks} looks\n")
 
 
-@pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: processes cannot share SQLite in memory"
-)
 def test_workers_killed_after_their_commit_lose_nothing(enter, join, settings):
     """Kill a hundred workers with SIGKILL, each between its commit and the numbering."""
     settings.WEBSOCKETS = {"HISTORY": {"room-*": {"size": 1000}}}

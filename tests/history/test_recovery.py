@@ -299,8 +299,8 @@ def test_many_gaps_cost_as_many_statements_as_two(enter, join):
     assert not ChannelMembership.objects.exists()
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 def test_a_message_published_before_a_join_commits_is_not_lost(enter, join, monkeypatch):
     """With ATOMIC_REQUESTS, publishers do not see the join until the end of the request."""
     since = say(1, 1)
@@ -320,7 +320,6 @@ def test_a_message_published_before_a_join_commits_is_not_lost(enter, join, monk
     assert numbers(missed["room-1"]) == [2]
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 @pytest.mark.django_db(transaction=True)
 def test_a_message_during_a_join_is_pushed_or_missed(enter, join):
     since = say(1, 1)

@@ -311,8 +311,6 @@ def test_an_edit_in_code_of_what_aws_has_makes_the_row_differ(local_aws, row, fi
 
 @pytest.mark.django_db(transaction=True)
 def test_two_operators_at_once_make_one_api(local_aws):
-    if connection.vendor == "sqlite":
-        pytest.skip("needs PostgreSQL or MariaDB: SQLite in memory locks whole tables between threads")
     row = describe("raced")
     start, outcomes = threading.Barrier(2), []
 

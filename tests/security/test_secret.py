@@ -134,8 +134,6 @@ def rotate():
 @pytest.mark.end_to_end
 @pytest.mark.django_db(transaction=True)
 def test_rotation_under_load_refuses_no_message(live_server, local_gateway, settings):
-    if connection.vendor == "sqlite":
-        pytest.skip("needs PostgreSQL or MariaDB: rotating locks the row, and SQLite in memory the whole table")
     websocket = pytest.importorskip("websockets.sync.client")
     settings.WEBSOCKETS = {**settings.WEBSOCKETS, "MESSAGES_PER_CONNECTION": None}
     row = ApiGateway.objects.create(api_name="chat", is_local=True, target_base_endpoint=f"{live_server.url}/plain/")

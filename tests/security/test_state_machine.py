@@ -17,7 +17,6 @@ from django_aws_api_gateway_websockets.exceptions import UnknownConnection
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.models.closing import close_for_good
 from django_aws_api_gateway_websockets.testing import GatewayClient
-from tests import databases
 
 #: 10,000 steps are STATE_MACHINE_RUNS=200.
 RUNS = int(os.environ.get("STATE_MACHINE_RUNS", "20"))
@@ -137,10 +136,6 @@ def test_events_in_any_order_keep_the_state_consistent(settings_without_limits):
     )
 
 
-@pytest.mark.skipif(
-    databases.IN_MEMORY,
-    reason="needs PostgreSQL or MariaDB: one connection holds SQLite in memory",
-)
 @pytest.mark.django_db(transaction=True)
 def test_events_at_the_same_time_keep_the_state_consistent(settings_without_limits):
     """Two connects and two disconnects of one id start together, 100 times: closed in the end, and no error."""
