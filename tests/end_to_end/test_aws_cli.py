@@ -12,10 +12,10 @@ from typing import Any, Callable, Iterator
 
 import pytest
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from django_aws_api_gateway_websockets.local.server import LocalGateway
 from tests.local.conftest import Backend
+from tests.sockets import connect
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow]
 

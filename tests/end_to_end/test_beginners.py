@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+
+from tests.sockets import connect
 
 from .terminals import Output, prepared, started, stop
 

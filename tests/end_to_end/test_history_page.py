@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.sync.client import connect
+
+from tests.sockets import connect
 
 from .terminals import ROOT, get, prepared, started
 

@@ -7,7 +7,8 @@ import urllib.error
 from contextlib import ExitStack
 
 import pytest
-from websockets.sync.client import connect
+
+from tests.sockets import connect
 
 from .terminals import edits, get, quickstart, running, socket_url, stop
 

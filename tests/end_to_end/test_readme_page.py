@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 import pytest
-from websockets.sync.client import connect
 
 from tests.demo.driving import free_ports
+from tests.sockets import connect
 
 from .terminals import ROOT, Output, socket_url, stop
 

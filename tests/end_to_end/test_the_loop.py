@@ -13,9 +13,9 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from django.utils import timezone
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
-from websockets.sync.client import connect as open_socket
 
 from django_aws_api_gateway_websockets.models import WebSocketSession
+from tests.sockets import connect as open_socket
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.django_db(transaction=True)]
 

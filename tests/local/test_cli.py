@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Iterator, List, NamedTuple, Tuple
 
 import pytest
-from websockets.sync.client import connect
+
+from tests.sockets import connect
 
 from .conftest import Backend, client
 from .test_data_plane import closed_with, refused_with

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
-from websockets.sync.client import connect
+
+from tests.sockets import connect
 
 from .conftest import Api, client, eventually, message
 from .test_data_plane import HANDSHAKE, closed_with, connection_id, refused_with

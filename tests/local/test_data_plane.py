@@ -12,9 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 from django_aws_api_gateway_websockets.local.server import LocalGateway
+from tests.sockets import connect
 
 from .conftest import Api, Backend, client, message, new_api
 

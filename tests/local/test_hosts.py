@@ -7,10 +7,10 @@ import socket
 from typing import Any, Iterator, Tuple
 
 import pytest
-from websockets.sync.client import connect
 
 from django_aws_api_gateway_websockets.local.hosts import AllowedHosts
 from django_aws_api_gateway_websockets.local.server import LocalGateway
+from tests.sockets import connect
 
 from .conftest import Api, Backend, client, new_api
 from .test_data_plane import HANDSHAKE

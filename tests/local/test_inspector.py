@@ -16,13 +16,13 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
-from websockets.sync.client import connect
 
 from django_aws_api_gateway_websockets.local.inspector import faults
 from django_aws_api_gateway_websockets.local.inspector.copy_as_curl import curl_of
 from django_aws_api_gateway_websockets.local.inspector.recorder import MAX_BYTES, MAX_EVENTS, Recorder
 from django_aws_api_gateway_websockets.local.inspector.saving import test_of as saved_test_of
 from django_aws_api_gateway_websockets.local.server import LocalGateway
+from tests.sockets import connect
 
 from .conftest import Api, Backend, client, eventually, message, new_api
 from .test_data_plane import closed_with, refused_with

@@ -13,7 +13,8 @@ from typing import Any, Callable, ContextManager, Iterator, Tuple
 import pytest
 import trustme
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+
+from tests.sockets import connect
 
 from .conftest import Backend, client
 from .test_cli import COMMAND, Running, running

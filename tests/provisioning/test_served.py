@@ -8,9 +8,9 @@ import json
 import pytest
 from django.core.management import call_command
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from django_aws_api_gateway_websockets.provisioning import plan_gateway, update_gateway
+from tests.sockets import connect
 
 from ..local.conftest import backend, eventually  # noqa: F401  a fixture
 from .test_lifecycle import CERTIFICATE
