@@ -1,8 +1,7 @@
 """``python -m benchmarks.presence_day [--users 10000]``: compare presence with a simulated day of connections.
 
-The script creates its own database and drops it. The default is SQLite in memory. TEST_DATABASE=postgresql or mariadb
-selects a server.
-It exits with 1 if presence counts a user for longer than docs/howto/who-is-online.md says.
+The script creates its own database and drops it. The default is SQLite. TEST_DATABASE=postgresql or mariadb selects a
+server. It exits with 1 if presence counts a user for longer than docs/howto/who-is-online.md says.
 """
 
 from __future__ import annotations

@@ -305,9 +305,7 @@ def note(text):
 @pytest.mark.slow
 @pytest.mark.end_to_end
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: processes cannot share SQLite in memory"
-)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="needs PostgreSQL or MariaDB: SQLite has one writer")
 def test_pages_see_all_messages_in_order_or_a_gap(site, node, tmp_path):
     row = ApiGateway.objects.create(api_name="storm", is_local=True, target_base_endpoint=f"{site.url}/ws/")
     call_command("createApiGateway", pk=row.pk, stdout=io.StringIO())
