@@ -146,6 +146,7 @@ def test_what_connect_starts_may_send_once_connect_has_returned(settings, connec
     assert socket.receive_json() == {"welcome": True}
 
 
+@pytest.mark.autocommit  # With a transaction around each request, SQLite would not let the second handler begin.
 @pytest.mark.django_db(transaction=True)
 def test_under_asgi_the_loop_goes_on_while_a_handler_waits(settings, connect, alice):
     """Two events at once: each handler waits until the other has begun, in the one loop of both."""
