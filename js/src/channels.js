@@ -23,15 +23,15 @@ const offsetOf = (at) => +parts(at)[1];
  * another tag. At offset 0, the page has seen no message, so any history fits.
  */
 const differs = (at, channel) =>
-  channel.offset &&
-  (offsetOf(at) === channel.offset ? at !== channel.at : parts(at)[0] !== parts(channel.at)[0]);
+  channel.offset_ &&
+  (offsetOf(at) === channel.offset_ ? at !== channel.at : parts(at)[0] !== parts(channel.at)[0]);
 
 /**
  * @param {(ws: object) => boolean} send what goes under the reserved key
  * @param {() => string} newId
  * @param {(type: string, details: object) => void} emit
  * @param {(text: string, message: any, details: object) => void} deliver
- * @param {{has?: (names: string[]) => void, elsewhere?: (name: string) => boolean}} tabs
+ * @param {{has?: (names: string[]) => void, elsewhere_?: (name: string) => boolean}} tabs
  */
 export const channels = (send, newId, emit, deliver, tabs) => {
   /** @type {Map<string, any>} */
@@ -47,7 +47,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     const join = {};
     for (const name of names) {
       const channel = wanted.get(name);
-      channel.asked = Date.now();
+      channel.asked_ = Date.now();
       channel.id = id;
       join[name] = channel.at;
     }
@@ -71,34 +71,38 @@ export const channels = (send, newId, emit, deliver, tabs) => {
   };
   /** Something is missing: ask, unless it comes. */
   const miss = (name, channel) => {
-    channel.timer ??= setTimeout(() => {
-      channel.timer = plan(joining, name);
+    channel.timer_ ??= setTimeout(() => {
+      channel.timer_ = plan(joining, name);
     }, HOLE);
   };
 
   /** Deliver what has become next in line. */
   const drain = (name, channel) => {
-    const { held } = channel;
+    const held = channel.held_;
     for (const [offset, one] of [...held].sort((one, other) => one[0] - other[0])) {
-      if (offset > channel.offset + 1) break;
+      if (offset > channel.offset_ + 1) break;
       held.delete(offset);
-      if (offset > channel.offset && !differs(one[0], channel)) advance(name, channel, ...one);
+      if (offset > channel.offset_ && !differs(one[0], channel)) advance(name, channel, ...one);
     }
     if (held.size) miss(name, channel);
-    else channel.timer = clearTimeout(channel.timer);
+    else channel.timer_ = clearTimeout(channel.timer_);
   };
   const advance = (name, channel, at, text, message, missed = false) => {
     channel.at = at;
-    channel.offset = offsetOf(at);
+    channel.offset_ = offsetOf(at);
     if (text) deliver(text, message, { channel: name, at, missed });
   };
 
+  const forget = (name) => {
+    const channel = wanted.get(name);
+    clearTimeout(channel?.timer_);
+    wanted.delete(name);
+    return channel;
+  };
   /** Forget a channel that the connection is not in. Tell the application. */
   const lose = (name, status, at) => {
-    const channel = wanted.get(name);
-    wanted.delete(name);
+    const channel = forget(name);
     tell();
-    clearTimeout(channel?.timer);
     emit(status === 409 ? "gap" : "left", { channel: name, status, at });
     return channel;
   };
@@ -107,8 +111,8 @@ export const channels = (send, newId, emit, deliver, tabs) => {
     // A hand-over has left these channels. With a shared connection, each tab gets events only for its own channels.
     for (const [name, why] of Object.entries(lost)) {
       // The server may have handled a recent join after the move. The answer to another join tells, and settles join().
-      if (Date.now() - wanted.get(name)?.asked < LOST) plan(joining, name);
-      else if (wanted.has(name) || !tabs().elsewhere?.(name)) lose(name, why);
+      if (Date.now() - wanted.get(name)?.asked_ < LOST) plan(joining, name);
+      else if (wanted.has(name) || !tabs().elsewhere_?.(name)) lose(name, why);
     }
     if (status > 399 || !asked.delete(reply)) return;
     for (const [name, at] of Object.entries(joined)) {
@@ -116,25 +120,24 @@ export const channels = (send, newId, emit, deliver, tabs) => {
       channel?.resolve(at);
       if (!channel || !at) continue;
       const first = !channel.at;
-      channel.offset = offsetOf((channel.at ||= at));
+      channel.offset_ = offsetOf((channel.at ||= at));
       if (first) {
         // What was pushed before this answer came is not to be lost, unless it is of another history.
-        for (const [offset, one] of [...channel.held]) {
-          if (differs(one[0], channel)) channel.held.delete(offset);
+        for (const [offset, one] of [...channel.held_]) {
+          if (differs(one[0], channel)) channel.held_.delete(offset);
         }
-        channel.offset = Math.min(channel.offset + 1, ...channel.held.keys()) - 1;
+        channel.offset_ = Math.min(channel.offset_ + 1, ...channel.held_.keys()) - 1;
         drain(name, channel);
       }
       // The missed messages come in a separate frame, which can be lost.
-      if (offsetOf(at) > channel.offset) miss(name, channel);
+      if (offsetOf(at) > channel.offset_) miss(name, channel);
     }
     for (const [name, status] of Object.entries(refused)) {
       // The page has left it meanwhile, or has joined it again: the answer to the last question decides.
       if (wanted.get(name)?.id !== reply) continue;
       if (status === 409) stale.add(name);
       const channel = lose(name, status, gap[name]);
-      const reason = reasons[name] ? ": " + reasons[name] : "";
-      const error = new RequestError(`'${name}' cannot be joined (${status})${reason}`, status, gap[name]);
+      const error = new RequestError(`'${name}' cannot be joined: ${reasons[name] ?? status}`, status, gap[name]);
       // Most pages do not await the join, so the refusal would be silent.
       if (status !== 409) console.warn(error.message);
       channel.reject(error);
@@ -143,13 +146,17 @@ export const channels = (send, newId, emit, deliver, tabs) => {
 
   return {
     join: (name, options = {}) => {
-      if (!name?.trim?.() || Object(options) !== options) throw TypeError("join(channel, {at: position})");
-      const at = options.at || null;
-      const channel = { at, offset: at ? offsetOf(at) : NaN, held: new Map() };
+      const at = options?.at || null;
+      // The server refuses every message with NUL or half of a surrogate pair.
+      if (!name?.trim?.() || /[\0\ud800-\udfff]/u.test(name) || Object(options) !== options || (at && !at.split)) {
+        throw TypeError("join(channel, {at: position})");
+      }
+      const channel = { at, offset_: at ? offsetOf(at) : NaN, held_: new Map() };
       const promise = new Promise((resolve, reject) => Object.assign(channel, { resolve, reject }));
       // Who does not wait for it hears of a refusal by an event.
       promise.catch(() => {});
-      clearTimeout(wanted.get(name)?.timer);
+      // An earlier join() of the channel gets the answer to this one.
+      forget(name)?.resolve(promise);
       wanted.set(name, channel);
       stale.delete(name);
       plan(joining, name);
@@ -158,8 +165,10 @@ export const channels = (send, newId, emit, deliver, tabs) => {
 
     leave: (name) => {
       stale.delete(name);
-      clearTimeout(wanted.get(name)?.timer);
-      if (wanted.delete(name)) plan(tabs().elsewhere?.(name) ? joining : leaving, name);
+      const channel = forget(name);
+      if (!channel) return;
+      channel.reject(new RequestError(`'${name}' was left`, 0));
+      plan(tabs().elsewhere_?.(name) ? joining : leaving, name);
     },
 
     /** A new connection: one message joins all. */
@@ -174,7 +183,7 @@ export const channels = (send, newId, emit, deliver, tabs) => {
      * @returns {boolean | void} whether it is not for the page
      */
     take: (text, message) => {
-      const { _ws: ws } = message;
+      const ws = message._ws;
       const { channel: name, at, reply, missed, presence, since, more } = ws;
       // Many lost channels need further frames, without `reply`.
       if (reply || ws.lost) return answered(ws);
@@ -185,28 +194,27 @@ export const channels = (send, newId, emit, deliver, tabs) => {
           if (channel && now !== channel.at) miss(name, channel);
         }
       }
-      if (name == null) return;
       const channel = wanted.get(name);
-      if (!channel) return stale.has(name) || !!tabs().elsewhere?.(name);
+      if (!channel) return stale.has(name) || !!tabs().elsewhere_?.(name);
       if (presence) emit("presence", { channel: name, ...presence });
       else if (missed) {
         // What another tab asked for may begin later. What was asked for before a gap has another epoch.
-        if (!(offsetOf(since) <= channel.offset) || differs(at, channel)) return true;
+        if (!(offsetOf(since) <= channel.offset_) || differs(at, channel)) return true;
         for (const entry of missed) {
-          if (offsetOf(entry.at) > channel.offset) {
+          if (offsetOf(entry.at) > channel.offset_) {
             advance(name, channel, entry.at, JSON.stringify(entry.message), entry.message, true);
           }
         }
-        if (offsetOf(at) > channel.offset) advance(name, channel, at);
+        if (offsetOf(at) > channel.offset_) advance(name, channel, at);
         if (more) plan(joining, name);
         else drain(name, channel);
       } else if (!at) return;
       else if (differs(at, channel)) {
         // Hold back all that follows, until the answer to a join shows that the position still counts.
-        channel.offset = -1;
+        channel.offset_ = -1;
         miss(name, channel);
-      } else if (!(offsetOf(at) <= channel.offset)) {
-        channel.held.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
+      } else if (!(offsetOf(at) <= channel.offset_)) {
+        channel.held_.set(offsetOf(at), [at, Object.keys(message).length > 1 && text, message]);
         // Without a position of our own, the answer to the join decides.
         if (channel.at) drain(name, channel);
       }

@@ -179,7 +179,7 @@ export const connection = (source, options, on, opened) => {
 
   connect();
   return {
-    transmit,
+    transmit_: transmit,
     reconnect,
     close: (code, reason) => {
       if (!deafen) return;

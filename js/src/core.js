@@ -20,7 +20,7 @@ export class GatewaySocket extends EventTarget {
     this.options_ = options;
     this.kept_ = [];
     this.seen_ = seenIds(1000);
-    this.requests_ = requests((text) => this.link_?.transmit(text));
+    this.requests_ = requests((text) => this.link_?.transmit_(text));
     this.state = "connecting";
     this.nextAttempt = this.reason = null;
     this.link_ = this.connect_(url, options, {
@@ -33,7 +33,7 @@ export class GatewaySocket extends EventTarget {
         this.open_();
         this.requests_.repeat();
         this.emit_("open");
-        while (this.kept_.length && this.link_.transmit(this.kept_[0])) this.kept_.shift();
+        while (this.kept_.length && this.link_.transmit_(this.kept_[0])) this.kept_.shift();
       },
       frame: (text, message) => this.receive_(text, message),
       close: (event) => this.emit_("close", event),
@@ -46,7 +46,7 @@ export class GatewaySocket extends EventTarget {
 
   send(data) {
     const text = encode(data);
-    if (this.link_.transmit(text)) return true;
+    if (this.link_.transmit_(text)) return true;
     if (this.readyState > 1) throw Error(`The socket is ${this.state}`);
     const { bufferSize = 100, bufferFull } = this.options_;
     if (this.kept_.length >= bufferSize) {

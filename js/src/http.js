@@ -15,7 +15,7 @@ export const verdict = async (response) => {
 
 /**
  * @param {string} url
- * @param {string} parameters as in `a=1&b=2`
+ * @param {string | URLSearchParams} parameters as in `a=1&b=2`
  */
 export const withQuery = (url, parameters) => url + (url.includes("?") ? "&" : "?") + parameters;
 
@@ -27,7 +27,7 @@ export const withQuery = (url, parameters) => url + (url.includes("?") ? "&" : "
 export const askWhy = async (check, url) => {
   const query = new URLSearchParams(url.split("?")[1]);
   query.delete("ws_token");
-  return verdict(await fetch(withQuery(check, `${query}`)));
+  return verdict(await fetch(withQuery(check, query)));
 };
 
 /**

@@ -19,7 +19,7 @@ export class GatewaySocket extends Core {
 
   connect_(url, options, on) {
     this.channels_ = channels(
-      (ws) => this.link_?.transmit(JSON.stringify({ [options.action ?? "action"]: "_ws", _ws: ws })),
+      (ws) => this.link_?.transmit_(JSON.stringify({ [options.action ?? "action"]: "_ws", _ws: ws })),
       this.requests_.newId,
       (type, details) => this.emit_(type, details),
       (...message) => this.deliver_(...message),
@@ -33,7 +33,7 @@ export class GatewaySocket extends Core {
       };
       return connection(url, options, { ...on, frame }, mover.opened);
     };
-    const canShare = options.share && globalThis.navigator?.locks && globalThis.BroadcastChannel;
+    const canShare = options.share && navigator.locks && globalThis.BroadcastChannel;
     return canShare ? sharedConnection(options.share, open, on) : open(on);
   }
 

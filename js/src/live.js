@@ -36,7 +36,7 @@ export const live = (socket) => {
       const response = await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } });
       // The user may no longer see this page.
       if (isFinal(response.status)) return;
-      if (!response.ok) throw Error(response.statusText);
+      if (!response.ok) return plan(name);
       const part = find(new DOMParser().parseFromString(await response.text(), "text/html"), name);
       // The site returned another page, such as a login form.
       if (!part) return;

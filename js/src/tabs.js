@@ -54,7 +54,7 @@ export const sharedConnection = (name, open, on) => {
   const hear = ({ data: { from, state: next, details: more, frame, send, has, ask, wake } }) => {
     if (has) others.set(from, has);
     if (link) {
-      if (send) link.transmit(send);
+      if (send) link.transmit_(send);
       if (ask) report();
       if (wake) link.reconnect();
     } else if (next && (next !== state || next === "waiting")) {
@@ -97,8 +97,8 @@ export const sharedConnection = (name, open, on) => {
 
   enlist();
   return {
-    transmit: (text) => {
-      if (link) return link.transmit(text);
+    transmit_: (text) => {
+      if (link) return link.transmit_(text);
       if (state === "open") tell({ send: text });
       return state === "open";
     },
@@ -115,6 +115,6 @@ export const sharedConnection = (name, open, on) => {
       on.close({ code: code ?? 1005, reason, wasClean: true, again: false });
     },
     has: (names) => tell({ has: (mine = names) }),
-    elsewhere: (channel) => [...others.values()].some((names) => names.includes(channel)),
+    elsewhere_: (channel) => [...others.values()].some((names) => names.includes(channel)),
   };
 };

@@ -92,20 +92,40 @@ test("a refused join that nobody awaits is in the console, once", async (t) => {
   world.socket.end(1001);
   await world.advance(60);
   assert.deepEqual(mock.calls.map(({ arguments: [text] }) => text), [
-    "'staff' cannot be joined (403): Only staff may join.",
-    "'closed' cannot be joined (404)",
+    "'staff' cannot be joined: Only staff may join.",
+    "'closed' cannot be joined: 404",
   ]);
 });
 
 test("a join without a channel, or with a bare position, is an error", async () => {
   const socket = await connected();
   const usage = { name: "TypeError", message: "join(channel, {at: position})" };
-  for (const wrong of [[], [""], [7], [{ at: "e1:0:t" }], ["room-1", "e1:0:t"], ["room-1", null]]) {
-    assert.throws(() => socket.join(...wrong), usage);
+  const names = [[], [""], [" "], [7], [{ at: "e1:0:t" }], ["room-\0"], ["room-\ud800"], ["\udc00room"]];
+  const options = ["e1:0:t", null, 5, { at: 5 }, { at: ["e1:0:t"] }, { at: {} }];
+  for (const wrong of [...names, ...options.map((option) => ["room-1", option])]) {
+    assert.throws(() => socket.join(...wrong), usage, JSON.stringify(wrong));
   }
+  socket.join("room-\u{1f600}");
   socket.join("room-1", { at: "" });
   await world.advance(1);
-  assert.deepEqual(joins(), [[{ "room-1": null }, []]]);
+  assert.deepEqual(joins(), [[{ "room-\u{1f600}": null, "room-1": null }, []]]);
+});
+
+test("join() of a channel that is being joined settles both promises", async () => {
+  const socket = await connected();
+  const first = socket.join("room-1");
+  await world.advance(0);
+  const second = socket.join("room-1");
+  await world.advance(1);
+  assert.equal(await first, await second);
+});
+
+test("leave() of a channel that is being joined rejects the join", async () => {
+  const socket = await connected();
+  const join = socket.join("room-1");
+  socket.leave("room-1");
+  await assert.rejects(join, { name: "RequestError", message: "'room-1' was left", status: 0 });
+  await Promise.all([socket.join("room-1"), world.advance(1)]);
 });
 
 test("a refused join is rejected, the others are not", async (t) => {
@@ -116,7 +136,7 @@ test("a refused join is rejected, the others are not", async (t) => {
   await assert.rejects(Promise.all([staff, world.advance(1)]), {
     name: "RequestError",
     status: 403,
-    message: "'staff' cannot be joined (403): Only staff may join.",
+    message: "'staff' cannot be joined: Only staff may join.",
   });
   assert.equal(await room, "e1:0:t");
   assert.deepEqual(events.map(({ channel, status }) => [channel, status]), [["staff", 403]]);

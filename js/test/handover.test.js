@@ -118,7 +118,7 @@ const joinDuringMove = async (lag, then) => {
 
 test("a join that is refused during a hand-over is settled", async () => {
   const { outcome, left } = await joinDuringMove(15);
-  assert.deepEqual(outcome, ["'room' cannot be joined (403)"]);
+  assert.deepEqual(outcome, ["'room' cannot be joined: 403"]);
   assert.deepEqual(left, [["room", 403]]);
 });
 

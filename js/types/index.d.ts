@@ -38,8 +38,10 @@ export class GatewaySocket extends Core<SocketEventMap> {
    * @param options `at`: the position after which messages are wanted
    * @returns the position of the channel, or null where it has no history; rejected with a RequestError, whose message
    *   has the server's reason
-   * @throws TypeError without a channel, or where the position is not given as `{at}`
+   * @throws TypeError for a channel that is empty, no string, or holds NUL or half of a surrogate pair, and for a position
+   *   that is not given as `{at}`
    */
   join(channel: string, options?: { at?: string | null }): Promise<string | null>;
+  /** Leave a channel. A join() of it that was not answered yet is rejected. */
   leave(channel: string): void;
 }
