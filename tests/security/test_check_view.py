@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import Permission
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpResponse, HttpResponseForbidden, JsonResponse
 from django.test import Client, override_settings
 from django.urls import path
@@ -189,8 +189,20 @@ def test_the_default_channel_of_the_gateway_counts():
     ApiGateway.objects.update(default_channel_name="staff")
     assert [ask(name).status_code for name in ("room", "named")] == [403, 403]
     ApiGateway.objects.create(api_name="other", api_id="z9", api_created=True)
+    assert ask("named").status_code == 403
     # Nobody knows which of the two it would be.
-    assert [ask(name).status_code for name in ("room", "named")] == [200, 403]
+    with pytest.raises(ImproperlyConfigured, match=r"/check/room/ does not know .* Pass the name of one"):
+        ask("room")
+    # A channel in the query needs no default, and without default channels nothing is missing.
+    assert ask("room", "lobby").status_code == 200
+    ApiGateway.objects.update(default_channel_name="")
+    assert ask("room").status_code == 200
+
+
+def test_a_gateway_name_without_a_gateway_is_an_error():
+    ApiGateway.objects.update(default_channel_name="staff", api_name="renamed")
+    with pytest.raises(ImproperlyConfigured, match=r"gateway='chat', .* Gateways with an API: 'renamed'"):
+        ask("named")
 
 
 @pytest.mark.parametrize(

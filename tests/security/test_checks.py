@@ -23,7 +23,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 
 from django_aws_api_gateway_websockets.models import ApiGateway
-from django_aws_api_gateway_websockets.views import WebSocketTokenView, handler
+from django_aws_api_gateway_websockets.views import (
+    WebSocketCheckView,
+    WebSocketHistoryView,
+    WebSocketTokenView,
+    handler,
+)
 from tests.views import ExampleView
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -170,6 +175,22 @@ def test_e007_a_handler_that_no_message_can_reach(urls):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("page", [WebSocketHistoryView, WebSocketCheckView])
+def test_e010_a_page_view_without_the_arguments_of_the_socket(urls, page):
+    pages = path("page/", page.as_view(socket_view=ExampleView))
+    urls(path("ws/<slug:route>", ExampleView.as_view(login_required=True, debug=True)), pages)
+    (error,) = run_checks(tags=["websockets"], databases=())
+    assert error.id == "websockets.E010"
+    assert f"{page.__name__} under 'page/' does not apply login_required, which" in error.msg
+    members = type("MembersView", (ExampleView,), {"login_required": True})
+    urls(
+        path("ws/<slug:route>", members.as_view(debug=True)),
+        path("open/<slug:route>", ExampleView.as_view()),
+        path("page/", page.as_view(socket_view=members)),
+    )
+    assert found() == []
+
+
 def test_w001_no_url(urls, settings):
     urls()
     assert found() == ["websockets.W001"]

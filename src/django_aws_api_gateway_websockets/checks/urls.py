@@ -7,7 +7,7 @@ from django.core.checks import Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.core.exceptions import ImproperlyConfigured
 
-from ..views import WebSocketView, handler_names
+from ..views import WebSocketCheckView, WebSocketHistoryView, WebSocketView, handler_names
 from ..views.mounted import Mounted, mounted_views
 from .collecting import Checks, collected
 
@@ -40,6 +40,35 @@ def check_handlers() -> Checks:
                 hint="The page 'The view' in the documentation explains which methods are handlers.",
                 id="websockets.E007",
             )
+
+
+#: Arguments of ``as_view()`` that do not decide who may connect or join.
+_NO_RULES = {
+    "debug",
+    "route_selection_key",
+    "handler_selection_key",
+    "required_headers",
+    "additional_required_headers",
+    "recheck_channel",
+}
+
+
+@register("websockets", Tags.urls)
+@collected
+def check_views_of_pages() -> Checks:
+    """E010: the views for pages apply the rules that apply to the socket."""
+    sockets = list(mounted_views(WebSocketView))
+    for page in [*mounted_views(WebSocketHistoryView), *mounted_views(WebSocketCheckView)]:
+        for one in sockets:
+            unseen = sorted(set(one.initkwargs) - _NO_RULES)
+            if unseen and one.view is page.option("socket_view"):
+                name = one.view.__name__
+                yield Error(
+                    f"{page.view.__name__} under {page.pattern!r} does not apply {', '.join(unseen)}, which the URL "
+                    f"{one.pattern!r} passes to {name}.as_view().",
+                    hint=f"Set them on {name}, or on a subclass of it that both URLs use.",
+                    id="websockets.E010",
+                )
 
 
 def _check_url(mounted: Mounted) -> Checks:

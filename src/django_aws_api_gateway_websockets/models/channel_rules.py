@@ -52,7 +52,9 @@ class ChannelRule(models.Model):
 
     def clean(self) -> None:
         try:
-            check_pattern(self.pattern)
+            # The form reports an empty pattern itself.
+            if self.pattern:
+                check_pattern(self.pattern)
         except ValueError as error:
             raise ValidationError({"pattern": str(error)}) from None
         for name in (Audience.GROUP, Audience.PERMISSION):
@@ -75,9 +77,9 @@ class ChannelRule(models.Model):
         except ValueError:
             return None
 
-    def _permission_name(self) -> str:
+    def _permission_name(self) -> str | None:
         if self.audience != Audience.PERMISSION or self.permission is None:
-            return ""
+            return None
         return f"{self.permission.content_type.app_label}.{self.permission.codename}"
 
 

@@ -57,7 +57,11 @@ def may_join(rules: Iterable[Rule] | None, user: Any, channel_name: str) -> bool
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise ``ValueError`` if ``pattern`` is longer than a channel name or has too many wildcards."""
+    """Raise ``TypeError`` if ``pattern`` is not a string, and ``ValueError`` if it is empty or too complex."""
+    if not isinstance(pattern, str):
+        raise TypeError(f"A channel pattern must be a string, not {pattern!r:.80}. Write a text such as 'room-*'.")
+    if not pattern:
+        raise ValueError("A channel pattern must not be empty. Write '*' for all channels.")
     if len(pattern) > MAX_CHANNEL_LENGTH:
         raise ValueError(f"A channel pattern must have at most {MAX_CHANNEL_LENGTH} characters.")
     if pattern.count("*") + pattern.count("?") > MAX_WILDCARDS:
@@ -79,17 +83,25 @@ class Channel:
             Channel("room-*", permission="chat.view_room"),
         ]
 
-    Raises ``ValueError`` if the pattern is too long or has more than 16 wildcards.
+    Raises ``TypeError`` or ``ValueError`` if the pattern is empty, too long or has more than 16 wildcards, and if
+    ``group`` or ``permission`` is not a name.
     """
 
     pattern: str
     login_required: bool = False
     staff: bool = False
-    group: str = ""
-    permission: str = ""
+    group: str | None = None
+    permission: str | None = None
 
     def __post_init__(self) -> None:
         check_pattern(self.pattern)
+        for argument in ("group", "permission"):
+            name = getattr(self, argument)
+            if name is not None and not isinstance(name, str):
+                raise TypeError(f"Channel({argument}=…) takes the name of one {argument}, not {name!r:.80}.")
+            # An empty name, for example from a setting, would let everybody join.
+            if name == "":
+                raise ValueError(f"Channel({argument}=…) is empty. Write the name of a {argument}, or leave it out.")
 
     def allows(self, user: Any, channel_name: str) -> bool:
         """Return whether ``user`` may join the channel because of this rule."""

@@ -16,6 +16,7 @@ from ..logins.handshake import check_page
 from ..models.crowd import reconnect_window
 from .answers import for_gateways, is_short_text, refusal, text_of
 from .rehearsal import refusal_of, rehearsing
+from .socket_view import checked_socket_view
 from .view import WebSocketView
 
 __all__ = ["WebSocketCheckView"]
@@ -37,14 +38,16 @@ class WebSocketCheckView(View):
     """
 
     http_method_names = ["get"]
-    #: The class that handles the events of the socket.
-    socket_view: type[WebSocketView] = WebSocketView
+    #: The class that handles the events of the socket. It has no default: pass it, or set it in a subclass.
+    socket_view: type[WebSocketView] | None = None
     #: The API name of the gateway, for its default channel. If it is empty, the only gateway that has an API is used.
     gateway = ""
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        return for_gateways(super().as_view(**initkwargs))
+        view = super().as_view(**initkwargs)
+        checked_socket_view(cls, initkwargs.get("socket_view", cls.socket_view))
+        return for_gateways(view)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         _note_origin(request)
@@ -56,7 +59,7 @@ class WebSocketCheckView(View):
         return JsonResponse({"window": reconnect_window()})
 
     def _refusal(self, request: HttpRequest) -> HttpResponseBase | None:
-        view = rehearsing(self.socket_view, request, self.gateway)
+        view = rehearsing(checked_socket_view(type(self), self.socket_view), request, self.gateway)
         try:
             check_page(request, view.event, view)
         except EventRefused as refused:

@@ -72,6 +72,9 @@ def handler(
     """
     if len(names) == 1 and callable(names[0]):
         return handler()(names[0])
+    if not (permission_required is None or isinstance(permission_required, str)):
+        # A generator would be empty from the second message on.
+        permission_required = tuple(permission_required)
     declaration = HandlerDeclaration(names, login_required, permission_required, tuple(permission_classes))
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:

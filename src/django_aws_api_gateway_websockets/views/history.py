@@ -20,6 +20,7 @@ from ..models import HistoryMessage
 from ..security.channel_rules import check_joinable
 from .answers import for_gateways, refusal
 from .rehearsal import refusal_of, rehearsing
+from .socket_view import checked_socket_view
 from .view import WebSocketView
 
 __all__ = ["WebSocketHistoryView"]
@@ -41,12 +42,16 @@ class WebSocketHistoryView(View):
     """
 
     http_method_names = ["get"]
-    #: The class that handles the events of the socket.
-    socket_view: type[WebSocketView] = WebSocketView
+    #: The class that handles the events of the socket. It has no default: pass it, or set it in a subclass.
+    socket_view: type[WebSocketView] | None = None
+    #: The API name of the gateway that ``connect()`` sees. If it is empty, the only gateway that has an API is used.
+    gateway = ""
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        return for_gateways(super().as_view(**initkwargs))
+        view = super().as_view(**initkwargs)
+        checked_socket_view(cls, initkwargs.get("socket_view", cls.socket_view))
+        return for_gateways(view)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         name, since = request.GET.get("channel", ""), request.GET.get("since") or None
@@ -65,7 +70,7 @@ class WebSocketHistoryView(View):
 
     def _refusal(self, request: HttpRequest, name: str) -> HttpResponseBase | None:
         check_joinable(name)
-        view = rehearsing(self.socket_view, request)
+        view = rehearsing(checked_socket_view(type(self), self.socket_view), request, self.gateway)
         if view.require_token and not request.user.is_authenticated:
             raise TokenRefused("Log in first.")
         # A site may make its checks in connect() or in a mixin, so can_join() alone is not enough.

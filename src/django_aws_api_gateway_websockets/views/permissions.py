@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Protocol
+from typing import Any, Iterable, Iterator, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -42,7 +43,7 @@ def check_permissions(requirements: Requirements, request: HttpRequest, view: An
     permissions = _as_tuple(requirements.permission_required)
     if permissions and not user.has_perms(permissions):
         raise NotPermitted(f"This needs the permission {', '.join(permissions)}.")
-    for permission_class in requirements.permission_classes:
+    for permission_class in _repeatable("permission_classes", requirements.permission_classes):
         permission = permission_class()
         if not permission.has_permission(request, view):
             raise NotPermitted(str(getattr(permission, "message", None) or "You may not do this."))
@@ -65,9 +66,22 @@ def _why_anonymous(request: HttpRequest) -> str:
 
 
 def _as_tuple(permissions: str | Iterable[str] | None) -> tuple[str, ...]:
-    if not permissions:
+    if permissions is None:
         return ()
-    return (permissions,) if isinstance(permissions, str) else tuple(permissions)
+    names = (permissions,) if isinstance(permissions, str) else tuple(_repeatable("permission_required", permissions))
+    # An empty name would let everybody in if it were left out. A setting may be empty by mistake.
+    if not all(names):
+        raise ImproperlyConfigured(
+            "permission_required has an empty name. Write a permission such as 'chat.view_room', or None for none."
+        )
+    return names
+
+
+def _repeatable(option: str, values: Iterable[Any]) -> Iterable[Any]:
+    """Return ``values``. Raise ``ImproperlyConfigured`` for a generator, which is empty from the second request on."""
+    if isinstance(values, Iterator):
+        raise ImproperlyConfigured(f"{option} is a {type(values).__name__}, which can be read only once. Write a list.")
+    return values
 
 
 def check_no_redirect(response: HttpResponseBase) -> None:
