@@ -104,8 +104,8 @@ def test_wrong_live_tags_are_named(tag):
     ("tag", "says"),
     [
         ('live "room-1" at=position', "^`at` is empty. Is the variable in the context of the template\\?$"),
-        ("live room", "^The tag live got no channel name.$"),
-        ('live "" at="e1:2:x"', "^The tag live got no channel name.$"),
+        ("live room", "^The tag live got no channel name. Is the variable in the context\\?$"),
+        ('live "" at="e1:2:x"', "^The tag live got no channel name. Is the variable in the context\\?$"),
     ],
 )
 def test_a_live_tag_names_its_empty_argument(tag, says):

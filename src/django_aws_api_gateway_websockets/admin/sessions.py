@@ -67,9 +67,9 @@ class WebSocketSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find sessions with one index per query. A condition with OR would read the whole table on some databases."""
-        if not search_term:
-            return queryset, False
         term = search_term.strip()
+        if not term:
+            return queryset, False
         users = get_user_model()._default_manager.filter(**{get_user_model().USERNAME_FIELD: term})
         found: set[Any] = set()
         sessions = WebSocketSession.objects.using(queryset.db)

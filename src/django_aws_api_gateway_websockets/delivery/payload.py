@@ -19,6 +19,8 @@ ENCODERS = Registry("MESSAGE_ENCODER", {"json": f"{__name__}.as_json"})
 
 
 _KEY = protocol.RESERVED_KEY
+#: The beginning of Python's message about NaN and infinite numbers.
+_NOT_A_NUMBER = "Out of range float values"
 
 
 class Message(NamedTuple):
@@ -45,7 +47,24 @@ def encoded(data: Any, message_id: str | None = None) -> Message:
     elif conf.MESSAGE_IDS and given == {}:
         data = {**data, _KEY: {"id": uuid.uuid4().hex}}
     has_id = isinstance(given, Mapping) and "id" in data.get(_KEY, ())
-    return Message(_as_bytes(ENCODERS.find(conf.MESSAGE_ENCODER)(data)), has_id)
+    return Message(_as_bytes(encoded_text(data)), has_id)
+
+
+def encoded_text(data: Any) -> str:
+    """Encode ``data`` with ``MESSAGE_ENCODER``. Raise ``ValueError`` for JSON that browsers cannot parse."""
+    encoder = ENCODERS.find(conf.MESSAGE_ENCODER)
+    found: str = encoder(data)
+    # Other encoders, such as json.dumps, write NaN and Infinity. A text can contain these words too.
+    if encoder is not as_json and ("NaN" in found or "Infinity" in found):
+        try:
+            json.loads(found, parse_constant=_refuse_constant)
+        except json.JSONDecodeError:
+            pass  # The encoder of a site may write something other than JSON.
+    return found
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"The message contains {name}, which browsers cannot parse. Send None or a text instead.")
 
 
 def text(value: str) -> Message:
@@ -68,6 +87,10 @@ def as_json(data: Any) -> str:
         encoded = json.dumps(data, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except TypeError as error:
         raise TypeError(_what_json_cannot_hold(data) or str(error)) from None
+    except ValueError as error:
+        if not str(error).startswith(_NOT_A_NUMBER):
+            raise
+        raise ValueError(_what_json_cannot_hold(data) or str(error)) from None
     return without_tags(encoded)
 
 
@@ -83,7 +106,9 @@ def _what_json_cannot_hold(data: Any, place: str = "data") -> str:
                 return found
         return ""
     try:
-        json.dumps(data, cls=DjangoJSONEncoder)
+        json.dumps(data, cls=DjangoJSONEncoder, allow_nan=False)
+    except ValueError:
+        return f"{place} is NaN or infinite, which JSON cannot hold. Send None or a text instead."
     except TypeError:
         return f"{place} is of type {type(data).__name__}, which JSON cannot hold. {remedy}"
     return ""

@@ -6,8 +6,7 @@ import json
 from typing import Any, Mapping, Sequence
 
 from .. import protocol
-from ..conf import conf
-from ..delivery.payload import ENCODERS, Message, without_tags
+from ..delivery.payload import Message, encoded_text, without_tags
 from ..exceptions import MessageTooLarge
 
 _KEY = protocol.RESERVED_KEY
@@ -23,7 +22,7 @@ def encoded_body(data: Any) -> str:
         raise TypeError(f"publish takes a dict with at least one key, not {data!r:.80}.")
     if _KEY in data:
         raise ValueError(f"The key {_KEY!r} is reserved. Rename it in the data of publish.")
-    body: str = ENCODERS.find(conf.MESSAGE_ENCODER)(data).strip()
+    body = encoded_text(data).strip()
     if not (body.startswith("{") and body.endswith("}")):
         raise ValueError("publish needs a MESSAGE_ENCODER that returns a JSON object for a dict.")
     size = len(body.encode())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db import router
 
 from ..models import ChannelHistory
+from ..security.channel_rules import channel_of
 from .retention import limits_of, log_no_history
 
 _FORM = re.compile(r"([0-9a-z]{1,16}):([0-9]{1,18}):([0-9a-z]{1,16})\Z", re.ASCII)
@@ -60,6 +61,7 @@ def position(channel_name: str) -> str | None:
     Call it **before** you read the rows of a page, and read the rows from the same database. The position comes from
     the database from which your router reads ``ChannelHistory``.
     """
+    channel_name = channel_of("position", channel_name)
     if limits_of(channel_name) is None:
         log_no_history(channel_name)
         return None

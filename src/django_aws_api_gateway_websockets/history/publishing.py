@@ -19,7 +19,7 @@ from ..models.jobs import enqueue_broadcast
 from ..models.reporting import announce
 from ..models.sending import send_to_many
 from ..models.users import is_user
-from ..security.channel_rules import check_joinable
+from ..security.channel_rules import as_text, check_joinable
 from .frames import encoded_body, message_frame
 from .numbering import NewMessage, Numbered, number, number_waiting
 from .recipients import exclusion, recipients
@@ -66,6 +66,7 @@ def publish(
     If the channel has a history, a failed send is logged and not raised, because clients notice that they missed a
     message.
     """
+    channel_name = as_text(channel_name)
     message = _checked(channel_name, data, exclude, message_id, user)
     if background:
         ENGINES.find(conf.BACKGROUND)  # Raises an error before anything is written.

@@ -9,6 +9,7 @@ from typing import Any, Iterable
 from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, QuerySet
 
+from ..security.channel_rules import channel_of
 from .lifetime import living, not_lost
 from .lookups import IsAnyOf
 from .memberships import ChannelMembership
@@ -32,8 +33,7 @@ def presence(channel_name: str) -> Presence:
     A connection that vanished without ``$disconnect`` is counted for at most two hours after it was opened. With
     ``GatewaySocket``, it is counted for at most 11 minutes after its last message or beat.
     """
-    if not isinstance(channel_name, str):
-        raise TypeError(f"presence takes the name of a channel, not {channel_name!r:.80}. For a user, call is_online.")
+    channel_name = channel_of("presence", channel_name, "For a user, call is_online.")
     connected = living(WebSocketSession.objects.filter(channel_name=channel_name)).values_list("pk", "user")
     memberships = ChannelMembership.objects.using(connected.db).filter(channel_name=channel_name, connected=True)
     joined = living(memberships, "session__").values_list("session", "session__user")

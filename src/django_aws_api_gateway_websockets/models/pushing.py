@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from typing import Any, Sequence
 
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.core.serializers.json import DjangoJSONEncoder
 
 from .. import protocol
 from ..conf import conf
 from ..delivery.connecting import now_connecting
+from ..delivery.payload import as_json
 from ..exceptions import WebSocketsError
 from ..registry import Registry
 from ..security.channel_rules import matches
@@ -69,4 +68,4 @@ def _seen(users: Sequence[Any], channel_name: str) -> list[Any]:
 
 def _frame(channel_name: str, presence: Any) -> str:
     content = {"channel": channel_name, "presence": presence}
-    return json.dumps({protocol.RESERVED_KEY: content}, cls=DjangoJSONEncoder, separators=(",", ":"))
+    return as_json({protocol.RESERVED_KEY: content})

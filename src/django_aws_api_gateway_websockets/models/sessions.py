@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from ..conf import conf
 from ..exceptions import UnknownConnection
 from ..fields import ExactCharField
-from ..security.channel_rules import check_joinable
+from ..security.channel_rules import as_text, channel_of, check_channel_name, check_joinable, names_of
 from .announced import arrive, joined, left
 from .announcing import announce_connected
 from .clearing import CleanUp, clean_up
@@ -63,6 +63,8 @@ class WebSocketSessionQuerySet(SendingQuerySet["WebSocketSession"]):
 
     def in_channel(self, channel_name: str) -> WebSocketSessionQuerySet:
         """Return the rows of the connections in a channel: those that connected to it, and those that joined it."""
+        # An OuterRef would refer to the subqueries below, and find every connection.
+        channel_name = channel_of("in_channel()", channel_name, "For several channels, combine querysets with |.")
         rows = type(self)(self.model)
         connected = rows.filter(channel_name=channel_name, connected=True)
         joined = ChannelMembership.objects.filter(channel_name=channel_name, connected=True)
@@ -204,7 +206,12 @@ class WebSocketSession(SendingSession, models.Model):
             arrive(self, self.channels)
 
     def set_channel(self, channel_name: str) -> bool:
-        """Set the channel that this connection connected to. Return False if the row has been deleted."""
+        """Set the channel that this connection connected to. Return False if the row has been deleted.
+
+        Raise ``InvalidBody`` if the name cannot be a channel name. An empty name takes it out of that channel.
+        """
+        channel_name = as_text(channel_name)
+        check_channel_name(channel_name)
         self.channel_name = channel_name
         row = self.own_row.exclude(closed_reason=ClosedReason.MOVED)
         # Use update() and not save(), which raises an error if the row has been deleted.
@@ -225,12 +232,13 @@ class WebSocketSession(SendingSession, models.Model):
         """
         self.join_all([channel_name])
 
-    def join_all(self, channel_names: Sequence[str], at_most: int | None = None) -> list[str]:
+    def join_all(self, channel_names: Iterable[str], at_most: int | None = None) -> list[str]:
         """Add this connection to channels, as ``join`` does. Return the names of those that it is in afterwards.
 
         ``at_most``: the most channels that the connection may have joined afterwards. If there are more, the last names
         are left out. The number of statements does not depend on the number of names.
         """
+        channel_names = names_of("join_all()", channel_names)
         for name in channel_names:
             check_joinable(name)
         wanted = [name for name in dict.fromkeys(channel_names) if name != self.channel_name]
@@ -268,8 +276,12 @@ class WebSocketSession(SendingSession, models.Model):
         """Remove this connection from a channel, also from the one that it connected to."""
         self.leave_all([channel_name])
 
-    def leave_all(self, channel_names: Sequence[str]) -> None:
+    def leave_all(self, channel_names: Iterable[str]) -> None:
         """Remove this connection from channels, as ``leave`` does."""
+        channel_names = names_of("leave_all()", channel_names)
+        for name in channel_names:
+            if not isinstance(name, str):
+                raise TypeError(f"A connection cannot leave {name!r:.80}. Pass the name of a channel.")
         database = self.own_row.write_db
         with transaction.atomic(using=database):
             memberships = ChannelMembership.objects.using(database).filter(session=self.pk)

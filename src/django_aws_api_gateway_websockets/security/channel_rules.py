@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Iterable, Protocol
+from typing import Any, Iterable, Mapping, Protocol
+
+from django.utils.functional import Promise
 
 from ..exceptions import InvalidBody
 
@@ -14,10 +16,13 @@ __all__ = [
     "MAX_WILDCARDS",
     "Channel",
     "Rule",
+    "as_text",
+    "channel_of",
     "check_channel_name",
     "check_joinable",
     "check_pattern",
     "may_join",
+    "names_of",
 ]
 
 MAX_CHANNEL_LENGTH = 255
@@ -49,6 +54,35 @@ def check_joinable(name: object) -> None:
     check_channel_name(name)
     if not name:
         raise InvalidBody("A channel name must not be empty.")
+
+
+def as_text(name: Any) -> Any:
+    """Return a lazy translation as a string, and anything else unchanged."""
+    return str(name) if isinstance(name, Promise) else name
+
+
+def channel_of(function: str, name: object, remedy: str = "") -> str:
+    """Return the argument of ``function`` that names one channel.
+
+    Raise ``TypeError`` if it is not a string, and ``ValueError`` if it is empty: the channel name of every connection
+    without a channel is empty, so an empty name would find all of them.
+    """
+    text = as_text(name)
+    if not isinstance(text, str):
+        raise TypeError(f"{function} takes the name of a channel, not {name!r:.80}. {remedy}".rstrip())
+    if not text:
+        raise ValueError(f"{function} got an empty channel name. Pass the name of a channel.")
+    return text
+
+
+def names_of(function: str, names: object) -> list[Any]:
+    """Return the argument of ``function`` that lists channel names. Raise ``TypeError`` for a single name."""
+    names = as_text(names)
+    if isinstance(names, (str, bytes)):
+        raise TypeError(f"{function} takes a list of channel names, not the text {names!r:.80}. Pass [{names!r:.80}].")
+    if isinstance(names, Mapping) or not isinstance(names, Iterable):
+        raise TypeError(f"{function} takes a list of channel names, not {names!r:.80}.")
+    return [as_text(name) for name in names]
 
 
 def may_join(rules: Iterable[Rule] | None, user: Any, channel_name: str) -> bool:

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.shortcuts import resolve_url
 from django.templatetags.static import static
+from django.utils.functional import Promise
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
 
@@ -66,6 +67,8 @@ def gateway_socket(
         "window": reconnect_window(),
         "action": protocol.selecting_key(row.route_selection_expression),
     }
+    _check_view("check", check, "WebSocketCheckView", "ws-check")
+    _check_view("token", token, "WebSocketTokenView", "ws-token")
     if check:
         settings["check"] = resolve_url(check)
     if token:
@@ -82,7 +85,7 @@ def position(channel_name: str) -> str:
 
     Use the tag before the rows that the page shows.
     """
-    return history.position(str(channel_name)) or ""
+    return history.position(_channel("position", channel_name)) or ""
 
 
 class _Live(template.Node):
@@ -94,9 +97,7 @@ class _Live(template.Node):
         self._channel, self._at, self._content = channel, at, content
 
     def render(self, context: template.Context) -> SafeString:
-        name = str(self._channel.resolve(context) or "")
-        if not name:
-            raise template.TemplateSyntaxError("The tag live got no channel name.")
+        name = _channel("live", self._channel.resolve(context))
         # Read the position first. The rows that the template reads are then at least as new as the position.
         at = self._at.resolve(context) if self._at is not None else history.position(name)
         if not at and self._at is not None:
@@ -127,6 +128,23 @@ def live(parser: template.base.Parser, token: template.base.Token) -> _Live:
     return _Live(parser.compile_filter(arguments[0]), at, content)
 
 
+def _channel(tag: str, name: Any) -> str:
+    """Return the channel name that a tag got. The primary key of a row may be one too."""
+    if name in (None, ""):
+        raise template.TemplateSyntaxError(f"The tag {tag} got no channel name. Is the variable in the context?")
+    if isinstance(name, bool) or not isinstance(name, (str, int, Promise)):
+        raise template.TemplateSyntaxError(f"The tag {tag} takes the name of a channel, not {name!r:.80}.")
+    return str(name)
+
+
+def _check_view(option: str, to: Any, view: str, example: str) -> None:
+    """Raise ``TemplateSyntaxError`` for a value such as True, which names no URL."""
+    if to and not isinstance(to, (str, Promise)) and not hasattr(to, "get_absolute_url"):
+        raise template.TemplateSyntaxError(
+            f"gateway_socket has {option}={to!r:.80}. Write the URL name of your {view}: {option}={example!r}."
+        )
+
+
 def _gateway(gateway: ApiGateway | str) -> ApiGateway:
     """Return the row. Raise ``GatewayNotCreated`` unless exactly one API of that name exists."""
     if isinstance(gateway, ApiGateway):
@@ -150,6 +168,8 @@ def _remedy() -> str:
 def _url(row: ApiGateway, request: HttpRequest | None, query: dict[str, Any]) -> str:
     url = row.websocket_url if request is None else row.websocket_url_for(request)
     given = {name: value for name, value in query.items() if value not in (None, "")}
+    if "channel" in given:
+        given["channel"] = _channel("gateway_socket or websocket_url", given["channel"])
     return f"{url}?{urlencode(given, doseq=True)}" if given else url
 
 

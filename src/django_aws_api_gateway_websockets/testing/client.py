@@ -25,10 +25,11 @@ from django.test import Client
 from ..models import ApiGateway, WebSocketSession
 from ..models.announced import AnnouncedUser
 from ..models.departures import find_departures
+from ..security.channel_rules import as_text
 from ..security.limits import CONNECTS_OF_ADDRESS, CONNECTS_OF_USER, REFUSED_ORIGINS, forget
 from .commits import committed
 from .faults import Faults
-from .sent import Sent, described
+from .sent import Sent, check_recipient, described
 from .sockets import SOURCE_IP, GatewaySocket
 
 
@@ -78,6 +79,8 @@ class GatewayClient(Faults):
         ``{"Origin": "https://elsewhere.example"}`` for another page, or an ``Origin`` of None for a client that sends
         none.
         """
+        if channel is not None and not isinstance(as_text(channel), str):
+            raise TypeError(f"connect takes the name of a channel, not {channel!r:.80}.")
         ours = self._browser.defaults
         gateway = self._gateway or _gateway_for(ours.get("HTTP_HOST") or ours.get("SERVER_NAME", "testserver"), path)
         socket = GatewaySocket(gateway, **self._defaults)
@@ -110,6 +113,7 @@ class GatewayClient(Faults):
         ``to`` is a socket, a session row, a user or a channel name. ``containing`` is a text, or a dict whose keys and
         values must be in the message.
         """
+        check_recipient(to)
         managements = {id(socket._management): socket._management for socket in self._opened}
         posted = [one for management in managements.values() for one in management.posted]
         rows = {row.connection_id: row for row in _rows_of({connection_id for connection_id, _ in posted})}

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from django.utils.functional import Promise
+
 from ..models import WebSocketSession
+from ..models.users import is_user
 
 
 class Sent(NamedTuple):
@@ -24,7 +27,7 @@ class Sent(NamedTuple):
             return bool(self.connection_id == connection_id)
         if self.session is None:
             return False
-        if isinstance(to, str):
+        if isinstance(to, (str, Promise)):
             return bool(self.session.channel_name == to)
         return self.session.user_id is not None and bool(self.session.user_id == to.pk)
 
@@ -41,6 +44,12 @@ class Sent(NamedTuple):
             return _has(json.loads(self.text), containing)
         except (ValueError, RecursionError):
             return False
+
+
+def check_recipient(to: Any) -> None:
+    """Raise ``TypeError`` unless ``to`` is something that ``Sent.is_to`` understands."""
+    if not (to is None or isinstance(to, (str, Promise)) or hasattr(to, "connection_id") or is_user(to)):
+        raise TypeError(f"to takes a socket, a session row, a user or the name of a channel, not {to!r:.80}.")
 
 
 def _has(found: Any, wanted: Any) -> bool:

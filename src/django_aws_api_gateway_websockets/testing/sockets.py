@@ -23,6 +23,7 @@ from ..definition import RouteDefinition
 from ..delivery.transport import Call, Target, in_process
 from ..exceptions import ConnectionGone
 from ..models import ApiGateway, WebSocketSession
+from ..security.channel_rules import as_text
 from .commits import committed
 from .faults import Fault
 
@@ -89,6 +90,8 @@ class GatewaySocket:
 
     def send(self, text: str) -> HttpResponse:
         """Send a text frame. It goes to the route that the gateway's selection expression selects."""
+        if not isinstance(text, str):
+            raise TypeError(f"send takes a text, not {type(text).__name__}. For a dict or a list, use send_json.")
         if not self._open_now:
             raise AssertionError("The socket is closed.")
         try:
@@ -107,7 +110,11 @@ class GatewaySocket:
         ``at`` is a position. The missed messages follow as a frame that you receive. Presence needs a socket that was
         opened with ``query={"ws_v": "1"}``.
         """
-        wanted = {"id": secrets.token_hex(12), "join": {channel_name: at}}
+        # An empty name is for the view to refuse.
+        name = as_text(channel_name)
+        if not isinstance(name, str):
+            raise TypeError(f"join takes the name of a channel, not {channel_name!r:.80}.")
+        wanted = {"id": secrets.token_hex(12), "join": {name: at}}
         self.send_json({protocol.selecting_key(self.gateway.route_selection_expression): _KEY, _KEY: wanted})
         for data in self._received:
             frame = json.loads(data) if b'"reply"' in data else {}

@@ -38,7 +38,7 @@ from ..logins.speaker import check_may_speak, find_session, find_speaking_sessio
 from ..models import ApiGateway, ClosedReason, WebSocketSession, activity
 from ..models.announcing import announce_connected
 from ..security.bodies import check_length, parse_object, read_text
-from ..security.channel_rules import Rule, check_channel_name, may_join
+from ..security.channel_rules import Rule, as_text, check_channel_name, may_join
 from ..security.limits import MESSAGES, check_rate
 from .announcing import run_and_announce
 from .answers import as_response, for_gateways, login_not_required, refusal
@@ -358,6 +358,7 @@ class WebSocketView(View):
         You can pass the client's value directly. Raise ``InvalidBody`` if it cannot be a channel name,
         ``ChannelRefused`` if the user may not join, and ``UnknownConnection`` if the row has been deleted.
         """
+        channel_name = as_text(channel_name)
         self._check_may_join(request, channel_name)
         session = self.websocket_session
         assert session is not None  # noqa: S101  Handlers run with a session.
