@@ -13,7 +13,7 @@ from django_aws_api_gateway_websockets.exceptions import InvalidBody
 from django_aws_api_gateway_websockets.history import position, publish
 from django_aws_api_gateway_websockets.models import WebSocketSession
 from django_aws_api_gateway_websockets.presence import presence
-from django_aws_api_gateway_websockets.testing import GatewayClient
+from django_aws_api_gateway_websockets.testing import GatewayClient, HandshakeRefused
 from django_aws_api_gateway_websockets.views import WebSocketView
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -174,6 +174,16 @@ def test_the_test_client_takes_the_name_of_a_channel(client, name):
             TypeError, match=r"^to takes a socket, a session row, a user or the name of a channel, not "
         ):
             client.assert_not_sent(to=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("x" * 256, "at most 255 characters"), ("a\nb", "printable characters only")]
+)
+def test_a_refused_connect_says_what_is_wrong_with_a_name(client, caplog, name, why):
+    with pytest.raises(HandshakeRefused, match=why) as refused:
+        client.connect("/ws/", channel=name)
+    assert refused.value.status_code == 400
+    assert [why in line for line in caplog.messages if line.startswith("Refused /ws/connect: ")] == [True]
 
 
 def test_send_of_the_test_client_points_to_send_json(client):

@@ -166,7 +166,7 @@ def test_refused_joins_have_a_reason_and_one_log_line(socket, caplog):
     assert answer["reasons"] == {
         "staff": "You may not join the channel 'staff'.",
         "denied": "You may not do this.",
-        "a\nb": "A channel name must have at most 255 printable characters.",
+        "a\nb": r"A channel name must have printable characters only, unlike 'a\nb'.",
     }
     (line,) = [record for record in caplog.records if "join" in record.getMessage()]
     assert line.getMessage() == "Refused to join 'staff' and 2 more: You may not join the channel 'staff'."
@@ -176,6 +176,17 @@ def test_refused_joins_have_a_reason_and_one_log_line(socket, caplog):
 def test_the_reasons_of_many_refused_joins_are_limited(socket):
     answer = ask(socket, join={f"{number}\n" + "x" * 80: None for number in range(100)})
     assert (len(answer["refused"]), len(answer["reasons"])) == (100, 10)
+
+
+def test_a_name_that_is_too_long_gets_its_reason(socket):
+    answer = ask(socket, join={"x" * 256: None})
+    assert answer["reasons"] == {"x" * 256: f"A channel name must have at most 255 characters. '{'x' * 20}'… has 256."}
+
+
+def test_huge_names_leave_room_for_the_other_reasons(socket):
+    answer = ask(socket, join={"x" * 100_000: None, "staff": None})
+    assert answer["refused"] == {"x" * 100_000: 400, "staff": 403}
+    assert answer["reasons"] == {"staff": "You may not join the channel 'staff'."}
 
 
 def test_a_repeated_join_on_a_new_connection_joins_again(alice):

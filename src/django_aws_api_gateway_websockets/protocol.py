@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Mapping, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 CONNECT, DISCONNECT, DEFAULT = "$connect", "$disconnect", "$default"
 PREDEFINED_ROUTES = (CONNECT, DISCONNECT, DEFAULT)
@@ -228,3 +228,18 @@ def same_loopback_host(url: str, page_host: str) -> str:
 def error_frame(message: str, connection_id: str, request_id: str) -> dict[str, str]:
     """Return the frame that API Gateway sends to a client if a message could not be handled."""
     return {"message": message, "connectionId": connection_id, "requestId": request_id}
+
+
+def check_public_url(url: str) -> str:
+    """Return ``url`` without a trailing slash. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
+    parts = urlsplit(url.rstrip("/"))
+    if not _is_plain(parts):
+        raise ValueError(f"{url!r} is not a public URL. Expected http://HOST[:PORT] or https://HOST[:PORT].")
+    return parts.geturl()
+
+
+def _is_plain(parts: SplitResult) -> bool:
+    """Return whether the URL consists of scheme, host and port. Raise ValueError if the port is not a number."""
+    extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc
+    valid_port = parts.port is None or parts.port > 0
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not extra and valid_port

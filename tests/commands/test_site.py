@@ -6,6 +6,7 @@ import io
 import socket
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.urls import include, path
@@ -115,11 +116,46 @@ def test_a_gateway_that_does_not_run_is_said(debug, settings):
     assert "check that runLocalGateway is running" in keep()
 
 
-@pytest.mark.parametrize("addrport", ["here", "127.0.0.1", "127.0.0.1:x", ":"])
-def test_an_address_without_a_port_is_refused(addrport):
+@pytest.mark.parametrize(
+    "addrport",
+    [
+        "here",
+        "127.0.0.1",
+        "127.0.0.1:x",
+        ":",
+        "",
+        "0",
+        "-1",
+        "65536",
+        "99999",
+        "1.2.3.4:0",
+        "²",
+        "[:]:80",
+        "http://x:80",
+    ],
+)
+def test_an_address_without_a_usable_port_is_refused(addrport):
     with pytest.raises(CommandError, match="expected PORT or ADDRESS:PORT") as refused:
         call_command("runLocalGateway", site=addrport)
     assert refused.value.returncode == 2
+
+
+def test_a_name_that_no_host_can_have_is_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        call_command("runLocalGateway", "--host", "a" * 70, "--allow-remote")
+    assert ended.value.code == 2
+    assert "is not the name of a host" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8001", "localhost:8001", "ws://127.0.0.1:8001", "http://", 8001, None])
+@pytest.mark.parametrize("words", [(), ("--site",), ("--port", "8101")])
+def test_a_local_gateway_without_a_scheme_is_refused(settings, url, words):
+    settings.WEBSOCKETS = {"LOCAL_GATEWAY": url}
+    with pytest.raises(CommandError, match=r"\['LOCAL_GATEWAY'\] is .*, which is not a URL\. Write http://HOST:PORT"):
+        call_command("runLocalGateway", *words)
+    row = ApiGateway(api_name="Chat", target_base_endpoint=f"{SITE}ws/", is_local=True)
+    with pytest.raises(ImproperlyConfigured, match="Write http://HOST:PORT"):
+        row.create_gateway()
 
 
 def test_a_port_that_the_site_does_not_know_is_refused():

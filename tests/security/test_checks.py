@@ -85,6 +85,9 @@ def test_the_test_site_is_fine(settings):
         ("ACTIVITY_INTERVAL", -1),
         ("PRESENCE_GRACE", "15"),
         ("ALLOWED_TARGET_HOSTS", "www.example.com"),
+        ("LOCAL_GATEWAY", "127.0.0.1:8001"),
+        ("LOCAL_GATEWAY", "http://127.0.0.1:99999"),
+        ("LOCAL_GATEWAY", None),
     ],
 )
 def test_e003_a_value_that_nothing_can_work_with(key, value):

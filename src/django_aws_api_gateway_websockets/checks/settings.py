@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import SETTING, Conf, conf
 from ..models.pushing import VIEWS_OF_USER
+from ..provisioning.endpoints import local_gateway
 from ..security.channel_rules import check_pattern
 from ..security.limits import parse_rate
 from ..security.origins import ANY, parse_allowed
@@ -88,6 +89,7 @@ def check_values() -> Checks:
     """E003, E004, E005, E009: values of ``WEBSOCKETS`` are valid."""
     yield from _check_numbers()
     yield from _check_lists()
+    yield from _check_local_gateway()
     try:
         VIEWS_OF_USER.find(conf.PRESENCE_USER)
     except ImproperlyConfigured as error:
@@ -128,6 +130,14 @@ def _check_numbers() -> Checks:
                 hint=f"Write a number of seconds. With 0, {zero}.",
                 id="websockets.E003",
             )
+
+
+def _check_local_gateway() -> Checks:
+    try:
+        local_gateway()
+    except ImproperlyConfigured as error:
+        problem, _, hint = str(error).partition(". Write ")
+        yield Error(f"{problem}.", hint=f"Write {hint}", id="websockets.E003")
 
 
 def _check_lists() -> Checks:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..answers import DEFAULTS, read_answers
-from ..protocol import LOOPBACK_HOSTS
-from .options import Options, check_public_url
+from ..protocol import LOOPBACK_HOSTS, check_public_url
+from .options import Options
 
 if TYPE_CHECKING:
     from .server import GatewayServer
@@ -135,6 +135,9 @@ def run(arguments: Any, elsewhere: str = "choose another --port") -> int:
     except StateFileError as error:
         _say(str(error))
         return 1
+    except UnicodeError:
+        _say(f"--host {options.host} is not the name of a host.")
+        return 2
     except OSError as error:
         _say(_explain(error, options, elsewhere))
         return 1

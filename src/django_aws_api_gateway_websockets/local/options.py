@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Tuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ..answers import DEFAULTS, Answers
 from ..protocol import IDLE_TIMEOUT, INTEGRATION_TIMEOUT, MAX_CONNECTION_AGE
@@ -78,18 +78,3 @@ class PublicAddress(NamedTuple):
     @property
     def websocket_url(self) -> str:
         return f"{'wss' if self.scheme == 'https' else 'ws'}://{self.netloc}"
-
-
-def check_public_url(url: str) -> str:
-    """Return ``url`` without a trailing slash. Raise ValueError unless it is ``http[s]://HOST[:PORT]``."""
-    parts = urlsplit(url.rstrip("/"))
-    if not _is_plain(parts):
-        raise ValueError(f"{url!r} is not a public URL. Expected http://HOST[:PORT] or https://HOST[:PORT].")
-    return parts.geturl()
-
-
-def _is_plain(parts: SplitResult) -> bool:
-    """Return whether the URL consists of scheme, host and port. Raise ValueError if the port is not a number."""
-    extra = parts.path or parts.query or parts.fragment or "@" in parts.netloc
-    valid_port = parts.port is None or parts.port > 0
-    return parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and not extra and valid_port

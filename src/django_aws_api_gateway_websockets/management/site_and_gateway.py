@@ -17,6 +17,7 @@ from typing import Any, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from django.core.management.base import CommandError
+from django.core.management.commands.runserver import naiveip_re
 
 from ..local.cli import add_arguments
 
@@ -34,10 +35,22 @@ _PATIENCE = 5.0
 def site_url(addrport: str) -> str:
     """Return the URL at which this machine reaches ``runserver ADDRPORT``."""
     host, _, port = addrport.rpartition(":")
-    if not port.isdigit():
-        raise CommandError(f"--site {addrport}: expected PORT or ADDRESS:PORT, such as {DEFAULT_SITE}.", returncode=2)
     reached = "127.0.0.1" if host in ("", "0", "0.0.0.0") else host  # noqa: S104
-    return f"http://{reached}:{port}/"
+    url = f"http://{reached}:{port}/"
+    # runserver 0 chooses a port that nobody else knows.
+    if not naiveip_re.match(addrport) or not _has_port(url):
+        raise CommandError(
+            f"--site {addrport}: expected PORT or ADDRESS:PORT, such as {DEFAULT_SITE}, with a port from 1 to 65535.",
+            returncode=2,
+        )
+    return url
+
+
+def _has_port(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).port)
+    except ValueError:  # The port is above 65535, or the address is not valid.
+        return False
 
 
 def check_free(url: str) -> None:

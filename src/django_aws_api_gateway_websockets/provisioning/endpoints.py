@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..conf import conf
+from django.core.exceptions import ImproperlyConfigured
+
+from ..conf import SETTING, Conf, conf
 from ..exceptions import InvalidGateway
-from ..protocol import parse_connections_url
+from ..protocol import check_public_url, parse_connections_url
 
 if TYPE_CHECKING:
     from ..models import ApiGateway
 
 
+def local_gateway() -> str:
+    """Return the URL of the local gateway. Raise ``ImproperlyConfigured`` unless it is ``http[s]://HOST[:PORT]``."""
+    try:
+        # The URL would otherwise be read as a path without a host, and port 80 would be used.
+        return check_public_url(conf.LOCAL_GATEWAY)
+    except (ValueError, TypeError, AttributeError):
+        raise ImproperlyConfigured(
+            f"{SETTING}['LOCAL_GATEWAY'] is {conf.LOCAL_GATEWAY!r}, which is not a URL. Write http://HOST:PORT, such "
+            f"as {Conf.LOCAL_GATEWAY.default!r}."
+        ) from None
+
+
 def control_endpoint(gateway: ApiGateway) -> str | None:
     """Return the URL of the control plane of ``gateway``. None means AWS."""
-    return conf.LOCAL_GATEWAY if gateway.is_local else None
+    return local_gateway() if gateway.is_local else None
 
 
 def place(gateway: ApiGateway) -> str:

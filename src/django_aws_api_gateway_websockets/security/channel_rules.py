@@ -42,8 +42,12 @@ def check_channel_name(name: object) -> None:
     """Raise ``InvalidBody`` if ``name`` is not a string, is too long, or contains characters that do not print."""
     if not isinstance(name, str):
         raise InvalidBody(f"A channel name must be a string, not {name!r:.50}.")
-    if len(name) > MAX_CHANNEL_LENGTH or not name.isprintable():
-        raise InvalidBody(f"A channel name must have at most {MAX_CHANNEL_LENGTH} printable characters.")
+    if len(name) > MAX_CHANNEL_LENGTH:
+        raise InvalidBody(
+            f"A channel name must have at most {MAX_CHANNEL_LENGTH} characters. {name[:20]!r}… has {len(name)}."
+        )
+    if not name.isprintable():
+        raise InvalidBody(f"A channel name must have printable characters only, unlike {name[:50]!r}.")
     # MariaDB treats "staff " and "staff" as equal, so a rule for one would not protect the other.
     if name != name.strip():
         raise InvalidBody("A channel name must not begin or end with a space.")

@@ -175,11 +175,17 @@ def change_channels(
     refused = {name: refusal for name, refusal in refusals.items() if refusal is not None}
     if refused:
         _log_refusals(refused)
-    told = [item for item in refused.items() if len(item[0]) <= MAX_CHANNEL_LENGTH][:_REASONS]
+    told: dict[str, str] = {}
+    room = _REASONS * MAX_CHANNEL_LENGTH
+    for name, refusal in refused.items():
+        # A name can be too long for a channel, and longer than the frame of the answer.
+        if len(told) < _REASONS and len(name) <= room:
+            told[name] = refusal.reason[:_REASON_LENGTH]
+            room -= len(name)
     answer: dict[str, dict[str, Any]] = {
         "joined": {name: None for name in refusals if name not in refused},
         "refused": {name: refusal.status for name, refusal in refused.items()},
-        "reasons": {name: refusal.reason[:_REASON_LENGTH] for name, refusal in told},
+        "reasons": told,
     }
     return {key: value for key, value in answer.items() if value}
 
