@@ -137,6 +137,24 @@ def test_a_text_with_the_word_nan_is_sent(client, settings):
     assert socket.receive_json()["text"] == "NaN and Infinity"
 
 
+def test_data_that_contains_itself_is_refused_as_before():
+    data = {}
+    data["self"] = data
+    with pytest.raises(ValueError, match="Circular"):
+        publish("a", data)
+
+
+def lines(data):
+    return "\n".join(data["lines"])
+
+
+def test_an_encoder_may_write_something_other_than_json(client, settings):
+    settings.WEBSOCKETS = {"MESSAGE_ENCODER": f"{__name__}.lines"}
+    socket = client.connect("/ws/")
+    socket.session.send_message({"lines": ["Infinity", "NaN"]})
+    assert socket.receive() == "Infinity\nNaN"
+
+
 @pytest.mark.parametrize(
     "tag", ["live name %}{% endlive %}", "position name %}", 'websocket_url "chat" channel=name %}']
 )

@@ -315,7 +315,7 @@ def test_an_endpoint_that_is_no_url_is_named(row, settings):
     settings.WEBSOCKETS = {**settings.WEBSOCKETS, "LOCAL_GATEWAY": "127.0.0.1:8001"}
     text, code = run("createApiGateway", "--local", f"--pk={row.pk}")
     assert code == 1
-    assert "The endpoint '127.0.0.1:8001' is not a URL. Write http://127.0.0.1:8001." in text
+    assert "WEBSOCKETS['LOCAL_GATEWAY'] is '127.0.0.1:8001', which is not a URL. Write http://HOST:PORT" in text
 
 
 def test_a_server_that_is_no_gateway_is_called_that(row, settings, live_server):

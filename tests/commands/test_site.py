@@ -6,11 +6,11 @@ import io
 import socket
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 from django.urls import include, path
 
+from django_aws_api_gateway_websockets.exceptions import AwsError
 from django_aws_api_gateway_websockets.models import ApiGateway
 from django_aws_api_gateway_websockets.views import WebSocketView
 
@@ -154,7 +154,7 @@ def test_a_local_gateway_without_a_scheme_is_refused(settings, url, words):
     with pytest.raises(CommandError, match=r"\['LOCAL_GATEWAY'\] is .*, which is not a URL\. Write http://HOST:PORT"):
         call_command("runLocalGateway", *words)
     row = ApiGateway(api_name="Chat", target_base_endpoint=f"{SITE}ws/", is_local=True)
-    with pytest.raises(ImproperlyConfigured, match="Write http://HOST:PORT"):
+    with pytest.raises(AwsError, match="Write http://HOST:PORT"):
         row.create_gateway()
 
 

@@ -12,7 +12,6 @@ from django.core.signals import setting_changed
 
 from .. import protocol
 from ..conf import aws_setting, conf
-from ..exceptions import AwsError
 from .credentials import LOCAL, fingerprint, lock, session
 from .errors import translated
 
@@ -69,8 +68,6 @@ setting_changed.connect(forget_lookups)
 
 def _client(service: str, url: str | None, region: str | None, **config: Any) -> Any:
     region = region or aws_setting("AWS_GATEWAY_REGION_NAME", "AWS_REGION_NAME")
-    if url and "://" not in url:
-        raise AwsError(f"The endpoint {url!r} is not a URL. Write http://{url}.")
     key = (os.getpid(), service, url, region, fingerprint(), repr(sorted(config.items())))
     with lock:
         if key not in clients:

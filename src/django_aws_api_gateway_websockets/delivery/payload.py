@@ -56,15 +56,16 @@ def encoded_text(data: Any) -> str:
     found: str = encoder(data)
     # Other encoders, such as json.dumps, write NaN and Infinity. A text can contain these words too.
     if encoder is not as_json and ("NaN" in found or "Infinity" in found):
+        constants: list[str] = []
         try:
-            json.loads(found, parse_constant=_refuse_constant)
-        except json.JSONDecodeError:
-            pass  # The encoder of a site may write something other than JSON.
+            json.loads(found, parse_constant=constants.append)
+        except (ValueError, RecursionError):
+            return found  # The encoder of a site may write something other than JSON.
+        if constants:
+            raise ValueError(
+                f"The message contains {constants[0]}, which browsers cannot parse. Send None or a text instead."
+            )
     return found
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"The message contains {name}, which browsers cannot parse. Send None or a text instead.")
 
 
 def text(value: str) -> Message:

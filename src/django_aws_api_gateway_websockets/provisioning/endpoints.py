@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ImproperlyConfigured
 
 from ..conf import SETTING, Conf, conf
-from ..exceptions import InvalidGateway
+from ..exceptions import AwsError, InvalidGateway
 from ..protocol import check_public_url, parse_connections_url
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ def local_gateway() -> str:
 
 
 def control_endpoint(gateway: ApiGateway) -> str | None:
-    """Return the URL of the control plane of ``gateway``. None means AWS."""
-    return local_gateway() if gateway.is_local else None
+    """Return the URL of the control plane of ``gateway``. None means AWS. Raise ``AwsError`` if it is not a URL."""
+    try:
+        return local_gateway() if gateway.is_local else None
+    except ImproperlyConfigured as error:
+        raise AwsError(str(error)) from None  # The admin and the commands show it.
 
 
 def place(gateway: ApiGateway) -> str:

@@ -90,7 +90,8 @@ class GatewaySocket:
 
     def send(self, text: str) -> HttpResponse:
         """Send a text frame. It goes to the route that the gateway's selection expression selects."""
-        if not isinstance(text, str):
+        # Bytes that are not UTF-8 are for the view to refuse.
+        if not isinstance(text, (str, bytes)):
             raise TypeError(f"send takes a text, not {type(text).__name__}. For a dict or a list, use send_json.")
         if not self._open_now:
             raise AssertionError("The socket is closed.")
