@@ -195,6 +195,18 @@ def test_assert_sent_fails_for_messages_that_were_not_sent(client, alice, bob, t
         client.assert_sent(to=to, containing=containing)
 
 
+def test_assert_sent_knows_the_channels_that_a_socket_joined(client, alice):
+    client.force_login(alice)
+    socket = client.connect("/ws/", "Room")
+    socket.session.join("News")
+    socket.session.send_message({"n": 1})
+    for name in ("Room", "News"):
+        client.assert_sent(to=name)
+    with pytest.raises(AssertionError, match="to 'News'"):
+        client.assert_not_sent(to="News")
+    client.assert_not_sent(to="Elsewhere")
+
+
 def test_assert_sent_knows_messages_that_were_received(client):
     socket = client.connect("/ws/", "Room 1")
     socket.send_json({"action": "help"})

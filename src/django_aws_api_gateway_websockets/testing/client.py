@@ -149,4 +149,4 @@ def _gateway_for(host: str, path: str) -> ApiGateway:
 
 
 def _rows_of(connection_ids: set[str]) -> Iterable[WebSocketSession]:
-    return WebSocketSession.objects.filter(connection_id__in=connection_ids)
+    return WebSocketSession.objects.filter(connection_id__in=connection_ids).prefetch_related("memberships")

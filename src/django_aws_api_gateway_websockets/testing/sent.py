@@ -28,7 +28,7 @@ class Sent(NamedTuple):
         if self.session is None:
             return False
         if isinstance(to, (str, Promise)):
-            return bool(self.session.channel_name == to)
+            return str(to) in self.session.channels
         return self.session.user_id is not None and bool(self.session.user_id == to.pk)
 
     def contains(self, containing: Any) -> bool:
