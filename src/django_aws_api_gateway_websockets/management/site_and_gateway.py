@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Callable, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -38,7 +39,7 @@ def site_url(addrport: str) -> str:
     reached = "127.0.0.1" if host in ("", "0", "0.0.0.0") else host  # noqa: S104
     url = f"http://{reached}:{port}/"
     # runserver 0 chooses a port that nobody else knows.
-    if not naiveip_re.match(addrport) or not _has_port(url):
+    if not naiveip_re.match(addrport) or not _can_be_reached(url):
         raise CommandError(
             f"--site {addrport}: expected PORT or ADDRESS:PORT, such as {DEFAULT_SITE}, with a port from 1 to 65535.",
             returncode=2,
@@ -46,10 +47,13 @@ def site_url(addrport: str) -> str:
     return url
 
 
-def _has_port(url: str) -> bool:
+def _can_be_reached(url: str) -> bool:
     try:
-        return bool(urlsplit(url).port)
-    except ValueError:  # The port is above 65535, or the address is not valid.
+        parts = urlsplit(url)
+        if parts.netloc.startswith("["):
+            IPv6Address(parts.hostname or "")
+        return bool(parts.port)
+    except ValueError:  # The address is not valid, or the port is above 65535.
         return False
 
 
